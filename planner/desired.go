@@ -1,0 +1,48 @@
+package planner
+
+import "time"
+
+// OnChange says what follows when the source or the model of a batch changes
+// after its job was bought.
+type OnChange string
+
+const (
+	OnChangeHold  OnChange = "hold"
+	OnChangeRerun OnChange = "rerun"
+	OnChangeKeep  OnChange = "keep"
+)
+
+// Desired is what the config and the source files ask for.
+type Desired struct {
+	Batches []Batch // any order; Diff sorts
+	// ConfigDigest is the sha256 of the config's meaning in lower-case hex.
+	ConfigDigest string
+	// SettleTime is how long a create without an answer may still turn up in
+	// the listing.
+	SettleTime time.Duration
+}
+
+// Batch is one desired batch.
+type Batch struct {
+	Address     Address
+	Model       string // without "models/"
+	DisplayName string // the user's part, evaluated
+	Output      string // path of the result file as messages show it
+	Source      Source
+	OnChange    OnChange
+	MaxAttempts int
+	// IgnoreUnclaimed lifts the guard against jobs that may be this batch's.
+	IgnoreUnclaimed bool
+}
+
+// Source is the input file of a batch as it is on disk now.
+type Source struct {
+	Path   string `json:"path"` // as messages show it
+	SHA256 string `json:"sha256"`
+	Bytes  int64  `json:"bytes"`
+	Rows   int    `json:"rows"`
+	Tokens int64  `json:"tokens,omitempty"` // an estimate
+	// Missing says that the file is not there; only a batch for which
+	// something was bought may be desired without its source.
+	Missing bool `json:"missing,omitempty"`
+}

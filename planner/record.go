@@ -1,0 +1,218 @@
+package planner
+
+import "time"
+
+// Record is all that the state knows of one batch. It holds ids, hashes,
+// counts, times and paths only; never a prompt, an answer or a key.
+//
+// A Record is a value: a transition makes a new one, and the journal carries
+// it whole, so that replaying a record twice does no harm.
+type Record struct {
+	// Source is the input as it was when something was last sent for it.
+	Source SourceRecord `json:"source,omitzero"`
+	// Upload is the input file at the service that a create would use.
+	Upload *Upload `json:"upload,omitempty"`
+	// Attempts are the sends, in order of their numbers.
+	Attempts []Attempt `json:"attempts,omitempty"`
+	// Result is the verified result file, when there is one.
+	Result *Result `json:"result,omitempty"`
+	// Refused is set when the service refused this content or model for good.
+	Refused *Refusal `json:"refused,omitempty"`
+	// Strange is a live upload under this state's names that it has no record
+	// of: a create may have followed it.
+	Strange *StrangeUpload `json:"strange,omitempty"`
+}
+
+// SourceRecord identifies the bytes that were sent.
+type SourceRecord struct {
+	Path   string `json:"path"`
+	SHA256 string `json:"sha256"` // lower-case hex
+	Bytes  int64  `json:"bytes"`
+	Rows   int    `json:"rows"`
+	Tokens int64  `json:"tokens,omitempty"` // estimated input tokens
+}
+
+// Upload is an input file at the service. It is journaled before its bytes
+// are sent; Done tells that the service confirmed size and hash.
+type Upload struct {
+	File    string    `json:"file"` // files/…
+	SHA256  string    `json:"sha256"`
+	Bytes   int64     `json:"bytes"`
+	Done    bool      `json:"done,omitempty"`
+	Foreign bool      `json:"foreign,omitempty"` // made by somebody else, recognised by its hash
+	Expires time.Time `json:"expires,omitzero"`  // service time
+	// Session is where an interrupted upload may go on.
+	Session string `json:"session,omitempty"`
+}
+
+// Outcome is how a send ended, as far as it is known.
+type Outcome string
+
+const (
+	// OutcomeIntent is a send whose end is not known: it may have bought a job.
+	OutcomeIntent Outcome = "intent"
+	// OutcomeBought is a send, or an adoption, with a job.
+	OutcomeBought Outcome = "bought"
+	// OutcomeRefused is a send that the service answered with a refusal.
+	OutcomeRefused Outcome = "refused"
+	// OutcomeAbsent is a send that provably bought nothing.
+	OutcomeAbsent Outcome = "absent"
+	// OutcomeNotSent is an intent that was withdrawn before its call.
+	OutcomeNotSent Outcome = "not_sent"
+)
+
+// Attempt is one create sent for a batch, or one job adopted for it.
+type Attempt struct {
+	Number  int     `json:"number"`
+	Outcome Outcome `json:"outcome"`
+	Model   string  `json:"model"`
+	SHA256  string  `json:"sha256"` // of the content it was sent for
+	Rows    int     `json:"rows"`
+	Token   string  `json:"token,omitempty"` // what stands in brackets at the end of the display name
+	File    string  `json:"file,omitempty"`  // the input it names
+	Adopted bool    `json:"adopted,omitempty"`
+	// Sent is the local time of the intent.
+	Sent time.Time `json:"sent,omitzero"`
+	// SettleFrom is the service's time at the end of the first complete listing
+	// that began when the send was over and did not show it.
+	SettleFrom time.Time `json:"settle_from,omitzero"`
+
+	Job     string    `json:"job,omitempty"`
+	State   string    `json:"state,omitempty"` // as last seen, such as SUCCEEDED
+	Created time.Time `json:"created,omitzero"`
+	Ended   time.Time `json:"ended,omitzero"`
+	Output  string    `json:"output,omitempty"` // files/batch-…
+	Inline  bool      `json:"inline,omitempty"` // its answers stand in the job itself
+	Stats   Stats     `json:"stats,omitzero"`
+	// Error is the service's reason, for a refusal or a failed job.
+	Error string `json:"error,omitempty"`
+
+	// Gone is set when the service said that the job is not there.
+	Gone bool `json:"gone,omitempty"`
+	// OutputGone is set when the service said that the output is not there.
+	OutputGone bool `json:"output_gone,omitempty"`
+	// OutputRead is set when the output was fetched as far as it goes; what
+	// came is in Part, or in the batch's result.
+	OutputRead bool `json:"output_read,omitempty"`
+	// Wrong is set when two downloads alike fit none of the batch's keys.
+	Wrong bool `json:"wrong,omitempty"`
+	// Part holds rows that are not the whole answer.
+	Part *Part `json:"part,omitempty"`
+	// CancelAsked is set before a cancel is sent.
+	CancelAsked bool `json:"cancel_asked,omitempty"`
+	// Rerun is set when a person asked for this attempt.
+	Rerun bool `json:"rerun,omitempty"`
+}
+
+// Stats are the service's own counts of a job's rows.
+type Stats struct {
+	Requests  int64 `json:"requests,omitempty"`
+	Succeeded int64 `json:"succeeded,omitempty"`
+	Failed    int64 `json:"failed,omitempty"`
+}
+
+// Part is a file of rows kept for later.
+type Part struct {
+	Path   string `json:"path"` // relative to the output folder
+	SHA256 string `json:"sha256"`
+	Bytes  int64  `json:"bytes"`
+	Rows   int    `json:"rows"`
+}
+
+// Result is a verified result file.
+type Result struct {
+	Path    string `json:"path"` // as messages show it
+	SHA256  string `json:"sha256"`
+	Bytes   int64  `json:"bytes"`
+	ModTime int64  `json:"mtime_ns"` // unix nanoseconds
+	Attempt int    `json:"attempt"`
+	// Source is the sha256 of the input whose keys it answers.
+	Source    string `json:"source_sha256"`
+	Rows      int    `json:"rows"`
+	Succeeded int    `json:"succeeded"`
+	Failed    int    `json:"failed,omitempty"`
+	Missing   int    `json:"missing,omitempty"`
+	Dropped   int    `json:"dropped,omitempty"` // lines that belong to no key, or are no JSON
+	Doubled   int    `json:"doubled,omitempty"`
+	Tokens    Tokens `json:"tokens,omitzero"`
+}
+
+// Tokens are counts as the service reports them in its answers.
+type Tokens struct {
+	Input    int64 `json:"input,omitempty"`
+	Output   int64 `json:"output,omitempty"`
+	Thoughts int64 `json:"thoughts,omitempty"`
+	Cached   int64 `json:"cached,omitempty"`
+}
+
+// Refusal is a final or repeated refusal of one content and model.
+type Refusal struct {
+	SHA256  string `json:"sha256"`
+	Model   string `json:"model"`
+	Message string `json:"message"`
+	Times   int    `json:"times"`
+	Final   bool   `json:"final,omitempty"`
+}
+
+// StrangeUpload is a live upload that carries this state's lineage and that
+// the state does not know: an older snapshot was restored, and the create that
+// followed the upload may be too young to be listed.
+type StrangeUpload struct {
+	File       string    `json:"file"`
+	SettleFrom time.Time `json:"settle_from,omitzero"`
+	Settled    bool      `json:"settled,omitempty"`
+}
+
+// Last gives the attempt with the highest number, or nil.
+func (r *Record) Last() *Attempt {
+	if r == nil || len(r.Attempts) == 0 {
+		return nil
+	}
+	return &r.Attempts[len(r.Attempts)-1]
+}
+
+// NextNumber is the number of the next attempt.
+func (r *Record) NextNumber() int {
+	if last := r.Last(); last != nil {
+		return last.Number + 1
+	}
+	return 1
+}
+
+// Accepted counts the sends that the service accepted, adoptions included.
+func (r *Record) Accepted() int {
+	n := 0
+	if r != nil {
+		for i := range r.Attempts {
+			if r.Attempts[i].Outcome == OutcomeBought {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// Clone gives a copy that shares nothing with r.
+func (r *Record) Clone() *Record {
+	if r == nil {
+		return nil
+	}
+	c := *r
+	c.Upload = clone(r.Upload)
+	c.Result = clone(r.Result)
+	c.Refused = clone(r.Refused)
+	c.Strange = clone(r.Strange)
+	c.Attempts = append([]Attempt(nil), r.Attempts...)
+	for i := range c.Attempts {
+		c.Attempts[i].Part = clone(c.Attempts[i].Part)
+	}
+	return &c
+}
+
+func clone[T any](p *T) *T {
+	if p == nil {
+		return nil
+	}
+	v := *p
+	return &v
+}

@@ -1,0 +1,106 @@
+package planner
+
+import "time"
+
+// Recorded is what the state says. Diff reads it and changes nothing in it.
+type Recorded struct {
+	Lineage string // "" before the first apply
+	Serial  int64
+	Batches map[Address]*Record
+}
+
+// Lineage6 is the part of the lineage that stands in names at the service.
+func (r *Recorded) Lineage6() string {
+	if len(r.Lineage) < 6 {
+		return ""
+	}
+	return r.Lineage[:6]
+}
+
+// Job is a live job in the planner's words: states without prefixes, models
+// without "models/".
+type Job struct {
+	Name        string
+	DisplayName string
+	Model       string
+	InputFile   string // files/…, "" when inline or not told
+	State       JobState
+	RawState    string // as the service spells it
+	Done        bool
+	Created     time.Time
+	Ended       time.Time
+	Output      string // files/batch-…
+	Inline      bool   // its answers stand in the job itself
+	Stats       Stats
+	Error       string
+}
+
+// JobState is the state of a job at the service.
+type JobState string
+
+const (
+	JobPending   JobState = "PENDING"
+	JobRunning   JobState = "RUNNING"
+	JobSucceeded JobState = "SUCCEEDED"
+	JobFailed    JobState = "FAILED"
+	JobCancelled JobState = "CANCELLED"
+	JobExpired   JobState = "EXPIRED"
+	JobUnknown   JobState = "UNKNOWN" // a state that this version has no word for
+)
+
+// Active reports whether the job may still do work, and so counts against the
+// limit on active jobs. A state unknown to us counts until the job is done.
+func (j *Job) Active() bool {
+	switch j.State {
+	case JobPending, JobRunning:
+		return true
+	case JobUnknown:
+		return !j.Done
+	}
+	return false
+}
+
+// File is a live upload.
+type File struct {
+	Name    string
+	SHA256  string // lower-case hex
+	Bytes   int64
+	Expires time.Time
+	Active  bool // usable as an input
+}
+
+// Live is what the service said.
+type Live struct {
+	// Refreshed is false when the service was not asked.
+	Refreshed bool
+	// Complete tells that the job listing is whole: it was walked until two
+	// walks agreed, or nothing depends on it.
+	Complete bool
+	Jobs     []Job
+	Files    []File
+	// FilesListed is false when the file listing was not needed.
+	FilesListed bool
+	// First and Last are the service's times of the job listing's first and
+	// last page.
+	First, Last time.Time
+	// Missing are recorded jobs that the listing lacks and that the service,
+	// asked for each, does not have.
+	Missing map[string]bool
+}
+
+// ResultSeen is what stands at a batch's result path.
+type ResultSeen string
+
+const (
+	ResultNone    ResultSeen = ""        // nothing is there
+	ResultOurs    ResultSeen = "ours"    // the recorded result, unchanged
+	ResultChanged ResultSeen = "changed" // the recorded result, changed since
+	ResultForeign ResultSeen = "foreign" // a file that this state did not write
+)
+
+// Observed is everything that Diff compares the desired with.
+type Observed struct {
+	Recorded Recorded
+	Live     Live
+	Results  map[Address]ResultSeen
+}
