@@ -18,6 +18,9 @@ type Record struct {
 	Result *Result `json:"result,omitempty"`
 	// Refused is set when the service refused this content or model for good.
 	Refused *Refusal `json:"refused,omitempty"`
+	// UploadN is the highest n of this state's uploads of Source's content; see
+	// UploadName. It is never used twice.
+	UploadN int `json:"upload_n,omitempty"`
 	// Strange is a live upload under this state's names that it has no record
 	// of: a create may have followed it.
 	Strange *StrangeUpload `json:"strange,omitempty"`

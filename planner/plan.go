@@ -1,0 +1,307 @@
+package planner
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"time"
+)
+
+// FormatVersion is the version of the plan's JSON: a new minor version only
+// adds keys, a new major version may do anything.
+const FormatVersion = "1.0"
+
+// Phase is where a batch stands; each batch is in exactly one.
+type Phase string
+
+const (
+	PhaseAbsent    Phase = "absent"
+	PhaseUploaded  Phase = "uploaded"
+	PhaseUnknown   Phase = "unknown"
+	PhaseSubmitted Phase = "submitted"
+	PhaseSucceeded Phase = "succeeded"
+	PhaseDone      Phase = "done"
+	PhaseFailed    Phase = "failed"
+	PhaseHeld      Phase = "held"
+)
+
+// Phases lists every phase in the order in which a batch passes them.
+func Phases() []Phase {
+	return []Phase{PhaseAbsent, PhaseUploaded, PhaseUnknown, PhaseSubmitted, PhaseSucceeded, PhaseDone, PhaseFailed, PhaseHeld}
+}
+
+// Action is one thing to do for a batch.
+type Action string
+
+const (
+	ActionAdopt    Action = "adopt"
+	ActionUpload   Action = "upload"
+	ActionCreate   Action = "create"
+	ActionDownload Action = "download"
+	ActionForget   Action = "forget"
+)
+
+// Reason is a stable code that says why a change is planned, or why a batch
+// is held or failed.
+type Reason string
+
+// Reasons of changes.
+const (
+	ReasonNotSubmitted     Reason = "not_submitted"     // nothing was bought yet
+	ReasonUploadUnfinished Reason = "upload_unfinished" // an upload was begun
+	ReasonUploadExpired    Reason = "upload_expired"    // the upload is gone, or about to be
+	ReasonSourceChanged    Reason = "source_changed"
+	ReasonModelChanged     Reason = "model_changed"
+	ReasonJobFailed        Reason = "job_failed"
+	ReasonJobExpired       Reason = "job_expired"
+	ReasonRerun            Reason = "rerun"
+	ReasonCreateAbsent     Reason = "create_absent" // a send without an answer bought nothing
+	ReasonJobFound         Reason = "job_found"     // a live job was recognised
+	ReasonUploadFound      Reason = "upload_found"  // a live upload was recognised
+	ReasonJobSucceeded     Reason = "job_succeeded"
+	ReasonPartialOutput    Reason = "partial_output" // a job that did not succeed left some answers
+	ReasonResultMissing    Reason = "result_missing"
+	ReasonResultChanged    Reason = "result_changed"
+	ReasonSourceBack       Reason = "source_back"
+	ReasonResultMoved      Reason = "result_moved" // the file in the way is gone
+	ReasonLeftConfig       Reason = "left_config"
+	ReasonRenamed          Reason = "renamed"
+)
+
+// Reasons for a hold; see Exit for the way out of each. source_changed,
+// model_changed and left_config are shared with the changes.
+const (
+	HoldMaybeBought      Reason = "maybe_bought"
+	HoldClaimedElsewhere Reason = "claimed_elsewhere"
+	HoldCancelled        Reason = "cancelled"
+	HoldJobGone          Reason = "job_gone"
+	HoldResultGone       Reason = "result_gone"
+	HoldNoOutput         Reason = "no_output"
+	HoldStateUnknown     Reason = "state_unknown"
+	HoldModelChanged     Reason = "model_changed"
+	HoldSourceChanged    Reason = "source_changed"
+	HoldSourceGone       Reason = "source_gone"
+	HoldResultExists     Reason = "result_exists"
+	HoldLeftConfig       Reason = "left_config"
+	HoldOtherProject     Reason = "other_project"
+	HoldWrongJob         Reason = "wrong_job"
+)
+
+// Reasons for a failure.
+const (
+	FailAttemptsUsedUp Reason = "attempts_used_up"
+	FailRefused        Reason = "refused"
+)
+
+// HoldReasons lists every reason for a hold.
+func HoldReasons() []Reason {
+	return []Reason{
+		HoldMaybeBought, HoldClaimedElsewhere, HoldCancelled, HoldJobGone, HoldResultGone, HoldNoOutput,
+		HoldStateUnknown, HoldModelChanged, HoldSourceChanged, HoldSourceGone, HoldResultExists,
+		HoldLeftConfig, HoldOtherProject, HoldWrongJob,
+	}
+}
+
+// Plan is what an apply would do. It is plain data: what is printed is what
+// runs, and the same inputs give the same bytes but for CreatedAt.
+type Plan struct {
+	FormatVersion string    `json:"format_version"`
+	QaplanVersion string    `json:"qaplan_version"`
+	CreatedAt     time.Time `json:"created_at"`
+	Digest        string    `json:"digest"`
+	Lineage       string    `json:"lineage"`
+	Serial        int64     `json:"serial"`
+	// Complete is false when the plan leaves batches out: a selection, or a
+	// listing that could not be trusted.
+	Complete bool `json:"complete"`
+	// Applyable is false when there is nothing to do.
+	Applyable bool      `json:"applyable"`
+	Changes   []Change  `json:"changes"`
+	Waiting   []Waiting `json:"waiting"`
+	Held      []Held    `json:"held"`
+	Failed    []Failed  `json:"failed"`
+	Problems  []Problem `json:"problems"`
+	Summary   Summary   `json:"summary"`
+	Estimate  Estimate  `json:"estimate"`
+}
+
+// Change is what is to be done for one batch, in the order of doing.
+type Change struct {
+	Address Address  `json:"address"`
+	Block   string   `json:"block"`
+	Number  int      `json:"number"`
+	Phase   Phase    `json:"phase"`
+	Actions []Action `json:"actions"`
+	Reason  Reason   `json:"reason"`
+	Attempt int      `json:"attempt,omitempty"` // of the create, or of the job that is downloaded
+	Detail  Detail   `json:"detail"`
+}
+
+// Has reports whether the change includes an action.
+func (c *Change) Has(a Action) bool {
+	for _, have := range c.Actions {
+		if have == a {
+			return true
+		}
+	}
+	return false
+}
+
+// Detail says what a change works on.
+type Detail struct {
+	Source string `json:"source,omitempty"`
+	SHA256 string `json:"sha256,omitempty"`
+	Bytes  int64  `json:"bytes,omitempty"`
+	Rows   int    `json:"rows,omitempty"`
+	Tokens int64  `json:"input_tokens,omitempty"` // estimated
+	Model  string `json:"model,omitempty"`
+	File   string `json:"file,omitempty"` // the upload that is used or adopted
+	Job    string `json:"job,omitempty"`  // the job that is adopted or downloaded
+	// Jobs are further jobs adopted with it, older attempts of the same batch.
+	Jobs   []string `json:"jobs,omitempty"`
+	Output string   `json:"output,omitempty"` // path of the result file
+	From   string   `json:"from,omitempty"`   // the former address of a renamed batch
+	// Again is set when something is bought that was bought before.
+	Again bool `json:"again,omitempty"`
+}
+
+// Waiting is a batch that only time can move on.
+type Waiting struct {
+	Address  Address    `json:"address"`
+	Job      string     `json:"job,omitempty"`
+	JobState string     `json:"job_state"`
+	Since    *time.Time `json:"since,omitempty"`
+}
+
+// Held is a batch that a person has to decide on.
+type Held struct {
+	Address Address `json:"address"`
+	Reason  Reason  `json:"reason"`
+	Exit    string  `json:"exit"` // the command or edit that ends the hold
+	Job     string  `json:"job,omitempty"`
+	Message string  `json:"message,omitempty"` // the service's words, when there are some
+}
+
+// Failed is a batch that nothing automatic will change.
+type Failed struct {
+	Address Address `json:"address"`
+	Reason  Reason  `json:"reason"`
+	Exit    string  `json:"exit"`
+	Message string  `json:"message,omitempty"`
+}
+
+// Severity is how much a problem matters.
+type Severity string
+
+const (
+	SeverityWarning Severity = "warning"
+	SeverityError   Severity = "error"
+)
+
+// Problem is something a reader of the plan should know. Code and Facts are
+// the data; the sentence is the renderer's.
+type Problem struct {
+	Severity Severity `json:"severity"`
+	Code     string   `json:"code"`
+	Summary  string   `json:"summary"`
+	Address  *Address `json:"address,omitempty"`
+	Job      string   `json:"job,omitempty"`
+}
+
+// Summary counts actions (upload to forget) and phases.
+type Summary struct {
+	Upload     int `json:"upload"`
+	Create     int `json:"create"`
+	Adopt      int `json:"adopt"`
+	Download   int `json:"download"`
+	Forget     int `json:"forget"`
+	InProgress int `json:"in_progress"`
+	Done       int `json:"done"`
+	Failed     int `json:"failed"`
+	Held       int `json:"held"`
+}
+
+func (s *Summary) count(a Action) {
+	switch a {
+	case ActionUpload:
+		s.Upload++
+	case ActionCreate:
+		s.Create++
+	case ActionAdopt:
+		s.Adopt++
+	case ActionDownload:
+		s.Download++
+	case ActionForget:
+		s.Forget++
+	}
+}
+
+func (s *Summary) phase(p Phase) {
+	switch p {
+	case PhaseUnknown, PhaseSubmitted, PhaseSucceeded:
+		s.InProgress++
+	case PhaseDone:
+		s.Done++
+	case PhaseFailed:
+		s.Failed++
+	case PhaseHeld:
+		s.Held++
+	}
+}
+
+// Estimate says what the creates of a plan amount to.
+type Estimate struct {
+	Requests     int64   `json:"requests"`
+	InputTokens  int64   `json:"input_tokens"`
+	OutputTokens int64   `json:"output_tokens"`
+	CostUSD      float64 `json:"cost_usd"`
+	Waves        int     `json:"waves"`
+	Basis        string  `json:"basis"`
+}
+
+// Item is one batch as Diff sees it; there is one for each batch that is
+// desired or recorded, sorted by address.
+type Item struct {
+	Address Address
+	Phase   Phase
+	Reason  Reason // of the hold or failure, else ""
+	// Undelivered tells that a job was bought whose answers are not delivered.
+	Undelivered bool
+	BadRows     int // rows of a delivered result that are not good
+	Record      *Record
+	Want        *Batch // nil when the batch is out of the config
+}
+
+// digest covers config, inputs and purchases. Progress that costs nothing is
+// left out, so that a reviewed plan survives it.
+func (p *Plan) digest(d *Desired) string {
+	type input struct {
+		Address, Model, SHA256, Output string
+	}
+	type purchase struct {
+		Address, Model, SHA256 string
+		Attempt                int
+	}
+	var body struct {
+		Config    string
+		Inputs    []input
+		Purchases []purchase
+	}
+	body.Config = d.ConfigDigest
+	for i := range d.Batches {
+		b := &d.Batches[i]
+		body.Inputs = append(body.Inputs, input{b.Address.String(), b.Model, b.Source.SHA256, b.Output})
+	}
+	for i := range p.Changes {
+		c := &p.Changes[i]
+		if c.Has(ActionCreate) {
+			body.Purchases = append(body.Purchases, purchase{c.Address.String(), c.Detail.Model, c.Detail.SHA256, c.Attempt})
+		}
+	}
+	text, err := json.Marshal(body)
+	if err != nil {
+		panic(err) // strings and integers always encode
+	}
+	sum := sha256.Sum256(text)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
