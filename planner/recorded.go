@@ -83,6 +83,9 @@ type Live struct {
 	// First and Last are the service's times of the job listing's first and
 	// last page.
 	First, Last time.Time
+	// LocalClock tells that the service sent no usable times: First and Last are
+	// this process's own, and mean nothing to another one.
+	LocalClock bool
 	// Missing are recorded jobs that the listing lacks and that the service,
 	// asked for each, does not have.
 	Missing map[string]bool
@@ -103,4 +106,7 @@ type Observed struct {
 	Recorded Recorded
 	Live     Live
 	Results  map[Address]ResultSeen
+	// Marks are the settle marks of this process, by token or file; used only
+	// where the service sends no usable times.
+	Marks map[string]time.Time
 }

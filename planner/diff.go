@@ -1,0 +1,275 @@
+package planner
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Options are what a person asked for on the command line.
+type Options struct {
+	Targets  []Selector // only these; all when empty
+	Excludes []Selector // never these
+	// Rerun names batches for which another job is wanted, whatever was bought.
+	Rerun   []Selector
+	Version string    // of qaplan, for the plan's JSON
+	Now     time.Time // becomes CreatedAt; decides nothing
+}
+
+// Diff compares what is wanted with what is recorded and live, and says what
+// is to be done. It is pure: the same arguments give the same plan.
+func Diff(d *Desired, o *Observed, opts Options) (*Plan, []Item) {
+	l := Learn(d, o)
+	x := &differ{
+		d: d, r: &l.Recorded, live: &o.Live, results: o.Results, opts: opts,
+		want: make(map[Address]*Batch, len(d.Batches)),
+		plan: &Plan{
+			FormatVersion: FormatVersion, QaplanVersion: opts.Version, CreatedAt: opts.Now.UTC(),
+			Lineage: o.Recorded.Lineage, Serial: o.Recorded.Serial,
+			Complete: true,
+			Changes:  []Change{}, Waiting: []Waiting{}, Held: []Held{}, Failed: []Failed{}, Problems: []Problem{},
+		},
+	}
+	for i := range d.Batches {
+		x.want[d.Batches[i].Address] = &d.Batches[i]
+	}
+	x.matches = match(d, x.r, x.live)
+	x.findRenamed()
+	x.otherProject = x.seesNoneOfOurs()
+	for _, a := range x.addresses() {
+		x.one(a)
+	}
+	x.finish()
+	return x.plan, x.items
+}
+
+type differ struct {
+	d            *Desired
+	r            *Recorded
+	live         *Live
+	results      map[Address]ResultSeen
+	opts         Options
+	want         map[Address]*Batch
+	matches      *matches
+	renamed      map[Address]Address // new address → former one
+	leaving      map[Address]bool    // former addresses of renamed batches
+	otherProject bool
+	unsure       int // purchases left out because the listing is not to be trusted
+	plan         *Plan
+	items        []Item
+}
+
+// addresses lists every batch that is desired or recorded, sorted.
+func (x *differ) addresses() []Address {
+	list := make([]Address, 0, len(x.want)+len(x.r.Batches))
+	for a := range x.want {
+		list = append(list, a)
+	}
+	for a := range x.r.Batches {
+		if x.want[a] == nil {
+			list = append(list, a)
+		}
+	}
+	slices.SortFunc(list, Address.Compare)
+	return list
+}
+
+// findRenamed recognises batches whose block was given another name, by number
+// and content: they keep what was bought.
+func (x *differ) findRenamed() {
+	x.renamed, x.leaving = map[Address]Address{}, map[Address]bool{}
+	type key struct {
+		number     int
+		sha, model string
+	}
+	homeless := map[key][]Address{}
+	for a, rec := range x.r.Batches {
+		if last := rec.Last(); x.want[a] == nil && last != nil {
+			k := key{a.Number, last.SHA256, last.Model}
+			homeless[k] = append(homeless[k], a)
+		}
+	}
+	if len(homeless) == 0 {
+		return
+	}
+	for i := range x.d.Batches {
+		b := &x.d.Batches[i]
+		from := homeless[key{b.Address.Number, b.Source.SHA256, b.Model}]
+		// Several would be a guess; each is held for a person instead.
+		if x.r.Batches[b.Address] == nil && len(from) == 1 && !x.leaving[from[0]] {
+			x.renamed[b.Address] = from[0]
+			x.leaving[from[0]] = true
+		}
+	}
+}
+
+// seesNoneOfOurs reports whether not one recorded job is visible although the
+// service was asked for those that are still awaited: another key or project.
+func (x *differ) seesNoneOfOurs() bool {
+	if !x.live.Refreshed || !x.live.Complete {
+		return false
+	}
+	names := make(map[string]bool, len(x.live.Jobs))
+	for i := range x.live.Jobs {
+		names[x.live.Jobs[i].Name] = true
+	}
+	missing := false
+	for _, rec := range x.r.Batches {
+		for i := range rec.Attempts {
+			job := rec.Attempts[i].Job
+			if job != "" && names[job] {
+				return false
+			}
+			missing = missing || job != "" && x.live.Missing[job]
+		}
+	}
+	return missing
+}
+
+func (x *differ) selected(a Address) bool {
+	in := func(s Selector) bool { return s.Contains(a) }
+	return (len(x.opts.Targets) == 0 || slices.ContainsFunc(x.opts.Targets, in)) && !slices.ContainsFunc(x.opts.Excludes, in)
+}
+
+// one decides for one address and files the outcome.
+func (x *differ) one(a Address) {
+	if x.leaving[a] {
+		return // counted under its new name
+	}
+	v := x.view(a)
+	out := v.decide()
+	x.plan.Problems = append(x.plan.Problems, out.problems...)
+	if len(out.actions) > 0 {
+		switch {
+		case !x.selected(a):
+			out.actions = nil
+			x.plan.Complete = false
+		case x.live.Refreshed && !x.live.Complete && slices.Contains(out.actions, ActionCreate):
+			out.actions = nil
+			x.plan.Complete = false
+			x.unsure++
+		}
+	}
+	item := Item{Address: a, Phase: out.phase, Record: v.rec, Want: v.want, Undelivered: v.undelivered()}
+	if v.rec != nil && v.rec.Result != nil {
+		item.BadRows = v.rec.Result.Failed + v.rec.Result.Missing
+	}
+	switch out.phase {
+	case PhaseHeld:
+		h := *out.held
+		item.Reason = h.Reason
+		x.plan.Held = append(x.plan.Held, h)
+	case PhaseFailed:
+		f := *out.failed
+		item.Reason = f.Reason
+		x.plan.Failed = append(x.plan.Failed, f)
+	case PhaseSubmitted, PhaseUnknown:
+		if out.waiting != nil {
+			x.plan.Waiting = append(x.plan.Waiting, *out.waiting)
+		}
+	}
+	x.plan.Summary.phase(out.phase)
+	x.items = append(x.items, item)
+	if len(out.actions) == 0 {
+		return
+	}
+	c := Change{Address: a, Block: a.Block, Number: a.Number, Phase: out.phase, Actions: out.actions,
+		Reason: out.reason, Attempt: out.attempt, Detail: out.detail}
+	for _, act := range c.Actions {
+		x.plan.Summary.count(act)
+	}
+	if c.Has(ActionCreate) {
+		x.plan.Estimate.Requests += int64(c.Detail.Rows)
+		x.plan.Estimate.InputTokens += c.Detail.Tokens
+	}
+	x.plan.Changes = append(x.plan.Changes, c)
+}
+
+func (x *differ) finish() {
+	p := x.plan
+	if x.unsure > 0 {
+		p.Problems = append(p.Problems, Problem{Severity: SeverityWarning, Code: "listing_incomplete",
+			Summary: fmt.Sprintf("the service's job listing kept changing while it was read; %d purchases are left for a later run", x.unsure)})
+	}
+	if p.Estimate.Requests > 0 {
+		p.Estimate.Basis = "input tokens: characters/4; output tokens and cost are not estimated"
+	}
+	p.Applyable = len(p.Changes) > 0
+	p.Digest = p.digest(x.d)
+}
+
+func (x *differ) view(a Address) *view {
+	v := &view{
+		addr: a, want: x.want[a], rec: x.r.Batches[a], live: x.live, seen: x.results[a],
+		claimed: x.matches.claimed[a], claimedUp: x.matches.claimedUp[a], maybe: x.matches.maybe[a],
+		extra: x.matches.extra[a], otherProject: x.otherProject,
+	}
+	if from, ok := x.renamed[a]; ok {
+		v.rec, v.from = x.r.Batches[from], from
+	}
+	if jobs := x.matches.adopt[a]; len(jobs) > 0 {
+		v.rec = AdoptJobs(v.rec, v.want, jobs)
+		v.adopted = jobs
+	}
+	if v.want != nil {
+		v.upload = x.uploadFor(v)
+		v.rerun = slices.ContainsFunc(x.opts.Rerun, func(s Selector) bool { return s.Contains(a) })
+	}
+	return v
+}
+
+// uploadFor finds an upload that a create may use: the recorded one, else one
+// that the listing shows.
+func (x *differ) uploadFor(v *view) *Upload {
+	if v.rec != nil && v.rec.Upload != nil {
+		up := v.rec.Upload
+		if up.Done && up.SHA256 == v.want.Source.SHA256 && (!x.live.Refreshed || x.live.outlives(up.Expires)) {
+			return up
+		}
+	}
+	if f := x.matches.uploads[v.addr]; f != nil {
+		_, named := ParseUploadName(f.Name)
+		return &Upload{File: f.Name, SHA256: f.SHA256, Bytes: f.Bytes, Done: true, Foreign: !named, Expires: f.Expires.UTC()}
+	}
+	return nil
+}
+
+// AdoptJobs gives the record as it stands once live jobs are taken as the
+// batch's own. The jobs are in the order of their attempts; a job without a
+// label gets the next number.
+func AdoptJobs(old *Record, b *Batch, jobs []*Job) *Record {
+	rec := old.Clone()
+	if rec == nil {
+		rec = &Record{}
+	}
+	for _, j := range jobs {
+		at := Attempt{Number: rec.NextNumber(), Outcome: OutcomeBought, Model: b.Model, SHA256: b.Source.SHA256,
+			Rows: b.Source.Rows, File: j.InputFile, Adopted: true}
+		if tok, ok := ParseToken(j.DisplayName); ok {
+			at.Token = tok.String()
+			at.Number = tok.Attempt
+			for _, content := range contentsOf(b, old) {
+				if ContentSum(b.Address, content.sha, content.model) == tok.Sum {
+					at.SHA256, at.Model = content.sha, content.model
+					break
+				}
+			}
+		}
+		at.See(j)
+		i, taken := slices.BinarySearchFunc(rec.Attempts, at.Number, func(x Attempt, n int) int { return x.Number - n })
+		if taken {
+			rec.Attempts[i] = at
+		} else {
+			rec.Attempts = slices.Insert(rec.Attempts, i, at)
+		}
+	}
+	if rec.Source.SHA256 == "" {
+		rec.Source = b.Source.Record()
+	}
+	return rec
+}
+
+// Record gives the source as the state keeps it.
+func (s *Source) Record() SourceRecord {
+	return SourceRecord{Path: s.Path, SHA256: s.SHA256, Bytes: s.Bytes, Rows: s.Rows, Tokens: s.Tokens}
+}

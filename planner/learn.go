@@ -1,0 +1,383 @@
+package planner
+
+import (
+	"slices"
+	"time"
+)
+
+// Update is a fact about a batch that the live side taught; an apply makes it
+// durable before it acts on it.
+type Update struct {
+	Op      string // a word for the journal
+	Address Address
+	Record  *Record
+	Found   *Attempt // the create whose outcome became known, when one did
+}
+
+// Learned is the recorded side brought up to what the service says.
+type Learned struct {
+	Recorded Recorded
+	Updates  []Update // sorted by address
+	// Marks are settle marks that hold for this process only; see Observed.
+	Marks map[string]time.Time
+}
+
+// Learn folds what is live into what is recorded: states of jobs, creates and
+// uploads whose answers were lost, things that are gone. It decides nothing
+// and is idempotent: learning again from the same listing teaches nothing.
+func Learn(d *Desired, o *Observed) Learned {
+	l := learner{
+		d: d, live: &o.Live, lineage6: o.Recorded.Lineage6(),
+		jobs:  make(map[string]*Job, len(o.Live.Jobs)),
+		files: make(map[string]*File, len(o.Live.Files)),
+		marks: o.Marks,
+		out:   Learned{Marks: map[string]time.Time{}},
+	}
+	l.out.Recorded = o.Recorded
+	if !o.Live.Refreshed {
+		return l.out
+	}
+	for i := range o.Live.Jobs {
+		l.jobs[o.Live.Jobs[i].Name] = &o.Live.Jobs[i]
+	}
+	for i := range o.Live.Files {
+		l.files[o.Live.Files[i].Name] = &o.Live.Files[i]
+	}
+	l.indexTokens(&o.Recorded)
+	l.indexStrange(&o.Recorded)
+	l.learnAll(&o.Recorded)
+	return l.out
+}
+
+type learner struct {
+	d        *Desired
+	live     *Live
+	lineage6 string
+	jobs     map[string]*Job
+	files    map[string]*File
+	byToken  map[string][]*Job // jobs with a token of this lineage that no attempt records
+	strange  map[string]*File  // by the first 24 digits of the content
+	marks    map[string]time.Time
+	out      Learned
+}
+
+// indexTokens finds the live jobs that carry this lineage and that no attempt
+// names, oldest first.
+func (l *learner) indexTokens(r *Recorded) {
+	known := knownJobs(r)
+	l.byToken = map[string][]*Job{}
+	for i := range l.live.Jobs {
+		j := &l.live.Jobs[i]
+		if tok, ok := ParseToken(j.DisplayName); ok && tok.Lineage == l.lineage6 && !known[j.Name] {
+			l.byToken[tok.String()] = append(l.byToken[tok.String()], j)
+		}
+	}
+	for _, jobs := range l.byToken {
+		slices.SortFunc(jobs, olderJob)
+	}
+}
+
+// indexStrange finds live uploads under this state's names that it has no
+// record of. Only a number above all that were used tells that the record is
+// missing: a lower one is an upload that was replaced since.
+func (l *learner) indexStrange(r *Recorded) {
+	l.strange = map[string]*File{}
+	if l.lineage6 == "" || !l.live.FilesListed {
+		return
+	}
+	highest := highestUploads(r)
+	for i := range l.live.Files {
+		f := &l.live.Files[i]
+		p, ok := ParseUploadName(f.Name)
+		if ok && p.Lineage == l.lineage6 && p.N > highest[p.Content] {
+			if have := l.strange[p.Content]; have == nil || f.Name < have.Name {
+				l.strange[p.Content] = f
+			}
+		}
+	}
+}
+
+// highestUploads gives, for each content that this state uploaded, the highest
+// number in use.
+func highestUploads(r *Recorded) map[string]int {
+	highest := map[string]int{}
+	note := func(file string) {
+		if p, ok := ParseUploadName(file); ok && p.Lineage == r.Lineage6() {
+			highest[p.Content] = max(highest[p.Content], p.N)
+		}
+	}
+	for _, rec := range r.Batches {
+		if len(rec.Source.SHA256) == 64 {
+			highest[rec.Source.SHA256[:24]] = max(highest[rec.Source.SHA256[:24]], rec.UploadN)
+		}
+		if rec.Upload != nil {
+			note(rec.Upload.File)
+		}
+		for i := range rec.Attempts {
+			note(rec.Attempts[i].File)
+		}
+	}
+	return highest
+}
+
+func (l *learner) learnAll(r *Recorded) {
+	l.out.Recorded.Batches = make(map[Address]*Record, len(r.Batches))
+	for a, rec := range r.Batches {
+		l.out.Recorded.Batches[a] = rec
+	}
+	for a, rec := range r.Batches {
+		l.learn(a, rec)
+	}
+	for i := range l.d.Batches {
+		l.learnStrange(&l.d.Batches[i])
+	}
+	slices.SortStableFunc(l.out.Updates, func(x, y Update) int { return x.Address.Compare(y.Address) })
+}
+
+// put notes a changed record; several changes of one batch become one update.
+func (l *learner) put(op string, a Address, rec *Record, found *Attempt) {
+	l.out.Recorded.Batches[a] = rec
+	l.out.Updates = append(l.out.Updates, Update{Op: op, Address: a, Record: rec, Found: found})
+}
+
+func (l *learner) learn(a Address, old *Record) {
+	if old.settledForGood() {
+		return // nothing that the service may say changes a delivered batch
+	}
+	rec, changed, op := old.Clone(), false, "refresh"
+	var found *Attempt
+	for i := range rec.Attempts {
+		at := &rec.Attempts[i]
+		switch {
+		case at.Job != "":
+			changed = l.learnJob(at) || changed
+		case at.Token != "" && l.findSend(at):
+			changed, op, found = true, "create_found", at
+		case at.Outcome == OutcomeIntent:
+			if l.settle(at) {
+				changed = true
+				if at.Outcome == OutcomeAbsent {
+					op, found = "create_absent", at
+				}
+			}
+		}
+	}
+	changed = l.learnUpload(rec) || changed
+	if changed {
+		l.put(op, a, rec, found)
+	}
+}
+
+// settledForGood reports whether the batch is delivered and no send of it is
+// open.
+func (r *Record) settledForGood() bool {
+	if r.Result == nil {
+		return false
+	}
+	last := r.Last()
+	return last != nil && last.Number == r.Result.Attempt && last.Ended != (time.Time{}) && r.Upload == nil
+}
+
+// learnJob takes over what the listing says of a recorded job.
+func (l *learner) learnJob(at *Attempt) bool {
+	if j := l.jobs[at.Job]; j != nil {
+		return at.See(j)
+	}
+	if l.live.Missing[at.Job] && !at.Gone {
+		at.Gone = true
+		return true
+	}
+	return false
+}
+
+// See takes over what the service says of the attempt's job and reports
+// whether anything is new. Times and names are never unlearned: a listing may
+// tell less than an earlier answer did.
+func (at *Attempt) See(j *Job) bool {
+	before := *at
+	at.Job, at.Gone = j.Name, false
+	at.State = string(j.State)
+	if j.State == JobUnknown {
+		at.State = j.RawState
+	}
+	if !j.Created.IsZero() {
+		at.Created = j.Created.UTC()
+	}
+	if !j.Ended.IsZero() {
+		at.Ended = j.Ended.UTC()
+	} else if j.Final() && at.Ended.IsZero() {
+		at.Ended = at.Created
+	}
+	if j.Output != "" {
+		at.Output = j.Output
+	}
+	at.Inline = at.Inline || j.Inline
+	if j.Stats != (Stats{}) {
+		at.Stats = j.Stats
+	}
+	if j.Error != "" {
+		at.Error = j.Error
+	}
+	return before != *at
+}
+
+// Final reports whether the job's state can no longer change.
+func (j *Job) Final() bool {
+	switch j.State {
+	case JobSucceeded, JobFailed, JobCancelled, JobExpired:
+		return true
+	case JobUnknown:
+		return j.Done
+	}
+	return false
+}
+
+// findSend looks for the job of a send whose answer was lost. An attempt that
+// was held for absent and turns up late is found too: what was bought is never
+// lost, even where the service broke its own delays.
+func (l *learner) findSend(at *Attempt) bool {
+	jobs := l.byToken[at.Token]
+	for i, j := range jobs {
+		// The input is compared as well: a display name may have been copied.
+		if j.InputFile != "" && j.InputFile != at.File {
+			continue
+		}
+		at.See(j)
+		at.Outcome = OutcomeBought
+		l.byToken[at.Token] = slices.Delete(slices.Clone(jobs), i, i+1)
+		return true
+	}
+	return false
+}
+
+// settle works towards calling a send absent and reports whether the attempt
+// changed. The service's times decide where it tells them; where it does not,
+// the mark lives in this process only.
+func (l *learner) settle(at *Attempt) bool {
+	if !l.live.Complete {
+		return false
+	}
+	from := at.SettleFrom
+	if l.live.LocalClock {
+		from = l.marks[at.Token]
+	}
+	if !from.IsZero() && !l.live.First.Before(from.Add(l.d.SettleTime)) {
+		at.Outcome = OutcomeAbsent
+		return true
+	}
+	if l.live.LocalClock {
+		if from.IsZero() {
+			from = l.live.Last
+		}
+		l.out.Marks[at.Token] = from
+		return false
+	}
+	if from.IsZero() {
+		at.SettleFrom = l.live.Last.UTC()
+		return true
+	}
+	return false
+}
+
+// learnUpload takes over what the listing says of the batch's upload.
+func (l *learner) learnUpload(rec *Record) bool {
+	up := rec.Upload
+	if up == nil || !l.live.FilesListed {
+		return false
+	}
+	f := l.files[up.File]
+	switch {
+	case f == nil && up.Done:
+		// Expired, or deleted by somebody.
+		rec.Upload = nil
+		return true
+	case f == nil:
+		return false // begun; it goes on or is sent again
+	case f.SHA256 != up.SHA256 || f.Bytes != up.Bytes:
+		// Another file under that name; never buy on it.
+		rec.Upload = nil
+		return true
+	case !up.Done && f.Active:
+		up.Done, up.Expires, up.Session = true, f.Expires.UTC(), ""
+		return true
+	}
+	return false
+}
+
+// learnStrange settles uploads that a restored older state does not know of.
+func (l *learner) learnStrange(b *Batch) {
+	if len(b.Source.SHA256) != 64 {
+		return
+	}
+	old := l.out.Recorded.Batches[b.Address]
+	f := l.strange[b.Source.SHA256[:24]]
+	if f == nil {
+		if old != nil && old.Strange != nil && l.live.FilesListed && l.files[old.Strange.File] == nil {
+			rec := old.Clone()
+			rec.Strange = nil
+			l.put("refresh", b.Address, rec, nil)
+		}
+		return
+	}
+	if old != nil && (old.Last() != nil && old.Last().SHA256 == b.Source.SHA256 && old.Last().Model == b.Model) {
+		return // what was bought is known
+	}
+	rec := old.Clone()
+	if rec == nil {
+		rec = &Record{}
+	}
+	if rec.Strange == nil || rec.Strange.File != f.Name {
+		rec.Strange = &StrangeUpload{File: f.Name}
+	}
+	s := rec.Strange
+	if s.Settled || !l.live.Complete {
+		if old == nil || old.Strange == nil {
+			l.put("strange_upload", b.Address, rec, nil)
+		}
+		return
+	}
+	from := s.SettleFrom
+	if l.live.LocalClock {
+		from = l.marks[s.File]
+	}
+	switch {
+	case from.IsZero() && l.live.LocalClock:
+		l.out.Marks[s.File] = l.live.Last
+	case from.IsZero():
+		s.SettleFrom = l.live.Last.UTC()
+	case !l.live.First.Before(from.Add(l.d.SettleTime)):
+		s.Settled = true
+	case l.live.LocalClock:
+		l.out.Marks[s.File] = from
+	}
+	if old == nil || old.Strange == nil || *old.Strange != *s {
+		l.put("strange_upload", b.Address, rec, nil)
+	}
+}
+
+// knownJobs are the jobs that some attempt names.
+func knownJobs(r *Recorded) map[string]bool {
+	known := map[string]bool{}
+	for _, rec := range r.Batches {
+		for i := range rec.Attempts {
+			if job := rec.Attempts[i].Job; job != "" {
+				known[job] = true
+			}
+		}
+	}
+	return known
+}
+
+// olderJob orders by age, then by name so that equal times are stable.
+func olderJob(a, b *Job) int {
+	if c := a.Created.Compare(b.Created); c != 0 {
+		return c
+	}
+	if a.Name < b.Name {
+		return -1
+	}
+	if a.Name > b.Name {
+		return 1
+	}
+	return 0
+}

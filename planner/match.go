@@ -1,0 +1,302 @@
+package planner
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// ExpiryMargin is how long an upload must still live to be worth a create.
+const ExpiryMargin = 30 * time.Minute
+
+// matches is what the live side holds for desired batches beyond what the
+// state records.
+type matches struct {
+	adopt     map[Address][]*Job // jobs that are this batch's, oldest attempt first
+	extra     map[Address][]*Job // further jobs for a batch that has one
+	claimed   map[Address]*Job   // a job that another state made for it
+	claimedUp map[Address]*File  // an upload that another state made for it
+	maybe     map[Address]*Job   // a job that may be the batch's
+	uploads   map[Address]*File  // a usable upload with the batch's bytes
+}
+
+// match finds out whose the unrecorded live jobs and files are.
+func match(d *Desired, r *Recorded, live *Live) *matches {
+	m := &matcher{
+		d: d, r: r, live: live, lineage6: r.Lineage6(), known: knownJobs(r),
+		byNumber:  map[int][]*Batch{},
+		byContent: map[string][]*Batch{},
+		fileSHA:   map[string]string{},
+		out: matches{
+			adopt: map[Address][]*Job{}, extra: map[Address][]*Job{}, claimed: map[Address]*Job{},
+			claimedUp: map[Address]*File{}, maybe: map[Address]*Job{}, uploads: map[Address]*File{},
+		},
+	}
+	if !live.Refreshed {
+		return &m.out
+	}
+	for i := range d.Batches {
+		b := &d.Batches[i]
+		m.byNumber[b.Address.Number] = append(m.byNumber[b.Address.Number], b)
+		if b.Source.SHA256 != "" {
+			m.byContent[b.Source.SHA256] = append(m.byContent[b.Source.SHA256], b)
+		}
+	}
+	for _, same := range m.byContent {
+		slices.SortFunc(same, func(a, b *Batch) int { return a.Address.Compare(b.Address) })
+	}
+	for i := range live.Files {
+		m.fileSHA[live.Files[i].Name] = live.Files[i].SHA256
+	}
+	m.jobs()
+	m.files()
+	return &m.out
+}
+
+type matcher struct {
+	d         *Desired
+	r         *Recorded
+	live      *Live
+	lineage6  string
+	known     map[string]bool
+	byNumber  map[int][]*Batch
+	byContent map[string][]*Batch
+	fileSHA   map[string]string // sha256 by the name of a live file
+	out       matches
+}
+
+func (m *matcher) jobs() {
+	var unclaimed []*Job
+	jobs := make([]*Job, 0, len(m.live.Jobs))
+	for i := range m.live.Jobs {
+		if j := &m.live.Jobs[i]; !m.known[j.Name] {
+			jobs = append(jobs, j)
+		}
+	}
+	slices.SortFunc(jobs, olderJob)
+	for _, j := range jobs {
+		tok, labelled := ParseToken(j.DisplayName)
+		switch {
+		case labelled && m.lineage6 != "" && tok.Lineage == m.lineage6:
+			m.ours(j, tok)
+		case labelled:
+			m.theirs(j, tok)
+		case !m.unlabelled(j):
+			unclaimed = append(unclaimed, j)
+		}
+	}
+	m.guard(unclaimed)
+	for a, found := range m.out.adopt {
+		slices.SortStableFunc(found, func(x, y *Job) int { return cmp.Compare(attemptOf(x), attemptOf(y)) })
+		m.out.adopt[a] = found
+	}
+}
+
+// attemptOf is the attempt that a job's label names, 0 without one.
+func attemptOf(j *Job) int {
+	tok, _ := ParseToken(j.DisplayName)
+	return tok.Attempt
+}
+
+// ours takes a job with this state's label that no attempt records: a record
+// was lost, or the job is a second one.
+func (m *matcher) ours(j *Job, tok Token) {
+	for _, b := range m.byNumber[tok.Number] {
+		rec := m.r.Batches[b.Address]
+		for _, content := range contentsOf(b, rec) {
+			if ContentSum(b.Address, content.sha, content.model) != tok.Sum || !m.inputFits(j, content.sha) {
+				continue
+			}
+			if m.attemptTaken(b.Address, rec, tok.Attempt) {
+				m.out.extra[b.Address] = append(m.out.extra[b.Address], j)
+			} else {
+				m.out.adopt[b.Address] = append(m.out.adopt[b.Address], j)
+			}
+			return
+		}
+	}
+}
+
+type bought struct{ sha, model string }
+
+// contentsOf lists what may have been bought for a batch: what is wanted now
+// and what was sent before.
+func contentsOf(b *Batch, rec *Record) []bought {
+	list := []bought{{b.Source.SHA256, b.Model}}
+	if rec != nil {
+		for i := range rec.Attempts {
+			list = append(list, bought{rec.Attempts[i].SHA256, rec.Attempts[i].Model})
+		}
+	}
+	return list
+}
+
+// inputFits checks the second name: the input carries our hash of the content,
+// or is alive and has those bytes.
+func (m *matcher) inputFits(j *Job, sha string) bool {
+	if p, ok := ParseUploadName(j.InputFile); ok && len(sha) == 64 && p.Content == sha[:24] {
+		return true
+	}
+	return sha != "" && m.fileSHA[j.InputFile] == sha
+}
+
+func (m *matcher) attemptTaken(a Address, rec *Record, number int) bool {
+	if rec != nil {
+		for i := range rec.Attempts {
+			if rec.Attempts[i].Number == number && rec.Attempts[i].Job != "" {
+				return true
+			}
+		}
+	}
+	return slices.ContainsFunc(m.out.adopt[a], func(j *Job) bool { return attemptOf(j) == number })
+}
+
+// theirs notes a job that another state made for a batch of this config.
+func (m *matcher) theirs(j *Job, tok Token) {
+	if !j.Active() && j.State != JobSucceeded {
+		return
+	}
+	for _, b := range m.byNumber[tok.Number] {
+		if ContentSum(b.Address, b.Source.SHA256, b.Model) == tok.Sum && m.out.claimed[b.Address] == nil {
+			m.out.claimed[b.Address] = j
+		}
+	}
+}
+
+// unlabelled tells whose a job without a label is, by its input, and reports
+// whether that could be told.
+func (m *matcher) unlabelled(j *Job) bool {
+	sha := m.fileSHA[j.InputFile]
+	if sha == "" {
+		if p, ok := ParseUploadName(j.InputFile); ok {
+			for i := range m.d.Batches {
+				if s := m.d.Batches[i].Source.SHA256; len(s) == 64 && s[:24] == p.Content {
+					sha = s
+				}
+			}
+			if sha == "" {
+				return true // some qaplan's, for content that is not wanted here
+			}
+		}
+	}
+	if sha == "" {
+		return false
+	}
+	if !j.Active() && j.State != JobSucceeded {
+		return true
+	}
+	for _, b := range m.byContent[sha] {
+		if b.Model == j.Model && len(m.out.adopt[b.Address]) == 0 && m.r.Batches[b.Address].Accepted() == 0 {
+			m.out.adopt[b.Address] = append(m.out.adopt[b.Address], j)
+			return true
+		}
+	}
+	return true
+}
+
+// guard marks the batches that an unclaimed job may belong to: same model, and
+// a row count that fits or is not told.
+func (m *matcher) guard(unclaimed []*Job) {
+	type key struct {
+		model string
+		rows  int
+	}
+	first := map[key]*Job{}
+	for _, j := range unclaimed {
+		if j.Active() || j.State == JobSucceeded {
+			k := key{j.Model, int(j.Stats.Requests)}
+			if first[k] == nil {
+				first[k] = j
+			}
+		}
+	}
+	if len(first) == 0 {
+		return
+	}
+	held := map[string]*Job{} // by block
+	for i := range m.d.Batches {
+		b := &m.d.Batches[i]
+		if b.IgnoreUnclaimed || held[b.Address.Block] != nil || m.r.Batches[b.Address].Accepted() > 0 || len(m.out.adopt[b.Address]) > 0 {
+			continue
+		}
+		if j := cmp.Or(first[key{b.Model, b.Source.Rows}], first[key{b.Model, 0}]); j != nil {
+			held[b.Address.Block] = j
+		}
+	}
+	for i := range m.d.Batches {
+		if b := &m.d.Batches[i]; held[b.Address.Block] != nil {
+			m.out.maybe[b.Address] = held[b.Address.Block]
+		}
+	}
+}
+
+// files finds a live upload for each batch, its own first, then the one that
+// lives longest.
+func (m *matcher) files() {
+	if !m.live.FilesListed {
+		return
+	}
+	best := map[string]*File{}
+	foreign := map[string]*File{} // uploads under another lineage, by content
+	for i := range m.live.Files {
+		f := &m.live.Files[i]
+		if !f.Active || f.SHA256 == "" {
+			continue
+		}
+		if p, ok := ParseUploadName(f.Name); ok && p.Lineage != m.lineage6 {
+			foreign[f.SHA256] = f
+			continue
+		}
+		if !m.live.outlives(f.Expires) {
+			continue
+		}
+		if have := best[f.SHA256]; have == nil || f.Expires.After(have.Expires) || f.Expires.Equal(have.Expires) && f.Name < have.Name {
+			best[f.SHA256] = f
+		}
+	}
+	for i := range m.d.Batches {
+		b := &m.d.Batches[i]
+		if f := best[b.Source.SHA256]; f != nil && f.Bytes == b.Source.Bytes {
+			m.out.uploads[b.Address] = f
+		}
+		if f := foreign[b.Source.SHA256]; f != nil {
+			m.out.claimedUp[b.Address] = f
+		}
+	}
+	m.shareUploads()
+}
+
+// shareUploads gives each upload to one batch only: two batches with the same
+// bytes have an upload each, so that a job's input tells whose it is.
+func (m *matcher) shareUploads() {
+	owner := map[string]Address{}
+	for a, rec := range m.r.Batches {
+		if rec.Upload != nil {
+			owner[rec.Upload.File] = a
+		}
+	}
+	order := make([]Address, 0, len(m.out.uploads))
+	for a := range m.out.uploads {
+		order = append(order, a)
+	}
+	slices.SortFunc(order, Address.Compare)
+	for _, a := range order {
+		file := m.out.uploads[a].Name
+		if own, taken := owner[file]; taken && own != a {
+			delete(m.out.uploads, a)
+			continue
+		}
+		owner[file] = a
+	}
+}
+
+// outlives reports whether something that expires then is still worth using,
+// judged by the service's clock. Where only the local clock is to be had, an
+// hour more is kept.
+func (l *Live) outlives(expires time.Time) bool {
+	margin := ExpiryMargin
+	if l.LocalClock {
+		margin += time.Hour
+	}
+	return expires.After(l.Last.Add(margin))
+}
