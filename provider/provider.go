@@ -82,3 +82,13 @@ type UploadRequest struct {
 	// Progress is called with the number of bytes that the service has.
 	Progress func(sent int64)
 }
+
+// Downloaded tells how a download went.
+type Downloaded struct {
+	Bytes int64 // written by this call
+	Total int64 // of the whole output, -1 when the service did not tell
+	// Restarted is set when the service sent the whole output although a later
+	// offset was asked for; what was written starts at 0.
+	Restarted bool
+	Date      time.Time
+}
