@@ -1,0 +1,106 @@
+package durable
+
+import (
+	"bufio"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// WriteFile replaces the file at path by what write writes, or leaves
+// everything as it was. The writer that write gets is buffered; perm is masked
+// by the process's umask as always. A symbolic link at path is replaced, not
+// followed.
+//
+// When only the very last step fails, the sync of the folder, the new content
+// is in place and whole, but a power cut may bring the former one back.
+func WriteFile(path string, perm os.FileMode, write func(io.Writer) error) error {
+	return Replace(OS{}, path, perm, write)
+}
+
+// Replace is [WriteFile] on any file system.
+func Replace(fs FS, path string, perm os.FileMode, write func(io.Writer) error) error {
+	temp := filepath.Join(filepath.Dir(path), tempPrefix(path)+randomHex())
+	f, err := fs.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	open, made := true, true
+	defer func() { // also when write panics
+		if open {
+			f.Close()
+		}
+		if made {
+			fs.Remove(temp)
+		}
+	}()
+
+	w := bufio.NewWriterSize(io.NewOffsetWriter(f, 0), 64<<10)
+	if err := write(w); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	if err := w.Flush(); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	if err := f.Sync(); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	open = false
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	if err := fs.Rename(temp, path); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	made = false
+	if err := fs.SyncDir(filepath.Dir(path)); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
+}
+
+// RemoveTemps removes what killed calls of [WriteFile] for path left behind.
+// The caller must know that nobody is writing path.
+func RemoveTemps(path string) error {
+	dir, prefix := filepath.Dir(path), tempPrefix(path)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("remove temporary files: %w", err)
+	}
+	for _, e := range entries {
+		random, ok := strings.CutPrefix(e.Name(), prefix)
+		if !ok || len(random) != randomLen || !e.Type().IsRegular() {
+			continue
+		}
+		if _, err := hex.DecodeString(random); err != nil {
+			continue
+		}
+		if err := os.Remove(filepath.Join(dir, e.Name())); err != nil && !os.IsNotExist(err) {
+			return fmt.Errorf("remove temporary files: %w", err)
+		}
+	}
+	return nil
+}
+
+const randomLen = 16
+
+func randomHex() string {
+	var b [randomLen / 2]byte
+	rand.Read(b[:]) // never fails
+	return hex.EncodeToString(b[:])
+}
+
+// tempPrefix is hidden, and short enough that the random part still fits into
+// the 255 bytes that file systems allow for a name.
+func tempPrefix(path string) string {
+	base := filepath.Base(path)
+	if len(base) > 200 {
+		base = fmt.Sprintf("%s-%08x", base[:180], crc32.ChecksumIEEE([]byte(base)))
+	}
+	return "." + base + ".tmp-"
+}
