@@ -34,6 +34,14 @@ type Error struct {
 	Status     string // such as RESOURCE_EXHAUSTED
 	Reason     string // such as API_KEY_INVALID, from google.rpc.ErrorInfo
 	Message    string // the service's words, bounded, without secrets
+	// About is what a refusal is about, one of the About constants, "" when
+	// the service's words do not tell.
+	About string
+	// NotSent tells that no byte of the request left this machine: it was not
+	// admitted, its context had ended, or no connection came about. A create
+	// keeps [ClassUnknown] nevertheless; a caller that reads NotSent may be
+	// kinder.
+	NotSent bool
 	// Quotas are the quota ids that a 429 names, usually none on create.
 	Quotas []string
 	// RetryDelay is the service's hint, clamped to [0, 1 h]; 0 when it gave none.
@@ -42,6 +50,10 @@ type Error struct {
 	Date time.Time
 	Err  error // the cause below, when there is one
 }
+
+// ErrDamaged is the cause of an upload's error when the service holds other
+// bytes under the name than the ones that were to be sent.
+var ErrDamaged = errors.New("the service holds other bytes than were sent")
 
 // Error says what was called, what came back and, in the service's own words,
 // why.
