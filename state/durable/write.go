@@ -104,3 +104,23 @@ func tempPrefix(path string) string {
 	}
 	return "." + base + ".tmp-"
 }
+
+// MkdirAll is os.MkdirAll, and makes the new folders' names durable.
+func MkdirAll(path string, perm os.FileMode) error {
+	path = filepath.Clean(path)
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return nil
+	}
+	if parent := filepath.Dir(path); parent != path {
+		if err := MkdirAll(parent, perm); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(path, perm); err != nil {
+		if info, statErr := os.Stat(path); statErr == nil && info.IsDir() {
+			return nil // somebody else was faster
+		}
+		return fmt.Errorf("make folder: %w", err)
+	}
+	return SyncDir(filepath.Dir(path))
+}

@@ -1,0 +1,46 @@
+// Package state remembers, from run to run, what was bought for which batch.
+// It is the only local memory of that, so it is written for the moment in
+// which the power fails.
+//
+// # Terms
+//
+// The snapshot (qaplan.state.json) is the state as it was at a serial. The
+// journal (….journal) holds the transitions since, one a line; each carries the
+// whole new record of every batch that it changes. The lock (….lock) is held
+// by the one run that may write, with the holder's facts inside. The backup
+// (….backup) is the snapshot from before the last run that changed something:
+// the file to fall back on that every damage report can name. What the backup
+// lacks is found again in the listing of the service. The lineage is the
+// state's own random identity, the identity is the service that it belongs to.
+//
+// # Flow
+//
+//	Read    journal, then snapshot → replay                          no lock, no byte changed
+//	Open    lock → journal, snapshot → replay
+//	Write   encode → number → append with all who wait → fsync → visible in State
+//	Close   backup → snapshot: temp, fsync, rename, fsync folder → empty the journal → unlock
+//
+// The journal begins with a header of identity, lineage and the serial that it
+// goes on from, so that a first run, which has no snapshot yet, is recovered
+// from the journal alone. A killed run leaves its journal; the next one replays
+// it and goes on appending to it. A journal that outgrows the snapshot by far
+// is folded in the middle of a run, which keeps the cost of a transition
+// constant, whatever the number of batches.
+//
+// # Promises
+//
+//   - What Write has returned nil for is in every later state; what it has not
+//     returned for is there whole or not at all.
+//   - A journal cut off at any byte is a shorter valid journal. A crash leaves
+//     nothing else, so everything else that is wrong is an error that names the
+//     file, the line and what to do. Damage never yields an empty state.
+//   - A snapshot is whole or the one before it. Entries that it holds already
+//     are passed over, so a crash between renaming it and emptying the journal
+//     does no harm.
+//   - Read may run beside a writer and sees a state between two transitions.
+//   - A state of another service, and a file of a newer format, are refused.
+//     Keys that are unknown are passed over, so that additions need no new
+//     format version; a program that does not know them does not keep them.
+//   - Equal states give equal snapshots, byte for byte, one batch a line.
+//   - All files are 0600 and hold ids, hashes, counts, times and paths only.
+package state

@@ -1,0 +1,64 @@
+package state
+
+import (
+	"time"
+
+	"github.com/qaplan/qaplan/planner"
+)
+
+// FormatVersion is the version of snapshot and journal that this program
+// writes, and the newest that it reads.
+const FormatVersion = 1
+
+// Identity is the service that a state belongs to. Two states of different
+// identities never mix: what was bought in a rehearsal is not there in the
+// real service.
+type Identity struct {
+	// Kind is "gemini" or "emulator".
+	Kind string `json:"kind"`
+	// BaseURL is the service's address, normalised by the caller; "" for the
+	// embedded emulator, whose port changes from run to run.
+	BaseURL string `json:"base_url,omitempty"`
+	// ID is what the embedded emulator keeps in its data folder.
+	ID string `json:"id,omitempty"`
+}
+
+// fits reports whether a state of identity id may be used where want is
+// wanted. The zero Identity on either side stands for any.
+func (id Identity) fits(want Identity) bool {
+	return id == want || id == Identity{} || want == Identity{}
+}
+
+// State is all that is remembered from run to run.
+type State struct {
+	// Version is the format of the files it was read from, FormatVersion for a
+	// new one.
+	Version int
+	// Lineage is the state's own identity, 32 lower-case hex digits made at
+	// random, or "" before anything was written.
+	Lineage string
+	// Serial is the sequence number of the last transition.
+	Serial int64
+	// Provider is the service it belongs to.
+	Provider Identity
+	// Budgets are by the name of the budget, such as "creates".
+	Budgets map[string]Budget
+	Batches map[planner.Address]*planner.Record
+}
+
+// Budget is what must outlive a run so that the next one does not run into the
+// same refusal.
+type Budget struct {
+	// Until ends the cool-down; zero when there is none.
+	Until time.Time `json:"until,omitzero"`
+	// Strikes counts the refusals in a row.
+	Strikes int    `json:"strikes,omitempty"`
+	Reason  string `json:"reason,omitempty"`
+	// Since is when the first of them came.
+	Since time.Time `json:"since,omitzero"`
+}
+
+// Recorded gives the part that the planner compares. It shares the map.
+func (s *State) Recorded() planner.Recorded {
+	return planner.Recorded{Lineage: s.Lineage, Serial: s.Serial, Batches: s.Batches}
+}

@@ -1,0 +1,471 @@
+package state
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/qaplan/qaplan/planner"
+	"github.com/qaplan/qaplan/state/durable"
+)
+
+// ErrClosed is returned by writes to a store that was closed or abandoned.
+var ErrClosed = errors.New("the state is closed")
+
+// Holder says who holds the lock.
+type Holder struct {
+	// ID names this hold; Open makes one when it is "".
+	ID string `json:"id"`
+	// Operation is the command, such as "apply".
+	Operation string `json:"operation,omitempty"`
+	// Who is user@host.
+	Who     string    `json:"who,omitempty"`
+	PID     int       `json:"pid,omitempty"`
+	Version string    `json:"version,omitempty"` // of the program
+	Started time.Time `json:"started,omitzero"`
+}
+
+// Change is what a transition makes of one batch.
+type Change struct {
+	Address planner.Address
+	// Record is the whole of the batch's record afterwards; nil forgets the
+	// batch.
+	Record *planner.Record
+}
+
+// Store is a state that is held for writing. Its methods may be called from
+// many goroutines.
+type Store struct {
+	fs   durable.FS
+	at   paths
+	lock *durable.Lock
+
+	mu   sync.Mutex
+	idle sync.Cond // of mu: nobody leads
+	// state holds what is durable, and nothing else.
+	state State
+	head  string // checksum of the last entry
+	// view is the copy that State handed out, nil when it is out of date.
+	view *State
+	// next is the number of the next entry.
+	next int64
+	// lineage is state.Lineage, or the one that the first write makes durable.
+	lineage string
+
+	// One writer leads: it writes and syncs for all that wait.
+	leading bool
+	pending []*ticket
+	err     error // refuses all further writes
+	closed  bool
+
+	// Only the leader touches what follows.
+	log      durable.File // nil until the first write
+	fileSize int64        // of the journal on disk
+	good     int64        // of the journal as far as it counts
+	open     bool         // the last line lacks its line break
+	// compactAt is the length of the journal from which it is folded into a
+	// new snapshot.
+	compactAt    int64
+	snapshotSize int64
+	folded       int64 // serial of the snapshot
+	backedUp     bool
+}
+
+// ticket is one write that waits to become durable.
+type ticket struct {
+	line  []byte
+	entry entry // its transition; empty when only the lineage was asked for
+	err   error
+	// turn gets true when the owner of the ticket must lead, and false when
+	// the write is done.
+	turn chan bool
+}
+
+// Open takes the lock and reads the state like [Read]. The store must be ended
+// with Close or Abandon. It returns *LockedError at once when another run
+// holds the lock. Nothing but the lock file is written before the first write.
+func Open(path string, id Identity, holder Holder) (*Store, error) {
+	return open(durable.OS{}, path, id, holder)
+}
+
+func open(fs durable.FS, path string, id Identity, holder Holder) (*Store, error) {
+	at, err := pathsOf(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := durable.MkdirAll(filepath.Dir(at.snapshot), 0o755); err != nil {
+		return nil, fmt.Errorf("open state: %w", err)
+	}
+	lock, err := takeLock(at.lock, holder)
+	if err != nil {
+		return nil, err
+	}
+	l, err := load(at, id)
+	if err != nil {
+		return nil, errors.Join(err, lock.Unlock())
+	}
+	s := &Store{
+		fs:           fs,
+		at:           at,
+		lock:         lock,
+		state:        l.State,
+		head:         l.head,
+		next:         l.Serial + 1,
+		lineage:      l.Lineage,
+		fileSize:     l.journalSize,
+		good:         l.journal.good,
+		open:         l.journal.open,
+		snapshotSize: l.snapshotSize,
+		folded:       l.folded,
+	}
+	s.compactAt = compactAt(s.snapshotSize)
+	s.idle.L = &s.mu
+	return s, nil
+}
+
+func takeLock(path string, holder Holder) (*durable.Lock, error) {
+	lock, err := durable.TryLock(path)
+	if errors.Is(err, durable.ErrLocked) {
+		locked := &LockedError{File: path}
+		if facts, err := durable.ReadFacts(path); err == nil {
+			// Facts that are being written just now are no facts.
+			if decode(facts, &locked.Holder) != nil {
+				locked.Holder = Holder{}
+			}
+		}
+		return nil, locked
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open state: %w", err)
+	}
+	if holder.ID == "" {
+		holder.ID = randomHex(4)
+	}
+	facts, err := encode(holder)
+	if err == nil {
+		err = lock.WriteFacts(append(facts, '\n'))
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open state: %w", err), lock.Unlock())
+	}
+	return lock, nil
+}
+
+func randomHex(bytes int) string {
+	b := make([]byte, bytes)
+	rand.Read(b) // never fails
+	return hex.EncodeToString(b)
+}
+
+// State gives all that is durable now. The result never changes, and the
+// caller must not change it. After a write it costs a copy of the map: ask
+// Record for one batch.
+func (s *Store) State() *State {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.view == nil {
+		view := s.state
+		view.Budgets = maps.Clone(view.Budgets)
+		view.Batches = maps.Clone(view.Batches)
+		s.view = &view
+	}
+	return s.view
+}
+
+// Record gives the durable record of a batch, or nil. The caller must not
+// change it.
+func (s *Store) Record(a planner.Address) *planner.Record {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state.Batches[a]
+}
+
+// Write makes one transition durable: when it returns nil, all the changes
+// survive whatever happens; when it fails, none of them is in the state. The
+// store keeps nothing of what changes point to. op is a word for people who
+// read the journal.
+//
+// It takes no context, since what was done must be recorded. Calls that come
+// together share one sync. After a failure to write or to sync, every further
+// write fails with the same error, because it is not known any more what the
+// disk holds; opening the state again finds out.
+func (s *Store) Write(op string, changes ...Change) error {
+	if len(changes) == 0 {
+		return nil
+	}
+	list := make([]change, len(changes))
+	for i, c := range changes {
+		if err := list[i].fill(c); err != nil {
+			return fmt.Errorf("record %s: %w", op, err)
+		}
+	}
+	if err := s.record(op, entry{Changes: list}); err != nil {
+		return fmt.Errorf("record %s of %s: %w", op, changes[0].Address, err)
+	}
+	return nil
+}
+
+// WriteBudget makes the budget of that name durable, under the rules of
+// [Store.Write]. The zero Budget removes it.
+func (s *Store) WriteBudget(name string, b Budget) error {
+	value := &b
+	if b == (Budget{}) {
+		value = nil
+	}
+	if err := s.record("budget", entry{Budgets: map[string]*Budget{name: value}}); err != nil {
+		return fmt.Errorf("record budget %s: %w", name, err)
+	}
+	return nil
+}
+
+// Lineage gives the state's identity. The first call for a new state makes one
+// and returns when it is durable.
+func (s *Store) Lineage() (string, error) {
+	s.mu.Lock()
+	lineage := s.state.Lineage
+	s.mu.Unlock()
+	if lineage != "" {
+		return lineage, nil
+	}
+	t := &ticket{turn: make(chan bool, 1)}
+	if err := s.submit(t, nil); err != nil {
+		return "", fmt.Errorf("record lineage: %w", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state.Lineage, nil
+}
+
+// fill encodes the record, and keeps it as a later run will read it: what the
+// store shows never differs from what it holds.
+func (c *change) fill(from Change) (err error) {
+	if err := checkAddress(from.Address); err != nil {
+		return err
+	}
+	c.Address, c.address = from.Address.String(), from.Address
+	if from.Record == nil {
+		c.Record = []byte("null")
+		return nil
+	}
+	if c.Record, err = encode(from.Record); err != nil {
+		return fmt.Errorf("encode %s: %w", from.Address, err)
+	}
+	if c.record, err = decodeRecord(c.Record); err != nil {
+		return fmt.Errorf("encode %s: %w", from.Address, err)
+	}
+	return nil
+}
+
+func (s *Store) record(op string, e entry) error {
+	body, err := encodeBody(op, e.Changes, e.Budgets)
+	if err != nil {
+		return err
+	}
+	return s.submit(&ticket{entry: e, turn: make(chan bool, 1)}, body)
+}
+
+// submit gives the entry its number and waits until it is durable.
+func (s *Store) submit(t *ticket, body []byte) error {
+	s.mu.Lock()
+	if err := s.refused(); err != nil {
+		s.mu.Unlock()
+		return err
+	}
+	if s.lineage == "" {
+		s.lineage = randomHex(16)
+	}
+	if body != nil {
+		t.entry.Seq = s.next
+		t.line, t.entry.sum = frameEntry(s.lineage, s.next, body)
+		s.next++
+	}
+	s.pending = append(s.pending, t)
+	lead := !s.leading
+	s.leading = true
+	s.mu.Unlock()
+	if lead || <-t.turn {
+		s.lead(t)
+	}
+	return t.err
+}
+
+func (s *Store) refused() error {
+	if s.closed {
+		return ErrClosed
+	}
+	return s.err
+}
+
+// lead writes all that waits, of which the leader's own ticket is one, and
+// hands over to one of those that came meanwhile. So nobody serves others for
+// longer than one write.
+func (s *Store) lead(own *ticket) {
+	s.mu.Lock()
+	batch, lineage, serial := s.pending, s.lineage, s.state.Serial
+	s.pending = nil
+	err := s.err
+	s.mu.Unlock()
+
+	if err == nil {
+		err = s.commit(batch, lineage, serial)
+	}
+
+	s.mu.Lock()
+	if err == nil {
+		s.state.Lineage = lineage
+		for _, t := range batch {
+			if t.line != nil {
+				t.entry.apply(&s.state)
+				s.head = t.entry.sum
+			}
+		}
+		s.view = nil
+	} else if s.err == nil {
+		s.err = err
+	}
+	s.mu.Unlock()
+
+	if err == nil && s.good >= s.compactAt {
+		s.compactEarly()
+	}
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range batch {
+		if t.err = err; t != own {
+			t.turn <- false
+		}
+	}
+	if len(s.pending) > 0 {
+		s.pending[0].turn <- true
+		return
+	}
+	s.leading = false
+	s.idle.Broadcast()
+}
+
+// commit appends the lines to the journal and syncs it.
+func (s *Store) commit(batch []*ticket, lineage string, serial int64) error {
+	// Somebody who removed the lock file may have let another run in.
+	if err := s.lock.Check(); err != nil {
+		return err
+	}
+	if s.log == nil {
+		if err := s.openLog(); err != nil {
+			return err
+		}
+	}
+	var lines []byte
+	if s.good == 0 {
+		object, err := encode(header{Version: FormatVersion, Provider: s.state.Provider, Lineage: lineage, After: serial})
+		if err != nil {
+			return err
+		}
+		lines, _ = frame(object)
+	}
+	for _, t := range batch {
+		lines = append(lines, t.line...)
+	}
+	if _, err := s.log.WriteAt(lines, s.good); err != nil {
+		return s.cutBack(err)
+	}
+	if err := s.log.Sync(); err != nil {
+		return s.cutBack(err)
+	}
+	s.good += int64(len(lines))
+	s.fileSize = s.good
+	return nil
+}
+
+// openLog makes the journal ready to be appended to: its name durable, what a
+// crash tore off cut away.
+func (s *Store) openLog() error {
+	log, err := s.fs.OpenFile(s.at.journal, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	s.log = log
+	if err := s.fs.SyncDir(filepath.Dir(s.at.journal)); err != nil {
+		return err
+	}
+	if s.fileSize == s.good && !s.open {
+		return nil
+	}
+	if s.open {
+		if _, err := log.WriteAt([]byte{'\n'}, s.good); err != nil {
+			return err
+		}
+		s.good++
+		s.open = false
+	}
+	if err := log.Truncate(s.good); err != nil {
+		return err
+	}
+	s.fileSize = s.good
+	return log.Sync()
+}
+
+// cutBack takes away what a failed write left, as far as the disk lets it: the
+// next run then has no torn line to drop. What it cannot take away is not
+// harmful.
+func (s *Store) cutBack(err error) error {
+	if s.log.Truncate(s.good) == nil {
+		s.log.Sync()
+	}
+	return err
+}
+
+// Close folds the journal into a new snapshot, empties it and releases the
+// lock. Where nothing was written and no journal was found, it leaves every
+// file as it was. It waits for writes in flight; later ones fail.
+//
+// After an error the state is nevertheless whole: what was recorded stands in
+// the journal.
+func (s *Store) Close() error {
+	first, failed := s.end()
+	if !first {
+		return ErrClosed
+	}
+	err := failed
+	if err == nil {
+		err = s.compact()
+	}
+	if s.log != nil {
+		err = errors.Join(err, s.log.Close())
+	}
+	if err = errors.Join(err, s.lock.Unlock()); err != nil {
+		return fmt.Errorf("close state: %w", err)
+	}
+	return nil
+}
+
+// Abandon releases the lock and leaves the journal for the next run, which
+// then finds all that was recorded. It waits for the write in flight, which
+// takes milliseconds; later ones fail.
+func (s *Store) Abandon() {
+	if first, _ := s.end(); !first {
+		return
+	}
+	if s.log != nil {
+		s.log.Close()
+	}
+	s.lock.Unlock() // ends with the process, if not now
+}
+
+// end refuses further writes and waits for those in flight.
+func (s *Store) end() (first bool, failed error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	first = !s.closed
+	s.closed = true
+	for s.leading {
+		s.idle.Wait()
+	}
+	return first, s.err
+}
