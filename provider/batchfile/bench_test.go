@@ -1,0 +1,100 @@
+package batchfile
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// prose is text as people send it: words, some of them not ASCII, and the
+// escapes of quotes and line breaks.
+func prose(rng *rand.Rand, n int) string {
+	words := []string{"RSI", "the", "moving", "average", "crosses", "Höchstkurs", "„Bitcoin“", `\"MACD\"`, `\n`, "日足", "below", "30", "signals", "oversold"}
+	var b strings.Builder
+	for b.Len() < n {
+		b.WriteString(words[rng.IntN(len(words))])
+		b.WriteByte(' ')
+	}
+	return b.String()
+}
+
+func sourceLine(key, text string) string {
+	return fmt.Sprintf(`{"key":"%s","request":{"system_instruction":{"parts":[{"text":"Answer as JSON."}]},"contents":[{"role":"user","parts":[{"text":"%s"}]}],"generation_config":{"temperature":0.2,"max_output_tokens":2048}}}`+"\n", key, text)
+}
+
+func answerLine(key, text string) string {
+	return fmt.Sprintf(`{"response":{"candidates":[{"content":{"parts":[{"text":"%s"}],"role":"model"},"finishReason":"STOP","index":0}],"usageMetadata":{"promptTokenCount":10,"candidatesTokenCount":20,"thoughtsTokenCount":5,"cachedContentTokenCount":1,"totalTokenCount":35},"modelVersion":"gemini-2.5-flash","responseId":"x"},"key":"%s"}`+"\n", text, key)
+}
+
+// files returns a source and its answers in another order.
+func files(rows, size int) (source, answers []byte) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	var s, a bytes.Buffer
+	text := prose(rng, size)
+	for i := range rows {
+		s.WriteString(sourceLine(fmt.Sprintf("row-%07d", i), text))
+	}
+	for _, i := range rng.Perm(rows) {
+		a.WriteString(answerLine(fmt.Sprintf("row-%07d", i), text))
+	}
+	return s.Bytes(), a.Bytes()
+}
+
+// BenchmarkScan is to be read against the two parts below it over the same
+// bytes: what sha256 and the JSON scanner need one after the other.
+func BenchmarkScan(b *testing.B) {
+	for _, size := range []int{300, 3000} {
+		source, _ := files(30<<20/size, size)
+		run := func(name string, fn func()) {
+			b.Run(fmt.Sprintf("%s/text=%d", name, size), func(b *testing.B) {
+				b.SetBytes(int64(len(source)))
+				b.ReportAllocs()
+				for b.Loop() {
+					fn()
+				}
+			})
+		}
+		run("scan", func() {
+			_, p, err := Scan(context.Background(), bytes.NewReader(source), ScanOptions{})
+			if err != nil || p != nil {
+				b.Fatal(p, err)
+			}
+		})
+		run("raw", func() {
+			sha256.Sum256(source)
+			readJSON(b, source)
+		})
+		run("sha256", func() { sha256.Sum256(source) })
+		run("jsontext", func() { readJSON(b, source) })
+	}
+}
+
+func readJSON(b *testing.B, file []byte) {
+	dec := jsontext.NewDecoder(bytes.NewBuffer(file))
+	for {
+		if _, err := dec.ReadValue(); err == io.EOF {
+			return
+		} else if err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkJoin(b *testing.B) {
+	source, answers := files(10000, 3000)
+	b.SetBytes(int64(len(source) + len(answers)))
+	b.ReportAllocs()
+	for b.Loop() {
+		r, err := Join(context.Background(), bytes.NewReader(source), bytes.NewReader(answers), io.Discard)
+		if err != nil || r.Verdict() != Complete {
+			b.Fatal(r, err)
+		}
+	}
+}

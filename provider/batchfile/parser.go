@@ -1,0 +1,149 @@
+package batchfile
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"io"
+	"math/bits"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// parser walks one line at a time, member by member, without copying it.
+type parser struct {
+	options []jsontext.Options
+	dec     jsontext.Decoder
+	buf     bytes.Buffer // the decoder reads a bytes.Buffer in place
+	line    []byte
+}
+
+// reset starts on a line, which must not change until the next reset.
+func (p *parser) reset(line []byte) {
+	p.line = line
+	p.buf = *bytes.NewBuffer(line)
+	p.dec.Reset(&p.buf, p.options...)
+}
+
+// members calls fn with the name of each member of the object that comes next;
+// fn must read its value. The name is valid until fn reads.
+func (p *parser) members(fn func(name []byte) error) error {
+	if _, err := p.dec.ReadToken(); err != nil {
+		return err
+	}
+	for p.dec.PeekKind() != '}' {
+		raw, err := p.dec.ReadValue()
+		if err != nil {
+			return err
+		}
+		name, err := unquote(nil, raw)
+		if err != nil {
+			return err
+		}
+		if err := fn(name); err != nil {
+			return err
+		}
+	}
+	_, err := p.dec.ReadToken()
+	return err
+}
+
+// elements calls fn before each element of the array that comes next; fn must
+// read it.
+func (p *parser) elements(fn func() error) error {
+	if _, err := p.dec.ReadToken(); err != nil {
+		return err
+	}
+	for p.dec.PeekKind() != ']' {
+		if err := fn(); err != nil {
+			return err
+		}
+	}
+	_, err := p.dec.ReadToken()
+	return err
+}
+
+// skip reads a value that is of no interest. The whole line is in memory, so
+// this is faster than SkipValue, which goes token by token.
+func (p *parser) skip() error {
+	_, err := p.dec.ReadValue()
+	return err
+}
+
+// end checks that nothing but white space follows.
+func (p *parser) end() error {
+	_, err := p.dec.ReadToken()
+	if err == io.EOF {
+		return nil
+	}
+	if err == nil {
+		return errTrailing
+	}
+	return err
+}
+
+// column is the byte, from 1, at which the next value begins.
+func (p *parser) column() int {
+	for i := int(p.dec.InputOffset()); i < len(p.line); i++ {
+		switch p.line[i] {
+		case ' ', '\t', '\r', ':', ',':
+		default:
+			return i + 1
+		}
+	}
+	return len(p.line) + 1
+}
+
+var errTrailing = errors.New("something follows the object")
+
+// unquote returns the text of a JSON string that the decoder has read: a part
+// of raw itself where nothing is escaped, else appended to dst.
+func unquote(dst, raw []byte) ([]byte, error) {
+	if bytes.IndexByte(raw, '\\') < 0 && len(raw) >= 2 {
+		return raw[1 : len(raw)-1], nil
+	}
+	return jsontext.AppendUnquote(dst, raw)
+}
+
+// highSurrogates are the third hex digits of \ud800 to \udbff.
+var highSurrogates = []byte("89abAB")
+
+// characters counts the characters of a JSON string that the decoder has
+// read, quotes not counted: an escape, surrogate pairs included, is one.
+func characters(raw []byte) int {
+	n := runes(raw) - len(`""`)
+	for i := bytes.IndexByte(raw, '\\'); i >= 0; {
+		step := 2
+		n--
+		if raw[i+1] == 'u' {
+			step = 6
+			n -= 4
+			if raw[i+2]|0x20 == 'd' && bytes.IndexByte(highSurrogates, raw[i+3]) >= 0 {
+				n-- // its other half counts
+			}
+		}
+		next := bytes.IndexByte(raw[i+step:], '\\')
+		if next < 0 {
+			break
+		}
+		i += step + next
+	}
+	return n
+}
+
+// runes counts the bytes of valid UTF-8 that begin a character, eight at a
+// time: all but those of the form 10xxxxxx.
+func runes(b []byte) int {
+	const low = 0x0101010101010101
+	n := len(b)
+	for ; len(b) >= 8; b = b[8:] {
+		word := binary.LittleEndian.Uint64(b)
+		n -= bits.OnesCount64(word >> 7 & (^word >> 6) & low)
+	}
+	for _, c := range b {
+		if c&0xC0 == 0x80 {
+			n--
+		}
+	}
+	return n
+}

@@ -1,0 +1,327 @@
+package batchfile
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// MaxBytes is the size of the largest file that the service takes: 2 GB
+// (Gemini API, files guide).
+const MaxBytes = 2 << 30
+
+// Summary describes the bytes of a source. It is whole only where Scan
+// returned no error and read to the end, which it does unless the file is too
+// large.
+type Summary struct {
+	Rows   int    // lines that hold one JSON object, good or not
+	Bytes  int64  // length of the file
+	SHA256 string // of the whole file, lower-case hex; "" when it is too large
+	Tokens int64  // estimate of the input tokens: characters of the texts / 4, rounded up
+}
+
+// ScanOptions may be zero.
+type ScanOptions struct {
+	MaxBytes    int64 // 0: MaxBytes
+	MaxProblems int   // 0: 20; a last problem counts those left out
+	// OnKey is told the key of each row that has one, doubled ones too, in
+	// the order of the file.
+	OnKey func(line int, key string)
+}
+
+// Scan checks a source in one pass. It returns an error only when reading
+// fails or ctx ends; what is wrong with the content is a Problem each, in the
+// order of the file.
+func Scan(ctx context.Context, r io.Reader, o ScanOptions) (Summary, []Problem, error) {
+	if o.MaxBytes == 0 {
+		o.MaxBytes = MaxBytes
+	}
+	if o.MaxProblems == 0 {
+		o.MaxProblems = 20
+	}
+	m := &meter{r: r, hash: sha256.New(), max: o.MaxBytes}
+	s := &scanner{
+		lines:    newLineReader(ctx, m, MaxLine),
+		keys:     newIndex[int](),
+		problems: problems{max: o.MaxProblems},
+		onKey:    o.OnKey,
+	}
+	err := s.run()
+	sum := Summary{Rows: s.rows, Bytes: m.n, Tokens: (s.characters + 3) / 4}
+	switch {
+	case errors.Is(err, errTooLarge):
+		s.problems.add(0, 0, fmt.Sprintf("the file is larger than %d bytes", o.MaxBytes),
+			"The service takes no larger input file. Split it into several batches.")
+		return sum, s.problems.all(), nil
+	case err != nil:
+		return sum, s.problems.all(), err
+	}
+	sum.SHA256 = hex.EncodeToString(m.hash.Sum(nil))
+	return sum, s.problems.all(), nil
+}
+
+// meter hashes and counts what is read, up to a limit.
+type meter struct {
+	r    io.Reader
+	hash hash.Hash
+	n    int64
+	max  int64
+}
+
+var errTooLarge = errors.New("file too large")
+
+func (m *meter) Read(p []byte) (int, error) {
+	n, err := m.r.Read(p)
+	m.hash.Write(p[:n])
+	m.n += int64(n)
+	if m.n > m.max {
+		return n, errTooLarge
+	}
+	return n, err
+}
+
+type scanner struct {
+	lines      *lineReader
+	parser     parser
+	keys       *index[int] // key → line
+	problems   problems
+	onKey      func(line int, key string)
+	rows       int
+	characters int64
+	answers    bool // the file was found to hold answers
+	request    request
+}
+
+// request is what a line of a source was found to hold.
+type request struct {
+	key                                []byte // unquoted
+	keyKind, requestKind, contentsKind jsontext.Kind
+	keyColumn, requestColumn           int
+	contentsColumn                     int
+	contents                           int           // elements
+	element                            jsontext.Kind // of the first content that is no object
+	characters                         int
+	answer                             bool // has a response or an error
+	foreign                            string
+	scratch                            []byte
+}
+
+func (s *scanner) run() error {
+	for {
+		l, err := s.lines.next()
+		if err == io.EOF {
+			if s.lines.number == 0 {
+				s.problems.add(0, 0, "the file is empty", "Expected one request a line, such as "+example)
+			}
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if l.number == 1 {
+			if l.skipMark() {
+				s.problems.add(1, 1, "the file begins with a byte order mark", "The service expects plain UTF-8. Save it as UTF-8 without a byte order mark.")
+			}
+			if s.problems.wholeFile(l) {
+				return s.lines.drain()
+			}
+		}
+		s.line(l)
+	}
+}
+
+func (s *scanner) line(l line) {
+	switch {
+	case l.tooLong:
+		s.problems.add(l.number, 0, fmt.Sprintf("the line is longer than %d MiB", MaxLine>>20), "Expected one request a line. Large media belong into files of their own that the request names.")
+		return
+	case l.blank() && l.terminated:
+		s.problems.add(l.number, 0, "the line is blank", "Expected a request on every line. Remove the line.")
+		return
+	case l.blank():
+		s.problems.add(l.number, 0, "white space after the last line", "Expected the file to end with its last request. Remove it.")
+		return
+	}
+	s.parser.reset(l.bytes)
+	if kind := s.parser.dec.PeekKind(); kind != '{' {
+		err := s.parser.skip()
+		if err == nil {
+			err = s.parser.end()
+		}
+		if err != nil {
+			s.unreadable(l, err)
+			return
+		}
+		s.problems.add(l.number, 1, "the line is "+kindName(kind)+", not an object", "Expected one JSON object, such as "+example)
+		return
+	}
+	q := &s.request
+	*q = request{scratch: q.scratch[:0]}
+	err := q.read(&s.parser)
+	if err == nil {
+		err = s.parser.end()
+	}
+	if err != nil {
+		s.unreadable(l, err)
+		return
+	}
+	s.rows++
+	s.characters += int64(q.characters)
+	s.check(l, q)
+}
+
+func (s *scanner) unreadable(l line, err error) {
+	if err == errTrailing {
+		s.problems.add(l.number, s.parser.column(), "more than one JSON value on the line", "Expected one request a line, and nothing after it.")
+		return
+	}
+	s.problems.syntax(l, err)
+}
+
+// check adds what is wrong with a line that is a JSON object.
+func (s *scanner) check(l line, q *request) {
+	if q.answer && q.requestKind == 0 {
+		if !s.answers {
+			s.problems.add(l.number, 0, "the line is an answer, not a request",
+				"This seems to be a result file. Name the file of requests as source. Further answers in it are not listed.")
+		}
+		s.answers = true
+		return
+	}
+	s.checkKey(l, q)
+	switch {
+	case q.requestKind == 0:
+		s.problems.add(l.number, 0, `"request" is missing`, "Expected "+example)
+	case q.requestKind != '{':
+		s.problems.add(l.number, q.requestColumn, `"request" is `+kindName(q.requestKind)+", not an object", "Expected "+example)
+	case q.contentsKind == 0:
+		s.problems.add(l.number, q.requestColumn, `"contents" is missing in "request"`, "Expected "+example)
+	case q.contentsKind != '[':
+		s.problems.add(l.number, q.contentsColumn, `"contents" is `+kindName(q.contentsKind)+", not an array", "Expected "+example)
+	case q.contents == 0:
+		s.problems.add(l.number, q.contentsColumn, `"contents" is empty`, "Expected at least one content, as in "+example)
+	case q.element != 0:
+		s.problems.add(l.number, q.contentsColumn, `"contents" holds `+kindName(q.element)+", not only objects", "Expected "+example)
+	}
+}
+
+func (s *scanner) checkKey(l line, q *request) {
+	switch {
+	case q.keyKind == 0 && q.foreign != "":
+		s.problems.add(l.number, 0, `"key" is missing`, fmt.Sprintf("Expected %s. %q is the word of another service: name it \"key\".", example, q.foreign))
+		return
+	case q.keyKind == 0:
+		s.problems.add(l.number, 0, `"key" is missing`, "Expected a string of your choice, different on every line: answers come back in any order and are found by it. Such as "+example)
+		return
+	case q.keyKind != '"':
+		s.problems.add(l.number, q.keyColumn, `"key" is `+kindName(q.keyKind)+", not a string", `Expected a string, such as "key":"row-1". Put the value in quotes.`)
+		return
+	case len(q.key) == 0:
+		s.problems.add(l.number, q.keyColumn, `"key" is empty`, "Expected a string of your choice, different on every line.")
+		return
+	}
+	if s.onKey != nil {
+		s.onKey(l.number, string(q.key))
+	}
+	hash := s.keys.hash(q.key)
+	if first := s.keys.find(hash); first != nil {
+		s.problems.add(l.number, q.keyColumn, fmt.Sprintf("key %s stands on line %d already", quote(q.key), *first),
+			"Expected a different key on every line: answers are found by it. Rename one, or remove the line if it is a copy.")
+		return
+	}
+	s.keys.add(hash, l.number)
+}
+
+// read walks a line. It stops at the first mistake in the JSON itself.
+func (q *request) read(p *parser) error {
+	return p.members(func(name []byte) error {
+		switch string(name) {
+		case "key":
+			return q.readKey(p)
+		case "request":
+			q.requestKind, q.requestColumn = p.dec.PeekKind(), p.column()
+			if q.requestKind == '{' {
+				return q.readRequest(p)
+			}
+		case "response", "error":
+			q.answer = true
+		case "custom_id", "id", "recordId":
+			q.foreign = string(name)
+		}
+		return p.skip()
+	})
+}
+
+func (q *request) readKey(p *parser) error {
+	q.keyKind, q.keyColumn = p.dec.PeekKind(), p.column()
+	raw, err := p.dec.ReadValue()
+	if err != nil || q.keyKind != '"' {
+		return err
+	}
+	q.scratch, err = appendKey(q.scratch[:0], raw)
+	q.key = q.scratch
+	return err
+}
+
+// appendKey appends the text of a key: what the decoder read last is not valid
+// for longer than the next read.
+func appendKey(dst, raw []byte) ([]byte, error) {
+	if bytes.IndexByte(raw, '\\') < 0 {
+		return append(dst, raw[1:len(raw)-1]...), nil
+	}
+	return jsontext.AppendUnquote(dst, raw)
+}
+
+func (q *request) readRequest(p *parser) error {
+	return p.members(func(name []byte) error {
+		switch string(name) {
+		case "contents":
+			q.contentsKind, q.contentsColumn = p.dec.PeekKind(), p.column()
+			if q.contentsKind != '[' {
+				return p.skip()
+			}
+			return p.elements(func() error {
+				q.contents++
+				if kind := p.dec.PeekKind(); kind != '{' && q.element == 0 {
+					q.element = kind
+				}
+				return q.readContent(p)
+			})
+		case "systemInstruction", "system_instruction":
+			return q.readContent(p)
+		}
+		return p.skip()
+	})
+}
+
+// readContent counts the characters of the texts in {"parts":[{"text":"…"}]}.
+func (q *request) readContent(p *parser) error {
+	if p.dec.PeekKind() != '{' {
+		return p.skip()
+	}
+	return p.members(func(name []byte) error {
+		if string(name) != "parts" || p.dec.PeekKind() != '[' {
+			return p.skip()
+		}
+		return p.elements(func() error {
+			if p.dec.PeekKind() != '{' {
+				return p.skip()
+			}
+			return p.members(func(name []byte) error {
+				text := string(name) == "text" && p.dec.PeekKind() == '"'
+				raw, err := p.dec.ReadValue()
+				if err == nil && text {
+					q.characters += characters(raw)
+				}
+				return err
+			})
+		})
+	})
+}
