@@ -46,7 +46,9 @@ type verdict struct {
 func (v *view) decide() verdict {
 	out := v.state()
 	if len(v.adopted) > 0 || v.from != (Address{}) {
-		out.actions = append([]Action{ActionAdopt}, out.actions...)
+		if len(out.actions) == 0 || out.actions[0] != ActionAdopt {
+			out.actions = append([]Action{ActionAdopt}, out.actions...)
+		}
 		if len(out.actions) == 1 {
 			out.reason = ReasonJobFound
 			out.attempt = v.rec.Last().Number
@@ -91,7 +93,7 @@ func (v *view) state() verdict {
 		return v.nothingBought()
 	case v.delivered(last):
 		return v.done(last)
-	case v.otherProject:
+	case v.otherProject && !v.rerun:
 		return v.hold(HoldOtherProject, last)
 	default:
 		return v.purchased(last)
@@ -381,7 +383,7 @@ func (v *view) acceptedForWanted() int {
 func (v *view) buy(why Reason) verdict {
 	w := v.want
 	switch {
-	case v.otherProject:
+	case v.otherProject && why != ReasonRerun:
 		return v.hold(HoldOtherProject, v.lastBought())
 	case w.Source.Missing:
 		return v.hold(HoldSourceGone, v.lastBought())
@@ -511,7 +513,7 @@ func Exit(why Reason, a Address, job, output string) string {
 	case HoldLeftConfig:
 		return "put the batch back into the config, or qaplan state rm '" + a.String() + "'"
 	case HoldOtherProject:
-		return "set GEMINI_API_KEY to a key of the project that made the jobs"
+		return "set GEMINI_API_KEY to a key of the project that made the jobs, or, if they were deleted, " + rerun
 	case HoldWrongJob:
 		return "qaplan import '" + a.String() + "' JOB, or " + rerun
 	}

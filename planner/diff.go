@@ -35,7 +35,7 @@ func Diff(d *Desired, o *Observed, opts Options) (*Plan, []Item) {
 	}
 	x.matches = match(d, x.r, x.live)
 	x.findRenamed()
-	x.otherProject = x.seesNoneOfOurs()
+	x.otherProject = l.OtherProject
 	for _, a := range x.addresses() {
 		x.one(a)
 	}
@@ -101,29 +101,6 @@ func (x *differ) findRenamed() {
 			x.leaving[from[0]] = true
 		}
 	}
-}
-
-// seesNoneOfOurs reports whether not one recorded job is visible although the
-// service was asked for those that are still awaited: another key or project.
-func (x *differ) seesNoneOfOurs() bool {
-	if !x.live.Refreshed || !x.live.Complete {
-		return false
-	}
-	names := make(map[string]bool, len(x.live.Jobs))
-	for i := range x.live.Jobs {
-		names[x.live.Jobs[i].Name] = true
-	}
-	missing := false
-	for _, rec := range x.r.Batches {
-		for i := range rec.Attempts {
-			job := rec.Attempts[i].Job
-			if job != "" && names[job] {
-				return false
-			}
-			missing = missing || job != "" && x.live.Missing[job]
-		}
-	}
-	return missing
 }
 
 func (x *differ) selected(a Address) bool {
@@ -228,10 +205,22 @@ func (x *differ) uploadFor(v *view) *Upload {
 		}
 	}
 	if f := x.matches.uploads[v.addr]; f != nil {
-		_, named := ParseUploadName(f.Name)
-		return &Upload{File: f.Name, SHA256: f.SHA256, Bytes: f.Bytes, Done: true, Foreign: !named, Expires: f.Expires.UTC()}
+		return f.upload()
 	}
 	return nil
+}
+
+func (f *File) upload() *Upload {
+	_, named := ParseUploadName(f.Name)
+	return &Upload{File: f.Name, SHA256: f.SHA256, Bytes: f.Bytes, Done: true, Foreign: !named, Expires: f.Expires.UTC()}
+}
+
+// AdoptUpload makes a live file the batch's upload.
+func AdoptUpload(rec *Record, b *Batch, f *File, lineage6 string) {
+	rec.Source, rec.Upload, rec.Strange = b.Source.Record(), f.upload(), nil
+	if p, ok := ParseUploadName(f.Name); ok && p.Lineage == lineage6 {
+		rec.UploadN = max(rec.UploadN, p.N)
+	}
 }
 
 // AdoptJobs gives the record as it stands once live jobs are taken as the

@@ -18,6 +18,9 @@ type Update struct {
 type Learned struct {
 	Recorded Recorded
 	Updates  []Update // sorted by address
+	// OtherProject tells that the service was asked for awaited jobs and shows
+	// not one recorded job at all: the key is another project's.
+	OtherProject bool
 	// Marks are settle marks that hold for this process only; see Observed.
 	Marks map[string]time.Time
 }
@@ -43,6 +46,7 @@ func Learn(d *Desired, o *Observed) Learned {
 	for i := range o.Live.Files {
 		l.files[o.Live.Files[i].Name] = &o.Live.Files[i]
 	}
+	l.out.OtherProject = l.seesNoneOfOurs(&o.Recorded)
 	l.indexTokens(&o.Recorded)
 	l.indexStrange(&o.Recorded)
 	l.learnAll(&o.Recorded)
@@ -59,6 +63,22 @@ type learner struct {
 	strange  map[string]*File  // by the first 24 digits of the content
 	marks    map[string]time.Time
 	out      Learned
+}
+
+// seesNoneOfOurs reports whether not one recorded job is visible although the
+// service was asked for one that is awaited.
+func (l *learner) seesNoneOfOurs(r *Recorded) bool {
+	missing := false
+	for _, rec := range r.Batches {
+		for i := range rec.Attempts {
+			job := rec.Attempts[i].Job
+			if job != "" && l.jobs[job] != nil {
+				return false
+			}
+			missing = missing || job != "" && l.live.Missing[job]
+		}
+	}
+	return missing
 }
 
 // indexTokens finds the live jobs that carry this lineage and that no attempt
@@ -85,7 +105,7 @@ func (l *learner) indexStrange(r *Recorded) {
 	if l.lineage6 == "" || !l.live.FilesListed {
 		return
 	}
-	highest := highestUploads(r)
+	highest := HighestUploads(r, nil)
 	for i := range l.live.Files {
 		f := &l.live.Files[i]
 		p, ok := ParseUploadName(f.Name)
@@ -97,9 +117,9 @@ func (l *learner) indexStrange(r *Recorded) {
 	}
 }
 
-// highestUploads gives, for each content that this state uploaded, the highest
-// number in use.
-func highestUploads(r *Recorded) map[string]int {
+// HighestUploads gives, for the first 24 digits of each content that this state
+// uploaded, the highest number in use, by the records and by live files.
+func HighestUploads(r *Recorded, files []File) map[string]int {
 	highest := map[string]int{}
 	note := func(file string) {
 		if p, ok := ParseUploadName(file); ok && p.Lineage == r.Lineage6() {
@@ -116,6 +136,9 @@ func highestUploads(r *Recorded) map[string]int {
 		for i := range rec.Attempts {
 			note(rec.Attempts[i].File)
 		}
+	}
+	for i := range files {
+		note(files[i].Name)
 	}
 	return highest
 }
@@ -183,7 +206,7 @@ func (l *learner) learnJob(at *Attempt) bool {
 	if j := l.jobs[at.Job]; j != nil {
 		return at.See(j)
 	}
-	if l.live.Missing[at.Job] && !at.Gone {
+	if l.live.Missing[at.Job] && !at.Gone && !l.out.OtherProject {
 		at.Gone = true
 		return true
 	}
