@@ -186,6 +186,13 @@ func (s *Store) Record(a planner.Address) *planner.Record {
 	return s.state.Batches[a]
 }
 
+// Budget gives the durable budget of that name, zero when there is none.
+func (s *Store) Budget(name string) Budget {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state.Budgets[name]
+}
+
 // Write makes one transition durable: when it returns nil, all the changes
 // survive whatever happens; when it fails, none of them is in the state. The
 // store keeps nothing of what changes point to. op is a word for people who

@@ -1,0 +1,93 @@
+package apply
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/qaplan/qaplan/planner"
+	"github.com/qaplan/qaplan/provider"
+	"github.com/qaplan/qaplan/state"
+)
+
+// Jobs is what the engine asks of the service about jobs. Errors are
+// *provider.Error; reads are retried below, CreateJob is sent exactly once.
+type Jobs interface {
+	ListJobs(ctx context.Context, token string) (provider.JobPage, error)
+	GetJob(ctx context.Context, name string) (provider.Job, error)
+	CreateJob(ctx context.Context, r provider.CreateRequest) (provider.Job, error)
+}
+
+// Files is what the engine asks of the service about input files.
+type Files interface {
+	ListFiles(ctx context.Context, token string) (provider.FilePage, error)
+	GetFile(ctx context.Context, name string) (provider.File, error)
+	// Upload returns only when the service has confirmed size and sha256.
+	Upload(ctx context.Context, src io.ReaderAt, r provider.UploadRequest) (provider.File, error)
+}
+
+// Answers is where finished jobs are read from.
+type Answers interface {
+	// Download writes the bytes of an output from an offset on. Where the
+	// service cannot go on from there, Restarted is set and w got everything
+	// from the start.
+	Download(ctx context.Context, file string, offset int64, w io.Writer) (provider.Downloaded, error)
+	// InlineAnswers writes the answers that stand in a job itself as lines.
+	InlineAnswers(ctx context.Context, job string, w io.Writer) error
+}
+
+// Journal is the record that is durable before and after each call. Record and
+// Budget cost the same whatever the number of batches; State may not.
+type Journal interface {
+	Recorder
+	State() *state.State
+	Record(a planner.Address) *planner.Record
+	Budget(name string) state.Budget
+}
+
+// Recorder makes transitions durable: each is when the call returns.
+type Recorder interface {
+	Lineage() (string, error)
+	Write(op string, changes ...state.Change) error
+	WriteBudget(name string, b state.Budget) error
+}
+
+// Path is where a batch's files are on this machine.
+type Path struct {
+	Source     string // the input file
+	OutputDir  string
+	OutputName string // base name of the result file
+}
+
+// Limits are the declared limits; 0 is unlimited.
+type Limits struct {
+	RequestsPerMinute int // all calls together
+	CreatesPerMinute  int
+	MaxActiveJobs     int // in the whole project, foreign jobs counted
+	Parallelism       int // calls in flight; 0 means 4
+}
+
+// Options is everything that an Engine works with.
+type Options struct {
+	Jobs    Jobs
+	Files   Files
+	Answers Answers
+	Journal Journal // nil for a plan: nothing is written then
+	// Recorded is the state that a plan reads; ignored when Journal is set.
+	Recorded *state.State
+	Desired  planner.Desired
+	Paths    map[planner.Address]Path
+	// Refresh is false for a plan that asks the service nothing.
+	Refresh  bool
+	Plan     planner.Options
+	Limits   Limits
+	Gate     *Gate         // admission, shared with the client; nil makes one from Limits
+	Cooldown time.Duration // first pause after a refusal; 0 means 2 min
+	// PollInterval is the pause between listings while waiting; 0 means 30 s.
+	PollInterval time.Duration
+	// Wait reconciles until every batch is done, failed or held.
+	Wait bool
+	Emit func(Event) // never called at the same time twice; nil discards
+	Log  *slog.Logger
+}

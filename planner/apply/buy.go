@@ -1,0 +1,293 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/qaplan/qaplan/planner"
+	"github.com/qaplan/qaplan/provider"
+	"github.com/qaplan/qaplan/state"
+)
+
+// sendWithin is how old an intent may be when its call goes out, by the wall
+// clock: a machine that slept in between must not send into a listing that
+// another run has settled meanwhile.
+const sendWithin = 5 * time.Second
+
+// maxRepeats is how often a refusal without a known cause is met before it
+// counts as final.
+const maxRepeats = 3
+
+// buy uploads what is to be uploaded and sends the create. It returns an
+// error only when something that was done could not be recorded.
+func (e *Engine) buy(ctx context.Context, _ *round, c *planner.Change) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	if d := e.admitPurchase(c); d != nil {
+		e.putOff(c, d)
+		return nil
+	}
+	spent, err := e.purchase(ctx, c)
+	if !spent {
+		e.giveBack()
+	}
+	return err
+}
+
+// purchase reports whether a job was, or may have been, bought.
+func (e *Engine) purchase(ctx context.Context, c *planner.Change) (spent bool, err error) {
+	up := c.Has(planner.ActionUpload)
+	for {
+		if up {
+			ok, err := e.upload(ctx, c)
+			if !ok || err != nil {
+				return false, err
+			}
+		}
+		out, err := e.create(ctx, c)
+		if err != nil || out != createFileGone {
+			return out == createSpent, err
+		}
+		e.mu.Lock()
+		once := e.again[c.Address]
+		e.again[c.Address] = true
+		e.mu.Unlock()
+		if once {
+			e.warn(&c.Address, "the service lost the upload twice; it is sent again in the next run")
+			return false, nil
+		}
+		up = true
+	}
+}
+
+type createResult int
+
+const (
+	createNothing  createResult = iota // nothing was bought
+	createSpent                        // a job was, or may have been, bought
+	createFileGone                     // nothing was bought, since the upload is gone
+)
+
+// create buys one job: intent, call, outcome, each durable before the next.
+func (e *Engine) create(ctx context.Context, c *planner.Change) (createResult, error) {
+	if e.probing() {
+		e.probe.Lock()
+		defer e.probe.Unlock()
+		if d := e.stillCooling(c); d != nil {
+			e.putOff(c, d)
+			return createNothing, nil
+		}
+	}
+	// The call outlives an interrupt, but it does not begin after one.
+	call, done, err := e.opt.Gate.Reserve(ctx)
+	if err != nil {
+		return createNothing, nil
+	}
+	defer done()
+	if d := e.stillCooling(c); d != nil {
+		e.putOff(c, d)
+		return createNothing, nil
+	}
+	rec := e.opt.Journal.Record(c.Address).Clone()
+	if rec == nil || rec.Upload == nil || !rec.Upload.Done || rec.Upload.SHA256 != c.Detail.SHA256 {
+		e.warn(&c.Address, "its upload is no longer the planned one; it is planned again in the next run")
+		return createNothing, nil
+	}
+	if rec.NextNumber() > c.Attempt {
+		return createNothing, nil // that attempt exists: somebody was faster
+	}
+	want := e.want(c.Address)
+	began := time.Now().Round(0)
+	at := e.newAttempt(rec, c, began)
+	if err := e.opt.Journal.Write("create_intent", state.Change{Address: c.Address, Record: rec}); err != nil {
+		return createNothing, fmt.Errorf("%s: record the intent: %w", c.Address, err)
+	}
+	e.emit(Event{Type: EventCreateIntent, Address: &c.Address, Attempt: at.Number, File: at.File})
+	if time.Now().Round(0).Sub(began) > sendWithin {
+		return createNothing, e.withdraw(c, at.Number)
+	}
+	job, err := e.opt.Jobs.CreateJob(context.WithoutCancel(call), provider.CreateRequest{
+		Model: c.Detail.Model, InputFile: at.File,
+		DisplayName: planner.JobDisplayName(want.DisplayName, planner.NewToken(e.lineage6, c.Address, at.Number, at.SHA256, at.Model)),
+	})
+	if err != nil {
+		return e.notBought(ctx, c, at.Number, began, err)
+	}
+	return createSpent, e.bought(c, at.Number, &job)
+}
+
+func (e *Engine) stillCooling(c *planner.Change) *deferral {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.stopped != nil || e.blocks[c.Block] != nil {
+		return e.deferralLocked(c)
+	}
+	return e.cooling(BudgetCreates)
+}
+
+// newAttempt appends the intent to the record. Refused sends and withdrawn
+// intents before it are dropped: they bought nothing, and their numbers stay
+// used. Absent ones stay: their jobs may still turn up.
+func (e *Engine) newAttempt(rec *planner.Record, c *planner.Change, sent time.Time) *planner.Attempt {
+	kept := rec.Attempts[:0]
+	for _, a := range rec.Attempts {
+		if a.Outcome != planner.OutcomeRefused && a.Outcome != planner.OutcomeNotSent {
+			kept = append(kept, a)
+		}
+	}
+	rec.Source = e.want(c.Address).Source.Record()
+	rec.Attempts = append(kept, planner.Attempt{
+		Number: c.Attempt, Outcome: planner.OutcomeIntent, Model: c.Detail.Model, SHA256: c.Detail.SHA256, Rows: c.Detail.Rows,
+		Token: planner.NewToken(e.lineage6, c.Address, c.Attempt, c.Detail.SHA256, c.Detail.Model).String(),
+		File:  rec.Upload.File, Sent: sent.UTC(), Rerun: c.Reason == planner.ReasonRerun,
+	})
+	return rec.Last()
+}
+
+// change rewrites the attempt in the newest record and makes that durable.
+func (e *Engine) change(op string, a planner.Address, number int, f func(*planner.Record, *planner.Attempt)) error {
+	rec := e.opt.Journal.Record(a).Clone()
+	for i := range rec.Attempts {
+		if rec.Attempts[i].Number == number {
+			f(rec, &rec.Attempts[i])
+		}
+	}
+	if err := e.opt.Journal.Write(op, state.Change{Address: a, Record: rec}); err != nil {
+		return fmt.Errorf("%s: record %s: %w", a, op, err)
+	}
+	return nil
+}
+
+// withdraw records that an intent was not followed by its call.
+func (e *Engine) withdraw(c *planner.Change, number int) error {
+	e.warn(&c.Address, "more than %s passed between the intent and its call; nothing was sent, and it is planned again", sendWithin)
+	return e.change("create_not_sent", c.Address, number, func(_ *planner.Record, at *planner.Attempt) {
+		at.Outcome = planner.OutcomeNotSent
+	})
+}
+
+func (e *Engine) bought(c *planner.Change, number int, job *provider.Job) error {
+	j := normaliseJob(job)
+	if err := e.change("create_complete", c.Address, number, func(rec *planner.Record, at *planner.Attempt) {
+		at.Outcome = planner.OutcomeBought
+		at.See(&j)
+		rec.Refused = nil
+	}); err != nil {
+		return err
+	}
+	e.count(func(s *Summary) { s.Created++ })
+	e.emit(Event{Type: EventCreateComplete, Address: &c.Address, Attempt: number, Job: j.Name, JobState: string(j.State)})
+	return e.accepted(BudgetCreates)
+}
+
+// notBought sorts a create that did not answer with a job. Only the service's
+// own refusal proves that nothing was bought.
+func (e *Engine) notBought(ctx context.Context, c *planner.Change, number int, sent time.Time, err error) (createResult, error) {
+	pe, ok := errors.AsType[*provider.Error](err)
+	if ok && pe.NotSent {
+		e.warn(&c.Address, "%v; nothing was sent", err)
+		return createNothing, e.change("create_not_sent", c.Address, number, func(_ *planner.Record, at *planner.Attempt) {
+			at.Outcome = planner.OutcomeNotSent
+		})
+	}
+	if !ok || pe.Class != provider.ClassRefused && pe.Class != provider.ClassQuota && pe.Class != provider.ClassGone {
+		e.emit(Event{Type: EventCreateUnknown, Severity: planner.SeverityWarning, Address: &c.Address, Attempt: number, Message: err.Error()})
+		return createSpent, e.change("create_unknown", c.Address, number, func(_ *planner.Record, at *planner.Attempt) {
+			at.Error = err.Error()
+		})
+	}
+	refusal := e.judge(ctx, pe, e.opt.Journal.Record(c.Address).Upload)
+	if werr := e.change("create_refused", c.Address, number, func(rec *planner.Record, at *planner.Attempt) {
+		at.Outcome = planner.OutcomeRefused
+		at.Error = pe.Message
+		refusal.note(rec, at, pe)
+	}); werr != nil {
+		return createNothing, werr
+	}
+	e.emit(Event{Type: EventCreateRefused, Severity: planner.SeverityWarning, Address: &c.Address, Attempt: number, Message: pe.Message, Reason: string(refusal)})
+	switch refusal {
+	case refusalQuota:
+		return createNothing, e.refusedByQuota(BudgetCreates, pe, sent)
+	case refusalRun:
+		e.stop(pe)
+	case refusalModel:
+		e.stopBlock(c.Block, pe)
+	case refusalFileGone:
+		return createFileGone, nil
+	}
+	return createNothing, nil
+}
+
+// refusal is what follows from the service's no.
+type refusal string
+
+const (
+	refusalQuota    refusal = "quota"     // later
+	refusalRun      refusal = "run"       // nothing can be bought with this key
+	refusalModel    refusal = "model"     // nothing can be bought of this block
+	refusalFileGone refusal = "file_gone" // after another upload
+	refusalInput    refusal = "input"     // never, for these bytes
+	refusalOther    refusal = "other"     // in the next run, a few times
+)
+
+// judge tells what a refusal is about. A 403 about a file is what the service
+// says of missing, expired and foreign files alike, and it was also seen with
+// unpaid bills (python-genai #1218): so the file is looked up.
+func (e *Engine) judge(ctx context.Context, pe *provider.Error, up *planner.Upload) refusal {
+	switch {
+	case pe.Class == provider.ClassQuota:
+		return refusalQuota
+	case pe.About == provider.AboutFile && up != nil:
+		_, err := e.opt.Files.GetFile(context.WithoutCancel(ctx), up.File)
+		switch {
+		case provider.ClassOf(err) == provider.ClassGone:
+			return refusalFileGone
+		case err == nil:
+			return refusalRun
+		}
+		return refusalOther
+	case pe.About == provider.AboutKey, pe.About == provider.AboutProject:
+		return refusalRun
+	case pe.About == provider.AboutModel, pe.HTTPStatus == 404:
+		return refusalModel
+	case pe.About == provider.AboutInput:
+		return refusalInput
+	case pe.HTTPStatus == 401, pe.HTTPStatus == 403:
+		return refusalRun
+	}
+	return refusalOther
+}
+
+// note keeps what the next plan has to know of a refusal.
+func (r refusal) note(rec *planner.Record, at *planner.Attempt, pe *provider.Error) {
+	switch r {
+	case refusalFileGone:
+		rec.Upload = nil
+	case refusalInput, refusalOther:
+		times := 1
+		if old := rec.Refused; old != nil && old.SHA256 == at.SHA256 && old.Model == at.Model && old.Message == pe.Message {
+			times = old.Times + 1
+		}
+		rec.Refused = &planner.Refusal{SHA256: at.SHA256, Model: at.Model, Message: pe.Message, Times: times,
+			Final: r == refusalInput || times >= maxRepeats}
+	}
+}
+
+func (e *Engine) stop(err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.stopped == nil {
+		e.stopped = err
+	}
+}
+
+func (e *Engine) stopBlock(block string, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.blocks[block] == nil {
+		e.blocks[block] = fmt.Errorf("batch %q: %w", block, err)
+	}
+}

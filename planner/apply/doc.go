@@ -1,0 +1,38 @@
+// Package apply brings the live side to what is desired: it observes, plans
+// and carries out, and records every step so that a run may die anywhere.
+//
+// # Terms
+//
+//   - round: one observation, the plan that follows from it, and its execution.
+//     A run is one round, or with Options.Wait as many as it takes. Nothing is
+//     carried over from a round but the state: each begins by looking again.
+//   - intent: the record of a send, durable before the call; outcome: the record
+//     of its answer, durable after it.
+//   - deferred: left for a later run because a limit or a pause stands against
+//     it. A deferral is no failure.
+//
+// # Flow
+//
+//	observe ─▶ planner.Diff ─▶ for each change: admit ─▶ intent ─▶ call ─▶ outcome ─▶ event
+//
+// Observing costs one walk of the job listing; further ones are made, until two
+// agree, only where something could be bought or an unknown create settled on
+// its strength, and the files are listed only then. Downloads and purchases run
+// side by side. A purchase books its place under the limit of active jobs first,
+// then uploads if it has to, then waits for its minute, and only then writes the
+// intent: nothing stands between the durable intent and the call.
+//
+// # Promises
+//
+//   - A create is sent once. Only the service's own refusal proves that nothing
+//     was bought; everything else stays unknown until a listing shows the job or
+//     two complete listings, a settle time apart by the service's clock, do not.
+//   - Interrupting lets calls in flight finish and be recorded; nothing new
+//     begins. What could not be recorded stops the run at once.
+//   - One batch that fails stops no other. A refusal that concerns the key, the
+//     project or a model stops the purchases that it concerns, and no download.
+//   - Declared limits hold over all runs of a state: see [Gate].
+//   - A result file is published only after the answers were joined to the keys
+//     of the source as it was planned; damage is believed only when two downloads
+//     are alike.
+package apply

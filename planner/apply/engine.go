@@ -1,0 +1,317 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/qaplan/qaplan/planner"
+	"github.com/qaplan/qaplan/state"
+	"github.com/qaplan/qaplan/state/results"
+)
+
+// Engine brings what is live to what is desired. It is for one goroutine; what
+// it starts below has ended when its methods return.
+type Engine struct {
+	opt   Options
+	log   *slog.Logger
+	wants map[planner.Address]*planner.Batch
+
+	lineage6 string // known from the first round that acts
+
+	// What one process knows beyond the state.
+	lastDate   time.Time // the newest time that the service told
+	localClock bool      // the service's times are not to be relied on
+	marks      map[string]time.Time
+	asked      map[string]*planner.Job // answers to gets that do not change
+	shown      *round                  // what Plan showed, for Apply to carry out
+
+	mu        sync.Mutex // guards what the workers of a round share
+	dirs      map[string]*results.Dir
+	uploads   map[string]int // highest number in use, by the content's first 24 digits
+	sum       Summary
+	stopped   error            // buying ended for the whole run
+	blocks    map[string]error // buying ended for a block
+	tried     map[string]bool  // changes that this run has carried out, or tried to
+	deferred  map[planner.Address]bool
+	again     map[planner.Address]bool // uploaded again after the service lost the file
+	active    int                      // jobs that count against the limit
+	refusedAt map[string]time.Time     // when this process last met a refusal, by budget
+	probe     sync.Mutex               // held by the one create that follows a refusal
+
+	emitMu sync.Mutex
+}
+
+// New makes an engine.
+func New(o Options) *Engine {
+	if o.Emit == nil {
+		o.Emit = func(Event) {}
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Cooldown <= 0 {
+		o.Cooldown = 2 * time.Minute
+	}
+	if o.PollInterval <= 0 {
+		o.PollInterval = 30 * time.Second
+	}
+	if o.Gate == nil {
+		o.Gate = NewGate(o.Limits, time.Time{})
+	}
+	if o.Recorded == nil {
+		o.Recorded = &state.State{}
+	}
+	wants := make(map[planner.Address]*planner.Batch, len(o.Desired.Batches))
+	for i := range o.Desired.Batches {
+		wants[o.Desired.Batches[i].Address] = &o.Desired.Batches[i]
+	}
+	return &Engine{
+		opt: o, log: o.Log, wants: wants,
+		marks: map[string]time.Time{}, asked: map[string]*planner.Job{}, dirs: map[string]*results.Dir{},
+		blocks: map[string]error{}, tried: map[string]bool{}, deferred: map[planner.Address]bool{},
+		again: map[planner.Address]bool{},
+	}
+}
+
+// round is one observation and what follows from it.
+type round struct {
+	observed *planner.Observed
+	learned  planner.Learned
+	plan     *planner.Plan
+	items    []planner.Item
+	at       time.Time
+}
+
+func (e *Engine) look(ctx context.Context) (*round, error) {
+	o, err := e.observe(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return e.think(o), nil
+}
+
+// think plans from an observation.
+func (e *Engine) think(o *planner.Observed) *round {
+	r := &round{observed: o, learned: planner.Learn(&e.opt.Desired, o), at: time.Now()}
+	e.marks = r.learned.Marks
+	opts := e.opt.Plan
+	opts.Now = r.at
+	r.plan, r.items = planner.Diff(&e.opt.Desired, o, opts)
+	return r
+}
+
+// Plan observes and says what Apply would do. It changes nothing, neither at
+// the service nor in the state.
+func (e *Engine) Plan(ctx context.Context) (*planner.Plan, []planner.Item, error) {
+	r, err := e.look(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	e.shown = r
+	return r.plan, r.items, nil
+}
+
+// Report is how an apply ended.
+type Report struct {
+	Summary     Summary
+	Items       []planner.Item
+	Plan        *planner.Plan // what would be left to do
+	Interrupted bool          // ctx was cancelled
+	// Stopped says why buying ended early: a refusal that concerns the key, the
+	// project or a model. nil when it did not.
+	Stopped error
+	// Remains tells that a later run can do more without anybody's help: jobs
+	// run, a quota was reached, or work was deferred.
+	Remains bool
+}
+
+// shownFor is how long an observation that a person was shown is acted on.
+const shownFor = time.Minute
+
+// Apply carries out what Plan showed; with Options.Wait it goes on until every
+// batch is done, failed or held. Cancelling ctx lets the calls in flight
+// finish, starts nothing new and records what is known.
+func (e *Engine) Apply(ctx context.Context) (Report, error) {
+	r := e.shown
+	e.shown = nil
+	var approved *planner.Plan
+	if r != nil {
+		approved = r.plan
+	}
+	if r == nil || time.Since(r.at) > shownFor {
+		var err error
+		if r, err = e.look(ctx); err != nil {
+			return e.report(ctx, r), err
+		}
+	}
+	for first := true; ; first = false {
+		if first && approved != nil {
+			withoutUnapproved(r.plan, approved)
+		}
+		if err := e.carryOut(ctx, r); err != nil {
+			return e.report(ctx, r), err
+		}
+		more, pause := e.goesOn(ctx, r)
+		if !more {
+			break
+		}
+		if sleepUntil(ctx, time.Now().Add(pause)) != nil {
+			break
+		}
+		next, err := e.look(ctx)
+		if err != nil {
+			if ctx.Err() != nil {
+				break
+			}
+			if !e.opt.Wait || !temporary(err) {
+				return e.report(ctx, r), err
+			}
+			e.warn(nil, "%v; it is tried again in %s", err, e.opt.PollInterval)
+			if sleepUntil(ctx, time.Now().Add(e.opt.PollInterval)) != nil {
+				break
+			}
+			if next, err = e.look(ctx); err != nil {
+				return e.report(ctx, r), err
+			}
+		}
+		r = next
+	}
+	r, err := e.lastLook(ctx, r)
+	return e.report(ctx, r), err
+}
+
+// withoutUnapproved drops purchases that nobody was shown: a plan made anew
+// after a long wait at the prompt may hold more.
+func withoutUnapproved(p, approved *planner.Plan) {
+	if p == approved {
+		return
+	}
+	shown := map[planner.Address]int{}
+	for i := range approved.Changes {
+		if c := &approved.Changes[i]; c.Has(planner.ActionCreate) {
+			shown[c.Address] = c.Attempt
+		}
+	}
+	kept := p.Changes[:0]
+	for _, c := range p.Changes {
+		if !c.Has(planner.ActionCreate) || shown[c.Address] == c.Attempt {
+			kept = append(kept, c)
+		}
+	}
+	p.Changes = kept
+}
+
+// goesOn decides whether another round follows, and after what pause.
+func (e *Engine) goesOn(ctx context.Context, r *round) (more bool, pause time.Duration) {
+	if ctx.Err() != nil {
+		return false, 0
+	}
+	now := e.rethink(r)
+	immediate := false
+	for i := range now.plan.Changes {
+		if !e.tried[changeKey(&now.plan.Changes[i])] && !e.blocked(&now.plan.Changes[i]) {
+			immediate = true
+		}
+	}
+	if immediate {
+		return true, 0
+	}
+	if !e.opt.Wait {
+		return false, 0
+	}
+	// What was tried and did not come about is tried again after the pause.
+	clear(e.tried)
+	if e.stoppedBuying() && now.plan.Summary.InProgress == 0 {
+		return false, 0
+	}
+	open := now.plan.Summary.InProgress > 0
+	for i := range now.plan.Changes {
+		open = open || !e.blockedForGood(&now.plan.Changes[i])
+	}
+	return open, e.opt.PollInterval
+}
+
+// rethink plans again from the same listing and the state as it is now: what
+// this run bought is recorded, although the listing does not show it.
+func (e *Engine) rethink(r *round) *round {
+	o := *r.observed
+	o.Recorded = e.recorded()
+	o.Results = make(map[planner.Address]planner.ResultSeen, len(r.observed.Results))
+	for a, seen := range r.observed.Results {
+		if rec := o.Recorded.Batches[a]; rec != nil && rec.Result != nil {
+			if was := r.observed.Recorded.Batches[a]; was == nil || was.Result == nil || *was.Result != *rec.Result {
+				seen = planner.ResultOurs // written in this round
+			}
+		}
+		o.Results[a] = seen
+	}
+	return e.think(&o)
+}
+
+// lastLook sees where everything stands at the end. A run that leaves unknown
+// creates ends with one complete listing, so that runs of any length bring them
+// nearer to being settled.
+func (e *Engine) lastLook(ctx context.Context, r *round) (*round, error) {
+	now := e.rethink(r)
+	if ctx.Err() != nil || !hasUnknown(now.items) {
+		return now, nil
+	}
+	last, err := e.look(ctx)
+	if err != nil {
+		return now, nil // nothing is lost: the next run begins with a listing
+	}
+	if err := e.record(last); err != nil {
+		return now, err
+	}
+	return e.rethink(last), nil
+}
+
+func (e *Engine) report(ctx context.Context, r *round) Report {
+	rep := Report{Summary: e.sum, Interrupted: ctx.Err() != nil, Stopped: e.whyStopped()}
+	if r == nil {
+		return rep
+	}
+	rep.Plan, rep.Items = r.plan, r.items
+	s := r.plan.Summary
+	rep.Summary.InProgress, rep.Summary.Done, rep.Summary.Failed, rep.Summary.Held = s.InProgress, s.Done, s.Failed, s.Held
+	rep.Summary.Deferred = s.Upload + s.Create + s.Adopt + s.Download + s.Forget
+	rep.Remains = s.InProgress > 0 || rep.Summary.Deferred > 0
+	return rep
+}
+
+func (e *Engine) whyStopped() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	errs := []error{e.stopped}
+	for _, err := range e.blocks {
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+func (e *Engine) stoppedBuying() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.stopped != nil
+}
+
+// changeKey names one change within a run.
+func changeKey(c *planner.Change) string {
+	return fmt.Sprintf("%s %v %s %d", c.Address, c.Actions, c.Reason, c.Attempt)
+}
+
+func (e *Engine) emit(ev Event) {
+	e.emitMu.Lock()
+	defer e.emitMu.Unlock()
+	ev.Time = time.Now()
+	e.opt.Emit(ev)
+}
+
+// warn tells of something that a person should know and that stops nothing.
+func (e *Engine) warn(a *planner.Address, format string, args ...any) {
+	e.emit(Event{Type: EventDiagnostic, Severity: planner.SeverityWarning, Address: a, Message: fmt.Sprintf(format, args...)})
+}

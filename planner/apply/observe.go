@@ -1,0 +1,357 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/qaplan/qaplan/planner"
+	"github.com/qaplan/qaplan/provider"
+	"github.com/qaplan/qaplan/state/results"
+)
+
+// maxWalks is how often the job listing is walked until two walks agree.
+const maxWalks = 5
+
+// clockSlack is how far the service's Date may run backwards between two
+// answers before it is no longer trusted: its servers differ, and Date has
+// whole seconds.
+const clockSlack = 2 * time.Second
+
+// observe asks the service and the disk what a diff needs, and no more: one
+// walk of the listing where nothing can be bought, further ones until two
+// agree where something may be, and the files only where an upload may be
+// used.
+func (e *Engine) observe(ctx context.Context) (*planner.Observed, error) {
+	o := &planner.Observed{Recorded: e.recorded(), Marks: e.marks}
+	if err := e.observeResults(ctx, o); err != nil {
+		return nil, err
+	}
+	if !e.opt.Refresh {
+		return o, nil
+	}
+	first, err := e.walkJobs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	o.Live = planner.Live{Refreshed: true, Complete: true, Jobs: first.list(), First: first.first, Last: first.last, LocalClock: e.localClock}
+	if err := e.askMissing(ctx, o); err != nil {
+		return nil, err
+	}
+	// A trial tells what hangs on the listing.
+	trial, items := planner.Diff(&e.opt.Desired, o, e.opt.Plan)
+	if trial.Summary.Create > 0 || hasUnknown(items) {
+		if err := e.walkUntilAgreed(ctx, o, first); err != nil {
+			return nil, err
+		}
+		if err := e.listFiles(ctx, o); err != nil {
+			return nil, err
+		}
+		if err := e.askMissing(ctx, o); err != nil {
+			return nil, err
+		}
+	}
+	return o, nil
+}
+
+func hasUnknown(items []planner.Item) bool {
+	return slices.ContainsFunc(items, func(i planner.Item) bool { return i.Phase == planner.PhaseUnknown })
+}
+
+// recorded is the state as it is now.
+func (e *Engine) recorded() planner.Recorded {
+	if e.opt.Journal != nil {
+		return e.opt.Journal.State().Recorded()
+	}
+	return e.opt.Recorded.Recorded()
+}
+
+// walk is one reading of the whole job listing.
+type walk struct {
+	jobs        map[string]planner.Job
+	first, last time.Time // the service's times of the first and the last page
+}
+
+func (w *walk) list() []planner.Job {
+	return slices.SortedFunc(maps.Values(w.jobs), func(a, b planner.Job) int { return strings.Compare(a.Name, b.Name) })
+}
+
+// walkJobs reads all pages. A job that stands on two pages, since the listing
+// moved in between, is one job; the later word counts.
+func (e *Engine) walkJobs(ctx context.Context) (*walk, error) {
+	w := &walk{jobs: map[string]planner.Job{}}
+	seen := map[string]bool{}
+	began := time.Now()
+	for token := ""; ; {
+		page, err := e.opt.Jobs.ListJobs(ctx, token)
+		if err != nil {
+			return nil, fmt.Errorf("list jobs: %w", err)
+		}
+		e.noteDate(page.Date)
+		if w.first.IsZero() {
+			w.first = page.Date
+		}
+		w.last = page.Date
+		for i := range page.Jobs {
+			j := normaliseJob(&page.Jobs[i])
+			w.jobs[j.Name] = j
+		}
+		if page.Next == "" {
+			break
+		}
+		if seen[page.Next] {
+			return nil, fmt.Errorf("list jobs: the service gave the same page token twice; nothing was changed, run again")
+		}
+		seen[page.Next] = true
+		token = page.Next
+	}
+	if e.localClock {
+		w.first, w.last = began, time.Now()
+	}
+	return w, nil
+}
+
+// noteDate watches the service's clock. Once it is missing or runs backwards,
+// this process relies on its own monotonic clock to the end.
+func (e *Engine) noteDate(date time.Time) {
+	if date.IsZero() || date.Before(e.lastDate.Add(-clockSlack)) {
+		e.localClock = true
+		return
+	}
+	if date.After(e.lastDate) {
+		e.lastDate = date
+	}
+}
+
+// walkUntilAgreed walks again until two walks in a row show the same jobs
+// among those made before the first of the two began. Jobs that are known from
+// the answer to their create are left out: the listing may lag behind them.
+func (e *Engine) walkUntilAgreed(ctx context.Context, o *planner.Observed, before *walk) error {
+	known := map[string]bool{}
+	for _, rec := range o.Recorded.Batches {
+		for i := range rec.Attempts {
+			known[rec.Attempts[i].Job] = true
+		}
+	}
+	o.Live.Complete = false
+	for n := 2; n <= maxWalks; n++ {
+		after, err := e.walkJobs(ctx)
+		if err != nil {
+			return err
+		}
+		agreed := agree(before, after, known)
+		if agreed {
+			o.Live.Complete = true
+			o.Live.First = before.first
+		}
+		for name, j := range before.jobs {
+			if _, ok := after.jobs[name]; !ok {
+				after.jobs[name] = j
+			}
+		}
+		o.Live.Jobs, o.Live.Last, o.Live.LocalClock = after.list(), after.last, e.localClock
+		if agreed {
+			return nil
+		}
+		before = after
+	}
+	return nil
+}
+
+func agree(before, after *walk, known map[string]bool) bool {
+	counts := func(w *walk) map[string]bool {
+		set := map[string]bool{}
+		for name, j := range w.jobs {
+			// The service's whole seconds: a job of the second in which the walk
+			// began counts as made before it.
+			if !known[name] && j.Created.Before(before.first.Add(time.Second)) {
+				set[name] = true
+			}
+		}
+		return set
+	}
+	return maps.Equal(counts(before), counts(after))
+}
+
+// listFiles reads the uploads that are alive.
+func (e *Engine) listFiles(ctx context.Context, o *planner.Observed) error {
+	files := map[string]planner.File{}
+	seen := map[string]bool{}
+	for token := ""; ; {
+		page, err := e.opt.Files.ListFiles(ctx, token)
+		if err != nil {
+			return fmt.Errorf("list files: %w", err)
+		}
+		e.noteDate(page.Date)
+		for i := range page.Files {
+			f := &page.Files[i]
+			if f.Source == "GENERATED" {
+				continue
+			}
+			files[f.Name] = planner.File{Name: f.Name, SHA256: f.SHA256, Bytes: f.Bytes, Expires: f.ExpireTime, Active: f.State == "" || f.State == "ACTIVE"}
+		}
+		if page.Next == "" {
+			break
+		}
+		if seen[page.Next] {
+			return fmt.Errorf("list files: the service gave the same page token twice; nothing was changed, run again")
+		}
+		seen[page.Next] = true
+		token = page.Next
+	}
+	o.Live.Files = slices.SortedFunc(maps.Values(files), func(a, b planner.File) int { return strings.Compare(a.Name, b.Name) })
+	o.Live.FilesListed = true
+	return nil
+}
+
+// askMissing asks for recorded jobs that the listing lacks and that are old
+// enough to be in it, and for successes that name no output: answers that
+// stand inline are told only so.
+func (e *Engine) askMissing(ctx context.Context, o *planner.Observed) error {
+	if o.Live.Missing == nil {
+		o.Live.Missing = map[string]bool{}
+	}
+	at := make(map[string]int, len(o.Live.Jobs))
+	for i := range o.Live.Jobs {
+		at[o.Live.Jobs[i].Name] = i
+	}
+	awaited, visible := e.awaitedJobs(o, at)
+	for _, job := range awaited {
+		if e.asked[job] == nil {
+			found, err := e.opt.Jobs.GetJob(ctx, job)
+			switch {
+			case err == nil:
+				j := normaliseJob(&found)
+				e.asked[job] = &j
+			case provider.ClassOf(err) == provider.ClassGone:
+				o.Live.Missing[job] = true
+			case ctx.Err() != nil:
+				return fmt.Errorf("get job %s: %w", job, err)
+			default:
+				e.warn(nil, "get job %s: %v; it is looked at again in the next run", job, err)
+				continue
+			}
+		}
+		if j := e.asked[job]; j != nil {
+			if i, ok := at[job]; ok {
+				o.Live.Jobs[i] = *j
+			} else {
+				at[job] = len(o.Live.Jobs)
+				o.Live.Jobs = append(o.Live.Jobs, *j)
+			}
+			if !j.Final() {
+				delete(e.asked, job) // it may go on: ask again next time
+			}
+		}
+		if o.Live.Missing[job] && !visible {
+			break // not one job of ours is there: the first answer tells it all
+		}
+	}
+	return nil
+}
+
+// awaitedJobs lists the undelivered jobs that have to be asked for, oldest
+// first, and tells whether any recorded job is in the listing.
+func (e *Engine) awaitedJobs(o *planner.Observed, at map[string]int) (awaited []string, visible bool) {
+	type job struct {
+		name    string
+		created time.Time
+	}
+	var list []job
+	for _, rec := range o.Recorded.Batches {
+		for i := range rec.Attempts {
+			a := &rec.Attempts[i]
+			if a.Job == "" {
+				continue
+			}
+			k, listed := at[a.Job]
+			visible = visible || listed
+			delivered := rec.Result != nil && rec.Result.Attempt >= a.Number
+			switch {
+			case delivered || a.Gone || i != len(rec.Attempts)-1:
+			case listed:
+				j := &o.Live.Jobs[k]
+				if j.State == planner.JobSucceeded && j.Output == "" && !j.Inline && a.Output == "" && !a.Inline {
+					list = append(list, job{a.Job, a.Created})
+				}
+			case o.Live.Last.Sub(a.Created) > e.opt.Desired.SettleTime:
+				list = append(list, job{a.Job, a.Created})
+			}
+		}
+	}
+	slices.SortFunc(list, func(a, b job) int {
+		if c := a.created.Compare(b.created); c != 0 {
+			return c
+		}
+		return strings.Compare(a.name, b.name)
+	})
+	for _, j := range list {
+		awaited = append(awaited, j.name)
+	}
+	return awaited, visible
+}
+
+// observeResults looks at what stands at each result path: one stat, and a
+// hash only where size or time differ from the record.
+func (e *Engine) observeResults(ctx context.Context, o *planner.Observed) error {
+	o.Results = make(map[planner.Address]planner.ResultSeen, len(e.opt.Desired.Batches))
+	var errs []error
+	for i := range e.opt.Desired.Batches {
+		a := e.opt.Desired.Batches[i].Address
+		seen, err := e.resultSeen(ctx, a, o.Recorded.Batches[a])
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: look at the result file: %w", a, err))
+			continue
+		}
+		o.Results[a] = seen
+	}
+	return errors.Join(errs...)
+}
+
+func (e *Engine) resultSeen(ctx context.Context, a planner.Address, rec *planner.Record) (planner.ResultSeen, error) {
+	path := e.opt.Paths[a]
+	dir, err := e.outputDir(path.OutputDir)
+	if err != nil {
+		return "", err
+	}
+	info, ok, err := dir.Stat(path.OutputName)
+	switch {
+	case err != nil:
+		return "", err
+	case !ok:
+		return planner.ResultNone, nil
+	case rec == nil || rec.Result == nil:
+		return planner.ResultForeign, nil
+	case info.Size != rec.Result.Bytes:
+		return planner.ResultChanged, nil
+	case info.ModTime.UnixNano() == rec.Result.ModTime:
+		return planner.ResultOurs, nil
+	}
+	sum, _, err := dir.Hash(ctx, path.OutputName)
+	if err != nil {
+		return "", err
+	}
+	if sum == rec.Result.SHA256 {
+		return planner.ResultOurs, nil
+	}
+	return planner.ResultChanged, nil
+}
+
+// outputDir opens each output folder once.
+func (e *Engine) outputDir(path string) (*results.Dir, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if d := e.dirs[path]; d != nil {
+		return d, nil
+	}
+	d, err := results.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	e.dirs[path] = d
+	return d, nil
+}

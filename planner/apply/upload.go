@@ -1,0 +1,195 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/qaplan/qaplan/planner"
+	"github.com/qaplan/qaplan/provider"
+	"github.com/qaplan/qaplan/state"
+)
+
+// takenNames is how many names in a row may be taken before an upload is left
+// for the next run.
+const takenNames = 5
+
+// sessionFrom is the size in bytes from which the session of an upload is
+// recorded, so that another process can go on with it. Smaller files are one
+// chunk: there is nothing to go on with.
+const sessionFrom = 8 << 20
+
+// upload sends the source and reports whether the service has it. The name is
+// durable before the first byte goes out: an upload whose answer is lost is
+// found by it.
+func (e *Engine) upload(ctx context.Context, c *planner.Change) (ok bool, err error) {
+	want := e.want(c.Address)
+	src, err := openSource(e.opt.Paths[c.Address].Source, want.Source.Bytes)
+	if err != nil {
+		e.warn(&c.Address, "%v; nothing was sent", err)
+		return false, nil
+	}
+	defer src.Close()
+	for range takenNames {
+		up, err := e.uploadIntent(c, want)
+		if err != nil {
+			return false, err
+		}
+		e.emit(Event{Type: EventUploadStart, Address: &c.Address, Attempt: c.Attempt, File: up.File, Path: want.Source.Path, Total: up.Bytes})
+		file, err := e.opt.Files.Upload(ctx, src, e.uploadRequest(c, want, up))
+		if err == nil && (file.SHA256 != up.SHA256 || file.Bytes != up.Bytes) {
+			err = fmt.Errorf("upload %s: %w", up.File, provider.ErrDamaged)
+		}
+		if err == nil {
+			return true, e.uploaded(c, &file)
+		}
+		taken, werr := e.uploadFailed(ctx, c, up, err)
+		if werr != nil || !taken {
+			return false, werr
+		}
+		if done, next, err := e.uploadThere(ctx, c, up); !next {
+			return done, err
+		}
+	}
+	e.warn(&c.Address, "the service says that %d names for the upload are taken; it is tried again in the next run", takenNames)
+	return false, nil
+}
+
+// openSource opens an input file that must still have its planned size; its
+// hash is compared with what the service received.
+func openSource(path string, size int64) (*os.File, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("the source file %s is gone since it was read", path)
+		}
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && info.Size() != size {
+		err = fmt.Errorf("the source file %s changed since it was read: %d bytes then, %d now", path, size, info.Size())
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// uploadIntent records which name the bytes go to: that of an upload that was
+// begun for the same bytes, else a new one.
+func (e *Engine) uploadIntent(c *planner.Change, want *planner.Batch) (*planner.Upload, error) {
+	rec := e.opt.Journal.Record(c.Address).Clone()
+	if rec == nil {
+		rec = &planner.Record{}
+	}
+	if up := rec.Upload; up != nil && !up.Done && up.SHA256 == want.Source.SHA256 && up.Bytes == want.Source.Bytes {
+		return up, nil
+	}
+	content := want.Source.SHA256[:24]
+	e.mu.Lock()
+	e.uploads[content]++
+	n := e.uploads[content]
+	e.mu.Unlock()
+	if n > planner.MaxUploads {
+		return nil, fmt.Errorf("%s: this state has uploaded the same content %d times and has no name left for it", c.Address, planner.MaxUploads)
+	}
+	rec.Source, rec.UploadN = want.Source.Record(), n
+	rec.Upload = &planner.Upload{File: planner.UploadName(want.Source.SHA256, e.lineage6, n), SHA256: want.Source.SHA256, Bytes: want.Source.Bytes}
+	if err := e.opt.Journal.Write("upload_intent", state.Change{Address: c.Address, Record: rec}); err != nil {
+		return nil, fmt.Errorf("%s: record the upload: %w", c.Address, err)
+	}
+	return rec.Upload, nil
+}
+
+func (e *Engine) uploadRequest(c *planner.Change, want *planner.Batch, up *planner.Upload) provider.UploadRequest {
+	last := time.Now()
+	return provider.UploadRequest{
+		Name: up.File, DisplayName: want.Source.Path, Bytes: up.Bytes, SHA256: up.SHA256, Session: up.Session,
+		Started: func(session string) error {
+			if up.Bytes < sessionFrom {
+				return nil
+			}
+			return e.changeUpload("upload_session", c.Address, func(u *planner.Upload) { u.Session = session })
+		},
+		Progress: func(sent int64) {
+			if sent < up.Bytes && time.Since(last) < time.Second {
+				return
+			}
+			last = time.Now()
+			e.emit(Event{Type: EventUploadProgress, Address: &c.Address, Attempt: c.Attempt, File: up.File, Bytes: sent, Total: up.Bytes})
+		},
+	}
+}
+
+func (e *Engine) changeUpload(op string, a planner.Address, f func(*planner.Upload)) error {
+	rec := e.opt.Journal.Record(a).Clone()
+	f(rec.Upload)
+	if err := e.opt.Journal.Write(op, state.Change{Address: a, Record: rec}); err != nil {
+		return fmt.Errorf("%s: record %s: %w", a, op, err)
+	}
+	return nil
+}
+
+func (e *Engine) uploaded(c *planner.Change, file *provider.File) error {
+	if err := e.changeUpload("upload_complete", c.Address, func(u *planner.Upload) {
+		u.Done, u.Session, u.Expires = true, "", file.ExpireTime.UTC()
+	}); err != nil {
+		return err
+	}
+	e.count(func(s *Summary) { s.Uploaded++ })
+	e.emit(Event{Type: EventUploadComplete, Address: &c.Address, Attempt: c.Attempt, File: file.Name, Bytes: file.Bytes, SHA256: file.SHA256})
+	return e.accepted(BudgetStorage)
+}
+
+// uploadFailed sorts an upload's error. taken says that the name is taken, by
+// this state's own lost upload or by somebody else's file.
+func (e *Engine) uploadFailed(ctx context.Context, c *planner.Change, up *planner.Upload, err error) (taken bool, _ error) {
+	pe, ok := errors.AsType[*provider.Error](err)
+	switch {
+	case ctx.Err() != nil:
+		return false, nil // interrupted: it goes on in the next run
+	case errors.Is(err, provider.ErrDamaged):
+		e.warn(&c.Address, "%v; it is uploaded again under another name", err)
+		return false, e.dropUpload(c, up)
+	case ok && pe.Status == "ALREADY_EXISTS":
+		return true, nil
+	case ok && pe.Class == provider.ClassQuota:
+		return false, e.refusedByQuota(BudgetStorage, pe, time.Now())
+	case ok && pe.Class == provider.ClassRefused && (pe.HTTPStatus == 401 || pe.HTTPStatus == 403 || pe.About == provider.AboutKey || pe.About == provider.AboutProject):
+		e.stop(pe)
+		return false, nil
+	}
+	e.warn(&c.Address, "%v; it is uploaded again in the next run", err)
+	return false, nil
+}
+
+// uploadThere looks at a name that is taken. Bytes that are the planned ones
+// are this state's own upload, whose answer was lost; any others are left
+// alone, and the next name is taken.
+func (e *Engine) uploadThere(ctx context.Context, c *planner.Change, up *planner.Upload) (done, next bool, err error) {
+	file, err := e.opt.Files.GetFile(ctx, up.File)
+	switch {
+	case err == nil && file.SHA256 == up.SHA256 && file.Bytes == up.Bytes && (file.State == "" || file.State == "ACTIVE"):
+		return true, false, e.uploaded(c, &file)
+	case err == nil, provider.ClassOf(err) == provider.ClassGone:
+		err = e.dropUpload(c, up)
+		return false, err == nil, err
+	}
+	e.warn(&c.Address, "%v; it is looked at again in the next run", err)
+	return false, false, nil
+}
+
+func (e *Engine) dropUpload(c *planner.Change, up *planner.Upload) error {
+	rec := e.opt.Journal.Record(c.Address).Clone()
+	if rec.Upload != nil && rec.Upload.File == up.File {
+		rec.Upload = nil
+	}
+	if err := e.opt.Journal.Write("upload_dropped", state.Change{Address: c.Address, Record: rec}); err != nil {
+		return fmt.Errorf("%s: record the lost upload: %w", c.Address, err)
+	}
+	return nil
+}
