@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"os"
 	"path"
 
 	"github.com/qaplan/qaplan/state/durable"
@@ -42,15 +43,16 @@ func (p Part) Open() (*File, error) { return p.dir.openFile(p.name) }
 
 // Publish is [Dir.Publish] for a part.
 func (p Part) Publish(ctx context.Context, o PublishOptions, write func(io.Writer) error) (Written, error) {
-	root, err := p.dir.openOrMake()
-	if err == nil {
-		switch err = root.Mkdir(partsFolder, 0o700); {
+	err := p.dir.inFolder(func(root *os.Root) error {
+		switch err := root.Mkdir(partsFolder, 0o700); {
 		case err == nil:
-			err = p.dir.sys.syncDir(p.dir.path)
+			return p.dir.sys.syncDir(p.dir.path)
 		case errors.Is(err, fs.ErrExist):
-			err = nil
+			return nil
+		default:
+			return err
 		}
-	}
+	})
 	if err != nil {
 		return Written{}, p.dir.fail("write", p.name, err)
 	}

@@ -1,0 +1,34 @@
+// Package results keeps the files that a run delivers: the results and the
+// parts of answers that are not yet whole, in one output folder each block.
+//
+// # Terms
+//
+//   - result: the answers to one source, under the source's base name. It is
+//     there whole or not at all.
+//   - part: rows of an attempt that are not the whole answer, kept in .parts/
+//     under the name of their job until the result is verified.
+//   - spool: a temporary file that a download goes to before it is verified. It
+//     lies in the output folder so that the disk that must hold the result is
+//     the one that fills up.
+//   - temporary file: .qaplan-<16 hex digits>.tmp. The process that uses it
+//     holds a lock on it.
+//
+// # Flow
+//
+// [Open] names a folder and makes nothing. [Dir.Stat] and [Dir.Hash] look at
+// what is there. [Dir.Spool] takes a download, [Dir.Publish] writes a result:
+// temporary file → fsync → link or rename → fsync of the folder. [Dir.Part]
+// does the same below .parts/. [Dir.Sweep] removes the temporary files of runs
+// that were killed.
+//
+// # Promises
+//
+//   - Nothing is written, read or removed outside the folder, whatever a name
+//     or a symbolic link in it says: all access goes through [os.Root], and
+//     names that could mean anything but a file right here are refused.
+//   - A result that Publish returned survives a power cut. When Publish fails,
+//     the name stands for what it stood for before, save when only the last
+//     fsync of the folder failed while a former file was replaced.
+//   - A file that the caller did not name as its own is never replaced.
+//   - Files are readable by their owner only (0600, new folders 0700).
+package results
