@@ -1,0 +1,193 @@
+package config
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"github.com/qaplan/qaplan/planner"
+)
+
+// DefaultFile is the name of the config file when none is given.
+const DefaultFile = "qaplan.hcl"
+
+// Options say what to load and with which variables.
+type Options struct {
+	// Path is the config file; relative paths in it are relative to its folder.
+	// "" means DefaultFile.
+	Path string
+	// Vars are the name=value texts of --var, in order.
+	Vars []string
+	// VarFiles are the paths of --var-file, in order.
+	VarFiles []string
+	// Env looks an environment variable up, for QAPLAN_VAR_name and
+	// GOOGLE_GEMINI_BASE_URL. nil means that none is set.
+	Env func(string) (string, bool)
+	// CheckFault says what is wrong with a fault of provider "emulator"; nil means
+	// that faults are not checked here.
+	CheckFault func(Fault) error
+	// Version is the version of this program, for required_version; "" and
+	// anything that is no version are not compared.
+	Version string
+}
+
+func (o *Options) env(name string) (string, bool) {
+	if o.Env == nil {
+		return "", false
+	}
+	return o.Env(name)
+}
+
+// Config is what a config file means.
+type Config struct {
+	Path     string // of the file, as messages show it
+	Dir      string // absolute folder of the file
+	Backend  Backend
+	Provider Provider
+	Blocks   []Block // sorted by name
+	// Digest is the sha256 of the meaning in lower-case hex: it changes with any
+	// value, not with comments, order or spelling, and is the same on every
+	// machine.
+	Digest string
+
+	texts *texts // of the files read, for diagnostics that come later
+}
+
+// Backend is where the state lives.
+type Backend struct {
+	Type  string // "local"
+	Path  string // absolute path of the state file
+	Shown string // the same as messages show it
+}
+
+// ProviderKind names a service.
+type ProviderKind string
+
+const (
+	ProviderGemini   ProviderKind = "gemini"
+	ProviderEmulator ProviderKind = "emulator"
+)
+
+// Provider is the service and how to treat it.
+type Provider struct {
+	Kind ProviderKind
+	// BaseURL has no slash at its end. "" means Google's own service, or the
+	// embedded emulator.
+	BaseURL string
+	// BaseURLFrom is the environment variable that BaseURL was taken from, ""
+	// when the config says it.
+	BaseURLFrom string
+	// SettleTime is how long a create without an answer may still turn up.
+	SettleTime time.Duration
+	// PollInterval is the time between listings of apply --wait.
+	PollInterval time.Duration
+	// Cooldown is the first pause after a refusal.
+	Cooldown time.Duration
+	Rate     Rate
+	// Emulator is set for ProviderEmulator alone.
+	Emulator *Emulator
+}
+
+// Rate holds the declared limits; 0 is none.
+type Rate struct {
+	RequestsPerMinute int // all calls together
+	CreatesPerMinute  int
+	Parallelism       int // calls in flight; never 0
+	MaxActiveJobs     int // jobs pending or running in the whole project
+}
+
+// Emulator sets the embedded service up for a rehearsal. Times in it are the
+// emulator's own. What is zero is the emulator's default.
+type Emulator struct {
+	DataDir   string // absolute
+	QueueTime Span   // from the create of a job to its start
+	RunTime   Span   // from its start to its end
+	// ClockRate is how many seconds pass in the emulator for each real one.
+	ClockRate float64
+	Models    []string // that exist; nil: the emulator's list
+	PageSize  int
+	Quota     Quota
+	Rows      Rows
+	Faults    []Fault // in the order of the config
+}
+
+// Span is a length of time between two bounds, both included.
+type Span struct{ Min, Max time.Duration }
+
+// Quota holds the emulator's limits.
+type Quota struct {
+	MaxActiveJobs     int
+	CreatesPerMinute  int
+	RequestsPerMinute int
+	FileBytes         int64
+	StorageBytes      int64
+	EnqueuedTokens    map[string]int64 // by model
+	ReleaseDelay      time.Duration    // how long an ended job still counts
+}
+
+// Rows are the shares, from 0 to 1, of answer rows that go wrong.
+type Rows struct {
+	Error, Truncated, Blocked, Empty, Missing, Duplicated float64
+}
+
+// Fault is a named fault that the emulator is to show.
+type Fault struct {
+	Name  string
+	Op    string // the kind of call that it strikes; "" is the fault's own
+	First int    // the first matching call that it strikes, from 1
+	Count int    // how many matching calls from then on; -1 is all
+	Value string // what it needs besides, such as a length of time
+}
+
+// Unclaimed says what jobs that may be a block's own, but carry nobody's label,
+// mean for its creates.
+type Unclaimed string
+
+const (
+	UnclaimedHold   Unclaimed = "hold"
+	UnclaimedIgnore Unclaimed = "ignore"
+)
+
+// Block is one batch block.
+type Block struct {
+	Name         string
+	First, Last  int   // inclusive
+	Exclude      []int // sorted, each once, all in the range
+	Model        string
+	Source       string // the glob, absolute or relative to Config.Dir, with forward slashes
+	OutputDir    string // as messages show it
+	OutputDirAbs string
+	OnChange     planner.OnChange
+	Unclaimed    Unclaimed
+	MaxAttempts  int
+	AllowMissing bool
+
+	names      []string // of the numbers First..Last; one: the same for all; "" and none: NAME_number
+	declared   hcl.Range
+	sourceAt   hcl.Range
+	outputAt   hcl.Range
+	outputReal string // absolute output_dir before a rehearsal moved it
+}
+
+// Count is how many batches the block declares.
+func (b *Block) Count() int { return b.Last - b.First + 1 - len(b.Exclude) }
+
+// DisplayName is the user's part of the display name of one batch.
+func (b *Block) DisplayName(number int) string {
+	name := ""
+	switch len(b.names) {
+	case 0:
+	case 1:
+		name = b.names[0]
+	default:
+		name = b.names[number-b.First]
+	}
+	if name == "" {
+		return b.Name + "_" + strconv.Itoa(number)
+	}
+	return name
+}
+
+// Declared is the place of the block's header in the config.
+func (b *Block) Declared() Range { return toRange(b.declared) }

@@ -1,0 +1,42 @@
+package config
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"hash"
+	"strconv"
+)
+
+// digest hashes what a config means. It holds no absolute path of this machine
+// unless the config names one, and goes through fields in a fixed order.
+func digest(cfg *Config) string {
+	h := sha256.New()
+	p := cfg.Provider
+	write(h, "backend", cfg.Backend.Type, cfg.Backend.Shown)
+	write(h, "provider", p.Kind, p.BaseURL, p.SettleTime, p.PollInterval, p.Cooldown, p.Rate)
+	if p.Emulator != nil {
+		e := *p.Emulator
+		e.DataDir = ""
+		write(h, "emulator", e)
+	}
+	for i := range cfg.Blocks {
+		b := &cfg.Blocks[i]
+		write(h, "batch", b.Name, b.First, b.Last, b.Exclude, b.Model, b.Source, b.OutputDir,
+			b.OnChange, b.Unclaimed, b.MaxAttempts, b.AllowMissing)
+		for n := b.First; n <= b.Last; n++ {
+			h.Write(strconv.AppendQuote(nil, b.DisplayName(n)))
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// write adds values as one JSON array, which leaves no doubt where each ends.
+func write(h hash.Hash, values ...any) {
+	// The values are strings, numbers, and structs and lists of them.
+	line, err := json.Marshal(values)
+	if err != nil {
+		panic("encode config for its digest: " + err.Error())
+	}
+	h.Write(line)
+}

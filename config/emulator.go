@@ -1,0 +1,226 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+)
+
+// A rehearsal's jobs are quick, so that trying qaplan out takes seconds.
+const (
+	rehearsalQueue = time.Second
+	rehearsalRun   = 2 * time.Second
+)
+
+func emulatorGrammar(common []string) grammar {
+	return grammar{
+		attrs:  append(common, "queue_time", "run_time", "clock_rate", "models", "page_size"),
+		blocks: map[string]int{"rate": 0, "quota": 0, "rows": 0, "fault": 1},
+		once:   []string{"rate", "quota", "rows"},
+		hints: map[string]string{
+			"base_url": "it is embedded; to use an emulator that serves elsewhere, write provider \"gemini\" { base_url = … }",
+			"data_dir": "its data is kept in " + emulatorData,
+		},
+	}
+}
+
+func (l *loader) decodeEmulator(r *reader) *Emulator {
+	e := &Emulator{
+		DataDir:   filepath.Join(l.dir, filepath.FromSlash(emulatorData)),
+		QueueTime: Span{rehearsalQueue, rehearsalQueue},
+		RunTime:   Span{rehearsalRun, rehearsalRun},
+		ClockRate: 1,
+	}
+	r.span("queue_time", &e.QueueTime)
+	r.span("run_time", &e.RunTime)
+	if rate, ok := r.decimal("clock_rate", 0.001, 1e6); ok {
+		e.ClockRate = rate
+	}
+	if n, ok := r.whole("page_size", 1, 100); ok {
+		e.PageSize = n
+	}
+	e.Models = r.models("models")
+	for _, b := range r.body.Blocks {
+		inner := &reader{l: l, body: b.Body, where: header(b), scope: r.scope}
+		switch b.Type {
+		case "quota":
+			inner.quota(&e.Quota)
+		case "rows":
+			inner.rows(&e.Rows)
+		case "fault":
+			if len(b.Labels) == 1 {
+				e.Faults = append(e.Faults, inner.fault(b))
+			}
+		}
+	}
+	return e
+}
+
+// span takes one length of time, or a list of the shortest and the longest.
+func (r *reader) span(name string, into *Span) {
+	v, expr, ok := r.value(name)
+	if !ok {
+		return
+	}
+	list := []cty.Value{v, v}
+	if plain, _ := v.Unmark(); plain.Type().IsTupleType() || plain.Type().IsListType() {
+		list = plain.AsValueSlice()
+	}
+	if len(list) != 2 {
+		r.wrong(name, v, expr, errors.New(`one length of time such as "2s", or a list of the shortest and the longest such as ["1s", "5s"]`))
+		return
+	}
+	low, err := duration(list[0], time.Millisecond)
+	if err == nil {
+		var high time.Duration
+		high, err = duration(list[1], low)
+		if err == nil {
+			*into = Span{low, high}
+			return
+		}
+	}
+	r.wrong(name, v, expr, err)
+}
+
+func (r *reader) quota(q *Quota) {
+	r.l.check(r.where, r.body, grammar{attrs: []string{
+		"max_active_jobs", "creates_per_minute", "requests_per_minute", "file_bytes", "storage_bytes",
+		"enqueued_tokens", "release_delay",
+	}})
+	if n, ok := r.whole("max_active_jobs", 1, maxLimit); ok {
+		q.MaxActiveJobs = n
+	}
+	if n, ok := r.whole("creates_per_minute", 1, maxLimit); ok {
+		q.CreatesPerMinute = n
+	}
+	if n, ok := r.whole("requests_per_minute", 1, maxLimit); ok {
+		q.RequestsPerMinute = n
+	}
+	const maxBytes = 1 << 50
+	if n, ok := r.whole64("file_bytes", 1, maxBytes); ok {
+		q.FileBytes = n
+	}
+	if n, ok := r.whole64("storage_bytes", 1, maxBytes); ok {
+		q.StorageBytes = n
+	}
+	if d, ok := r.duration("release_delay", time.Millisecond); ok {
+		q.ReleaseDelay = d
+	}
+	q.EnqueuedTokens = r.tokens("enqueued_tokens")
+}
+
+// tokens takes a map from model to number of tokens.
+func (r *reader) tokens(name string) map[string]int64 {
+	v, expr, ok := r.value(name)
+	if !ok {
+		return nil
+	}
+	plain, _ := v.UnmarkDeep()
+	if t := plain.Type(); !t.IsObjectType() && !t.IsMapType() {
+		r.wrong(name, v, expr, errors.New(`a map from model to number, such as { "gemini-2.5-flash" = 3000000 }`))
+		return nil
+	}
+	limits := map[string]int64{}
+	for model, limit := range plain.AsValueMap() {
+		n, err := wholeNumber(limit, 1, 1<<50)
+		if err != nil {
+			r.l.errorIn(expr, r.scope, fmt.Sprintf("Invalid value in %q", name), "The limit of %q must be %s.", model, err)
+			continue
+		}
+		name, err := modelName(model)
+		if err != nil {
+			r.l.errorIn(expr, r.scope, "Invalid model", "%s.", upperFirst(err.Error()))
+			continue
+		}
+		limits[name] = n
+	}
+	return limits
+}
+
+// models takes a list of model names.
+func (r *reader) models(name string) []string {
+	v, expr, ok := r.value(name)
+	if !ok {
+		return nil
+	}
+	list, ok := listOf(v)
+	if !ok || len(list) == 0 {
+		r.wrong(name, v, expr, errors.New(`a list of models such as ["gemini-2.5-flash"]`))
+		return nil
+	}
+	var found []string
+	for _, e := range list {
+		if e.IsNull() || e.Type() != cty.String {
+			r.wrong(name, v, expr, errors.New(`a list of models such as ["gemini-2.5-flash"]`))
+			return nil
+		}
+		model, err := modelName(e.AsString())
+		if err != nil {
+			r.l.errorIn(expr, r.scope, "Invalid model", "%s.", upperFirst(err.Error()))
+			return nil
+		}
+		found = append(found, model)
+	}
+	return found
+}
+
+// listOf gives the elements of a list, set or tuple without marks.
+func listOf(v cty.Value) ([]cty.Value, bool) {
+	plain, _ := v.UnmarkDeep()
+	if t := plain.Type(); !t.IsTupleType() && !t.IsListType() && !t.IsSetType() {
+		return nil, false
+	}
+	return plain.AsValueSlice(), true
+}
+
+func (r *reader) rows(rows *Rows) {
+	shares := []struct {
+		name string
+		into *float64
+	}{
+		{"error_share", &rows.Error}, {"truncated_share", &rows.Truncated}, {"blocked_share", &rows.Blocked},
+		{"empty_share", &rows.Empty}, {"missing_share", &rows.Missing}, {"duplicated_share", &rows.Duplicated},
+	}
+	g := grammar{}
+	total := 0.0
+	for _, s := range shares {
+		g.attrs = append(g.attrs, s.name)
+		if share, ok := r.decimal(s.name, 0, 1); ok {
+			*s.into = share
+			total += share
+		}
+	}
+	r.l.check(r.where, r.body, g)
+	if total > 1 {
+		at := r.body.SrcRange
+		r.l.errorf(&at, "The shares of rows exceed the whole", "Together they are %s; they must be at most 1, since a row can go wrong in one way only.", short(total))
+	}
+}
+
+func (r *reader) fault(b *hclsyntax.Block) Fault {
+	r.l.check(r.where, r.body, grammar{attrs: []string{"op", "first", "count", "value"}})
+	f := Fault{Name: b.Labels[0], First: 1, Count: 1}
+	f.Op, _, _ = r.text("op")
+	f.Value, _, _ = r.text("value")
+	if n, ok := r.whole("first", 1, maxLimit); ok {
+		f.First = n
+	}
+	if v, expr, ok := r.value("count"); ok {
+		n, err := wholeNumber(v, -1, maxLimit)
+		if err != nil || n == 0 {
+			r.wrong("count", v, expr, errors.New("a whole number from 1, or -1 for all calls"))
+		} else {
+			f.Count = int(n)
+		}
+	}
+	if r.l.opts.CheckFault != nil {
+		if err := r.l.opts.CheckFault(f); err != nil {
+			r.l.errorf(&b.LabelRanges[0], "Invalid fault", "%s.", upperFirst(err.Error()))
+		}
+	}
+	return f
+}

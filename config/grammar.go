@@ -1,0 +1,145 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/agext/levenshtein"
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+
+	"github.com/qaplan/qaplan/planner"
+)
+
+// grammar is what may stand in one kind of body.
+type grammar struct {
+	attrs  []string
+	blocks map[string]int // type → number of labels
+	once   []string       // blocks that may stand there once
+	// later maps what a later version brings to what it would do, in words that
+	// follow "This version of qaplan does not carry out".
+	later map[string]string
+	// hints maps what people try to what they should write.
+	hints map[string]string
+}
+
+// check reports everything in a body that its grammar does not have. where says
+// what the body belongs to, such as batch "qa".
+func (l *loader) check(where string, body *hclsyntax.Body, g grammar) {
+	for _, name := range names(body.Attributes) {
+		a := body.Attributes[name]
+		if !contains(g.attrs, name) {
+			l.unknown("argument", where, name, a.NameRange, a.Expr.Range(), g)
+		}
+	}
+	first := map[string]*hclsyntax.Block{}
+	for _, b := range body.Blocks {
+		labels, known := g.blocks[b.Type]
+		if !known {
+			l.unknown("block", where, b.Type, b.TypeRange, b.Range(), g)
+			continue
+		}
+		l.checkLabels(b, labels)
+		if earlier := first[b.Type]; earlier != nil && contains(g.once, b.Type) {
+			at := b.DefRange()
+			l.errorf(&at, fmt.Sprintf("Second %s block", b.Type),
+				"One %s block is allowed here; the first stands at %s. Put everything into one of them.", b.Type, place(earlier.DefRange()))
+			continue
+		}
+		first[b.Type] = b
+	}
+}
+
+func (l *loader) checkLabels(b *hclsyntax.Block, want int) {
+	switch {
+	case len(b.Labels) < want:
+		at := b.DefRange()
+		l.errorf(&at, fmt.Sprintf("Missing name for %s", b.Type), "A %s block needs a name: write %s \"NAME\" { … }.", b.Type, b.Type)
+	case len(b.Labels) > want && want == 0:
+		l.errorf(&b.LabelRanges[0], fmt.Sprintf("Unexpected name for %s", b.Type), "A %s block has no name: write %s { … }.", b.Type, b.Type)
+	case len(b.Labels) > want:
+		l.errorf(&b.LabelRanges[want], fmt.Sprintf("Unexpected name for %s", b.Type), "A %s block has one name: write %s %q { … }.", b.Type, b.Type, b.Labels[0])
+	}
+}
+
+// unknown reports an argument or a block that has no place where it stands.
+func (l *loader) unknown(kind, where, name string, at, whole hcl.Range, g grammar) {
+	switch {
+	case isKeyName(name):
+		if f := l.files[at.Filename]; f != nil {
+			f.secrets = append(f.secrets, [2]int{at.End.Byte, whole.End.Byte})
+		}
+		l.errorf(&at, "The API key does not belong into the config",
+			"A config is committed, shared and printed; a key in it would be too. Remove it, and set the environment variable GOOGLE_API_KEY or GEMINI_API_KEY instead. If this file was ever shared, revoke that key.")
+	case g.later[name] != "":
+		l.errorf(&at, fmt.Sprintf("%q is not carried out yet", name),
+			"This version of qaplan does not carry out %s, and nothing in a config is accepted and then ignored. Remove it.", g.later[name])
+	case kind == "argument" && g.blocks != nil && hasKey(g.blocks, name):
+		l.errorf(&at, fmt.Sprintf("%q is a block", name), "Write %s { … } without an equals sign.", name)
+	case kind == "block" && contains(g.attrs, name):
+		l.errorf(&at, fmt.Sprintf("%q is an argument", name), "Write %s = … with an equals sign and without braces around it.", name)
+	case g.hints[name] != "":
+		l.errorf(&at, fmt.Sprintf("Unknown %s %q", kind, name), "%s has no %s named %q: %s.", upperFirst(where), kind, name, g.hints[name])
+	default:
+		l.errorf(&at, fmt.Sprintf("Unknown %s %q", kind, name), "%s has no %s named %q.%s", upperFirst(where), kind, name, suggest(name, append(names(g.blocks), g.attrs...)))
+	}
+}
+
+func hasKey[V any](m map[string]V, key string) bool { _, ok := m[key]; return ok }
+
+// isKeyName reports whether an argument of this name would hold an API key.
+func isKeyName(name string) bool {
+	switch strings.NewReplacer("_", "", "-", "").Replace(strings.ToLower(name)) {
+	case "apikey", "key", "googleapikey", "geminiapikey", "token", "secret", "password", "credentials":
+		return true
+	}
+	return false
+}
+
+// suggest gives " Did you mean …?" when one of the words is close enough, else
+// a list of the words when it is short.
+func suggest(got string, words []string) string {
+	if best := nearest(got, words); best != "" {
+		return fmt.Sprintf(" Did you mean %q?", best)
+	}
+	if len(words) == 0 || len(words) > 12 {
+		return ""
+	}
+	return " Known: " + strings.Join(sortedCopy(words), ", ") + "."
+}
+
+// nearest gives the word closest to got, "" when none is close.
+func nearest(got string, words []string) string {
+	best, limit := "", max(1, min(3, len(got)/2))
+	for _, w := range sortedCopy(words) {
+		if d := levenshtein.Distance(strings.ToLower(got), strings.ToLower(w), nil); d <= limit {
+			best, limit = w, d-1
+		}
+	}
+	return best
+}
+
+// place gives file:line.
+func place(r hcl.Range) string { return fmt.Sprintf("%s:%d", r.Filename, r.Start.Line) }
+
+// labelled checks that the label of a declaration is a name, and that no
+// earlier one has it.
+func (l *loader) labelled(b *hclsyntax.Block, seen map[string]*hclsyntax.Block) (string, bool) {
+	if len(b.Labels) != 1 {
+		return "", false // reported with the body it stands in
+	}
+	name := b.Labels[0]
+	if !planner.ValidLabel(name) {
+		l.errorf(&b.LabelRanges[0], fmt.Sprintf("Invalid name for %s", b.Type),
+			"A name holds letters, digits, _ and -, and starts with no digit; %q does not.", name)
+		return "", false
+	}
+	if earlier := seen[name]; earlier != nil {
+		at := b.DefRange()
+		l.errorf(&at, fmt.Sprintf("%s declared twice", upperFirst(header(b))),
+			"%s was already declared at %s. Rename one of them, or put both into one block.", upperFirst(header(b)), place(earlier.DefRange()))
+		return "", false
+	}
+	seen[name] = b
+	return name, true
+}

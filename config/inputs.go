@@ -1,0 +1,238 @@
+package config
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"github.com/qaplan/qaplan/config/source"
+	"github.com/qaplan/qaplan/planner"
+)
+
+// Bought tells whether anything was bought for a batch, and the path of the
+// source that it was bought for as the state has it, which says what the result
+// is called once the source is gone. The path may be "".
+type Bought func(planner.Address) (sourcePath string, bought bool)
+
+// Paths are where the files of one batch are, for the operating system.
+type Paths struct {
+	Source     string // "" when the source is missing
+	OutputDir  string // absolute
+	OutputName string // of the result file in OutputDir
+}
+
+// Inputs are the batches that a config declares, with what their source files
+// hold now.
+type Inputs struct {
+	Desired planner.Desired // batches in the order of their addresses
+	Paths   map[planner.Address]Paths
+	// Ignored counts files that match a glob and whose number is outside the
+	// range or excluded.
+	Ignored int
+}
+
+// CachePath is where fingerprints of sources are remembered.
+func (c *Config) CachePath() string {
+	return filepath.Join(c.Dir, cacheDir, "sources")
+}
+
+// Inputs finds and reads the source files. The result is nil when the
+// diagnostics hold errors; the error is that of ctx. It writes nothing; saving
+// the cache is the caller's business.
+func (c *Config) Inputs(ctx context.Context, cache *source.Cache, bought Bought) (*Inputs, Diagnostics, error) {
+	g := &gathering{cfg: c, bought: bought, in: &Inputs{Paths: map[planner.Address]Paths{}}, sources: map[string]planner.Address{}}
+	for i := range c.Blocks {
+		g.block(&c.Blocks[i])
+	}
+	prints, problems, err := cache.Scan(ctx, g.files)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read source files: %w", err)
+	}
+	for _, p := range problems {
+		g.problem(p, SeverityError)
+	}
+	g.results()
+	diags := g.diags.sorted()
+	if diags.HasErrors() {
+		return nil, diags, nil
+	}
+	for i, print := range prints {
+		s := &g.in.Desired.Batches[g.batches[i]].Source
+		s.SHA256, s.Bytes, s.Rows, s.Tokens = print.SHA256, print.Bytes, print.Rows, print.Tokens
+	}
+	slices.SortFunc(g.in.Desired.Batches, func(a, b planner.Batch) int { return a.Address.Compare(b.Address) })
+	g.in.Desired.ConfigDigest, g.in.Desired.SettleTime = c.Digest, c.Provider.SettleTime
+	return g.in, diags, nil
+}
+
+// gathering carries what the blocks add to one Inputs.
+type gathering struct {
+	cfg     *Config
+	bought  Bought
+	in      *Inputs
+	files   []source.File
+	batches []int                      // for each file, its place in in.Desired.Batches
+	sources map[string]planner.Address // by the folded path of the source
+	diags   Diagnostics
+}
+
+func (g *gathering) block(b *Block) {
+	g.outputFolder(b)
+	found := source.Discover(source.Query{Dir: g.cfg.Dir, Glob: b.Source, First: b.First, Last: b.Last, Exclude: b.Exclude})
+	g.in.Ignored += found.Outside
+	for _, p := range found.Problems {
+		g.problem(p, SeverityError)
+	}
+	for _, f := range found.Files {
+		a := planner.Address{Block: b.Name, Number: f.Number}
+		g.sources[folded(f.Path)] = a
+		g.files = append(g.files, f)
+		g.batches = append(g.batches, len(g.in.Desired.Batches))
+		g.add(b, a, planner.Source{Path: f.Shown}, f.Path, filepath.Base(f.Path))
+	}
+	var unbought []int
+	for _, n := range found.Missing {
+		a := planner.Address{Block: b.Name, Number: n}
+		was, ok := "", false
+		if g.bought != nil {
+			was, ok = g.bought(a)
+		}
+		if !ok {
+			unbought = append(unbought, n)
+			continue
+		}
+		if was == "" {
+			was = strings.Replace(b.Source, "*", strconv.Itoa(n), 1)
+		}
+		g.add(b, a, planner.Source{Path: was, Missing: true}, "", path.Base(was))
+	}
+	if len(unbought) > 0 {
+		g.missing(b, &found, unbought)
+	}
+}
+
+func (g *gathering) add(b *Block, a planner.Address, s planner.Source, file, name string) {
+	g.in.Paths[a] = Paths{Source: file, OutputDir: b.OutputDirAbs, OutputName: name}
+	g.in.Desired.Batches = append(g.in.Desired.Batches, planner.Batch{
+		Address: a, Model: b.Model, DisplayName: b.DisplayName(a.Number),
+		Output: path.Join(b.OutputDir, name), Source: s,
+		OnChange: b.OnChange, MaxAttempts: b.MaxAttempts, IgnoreUnclaimed: b.Unclaimed == UnclaimedIgnore,
+	})
+}
+
+// missing reports the numbers without a file in one diagnostic.
+func (g *gathering) missing(b *Block, found *source.Found, numbers []int) {
+	severity := SeverityError
+	if b.AllowMissing {
+		severity = SeverityWarning
+	}
+	list := source.Ranges(numbers)
+	if found.Folder != nil {
+		g.at(severity, b.sourceAt, b.Name, upperFirst(found.Folder.Summary),
+			fmt.Sprintf("%s So the source files of %s are missing.", found.Folder.Detail, list))
+		return
+	}
+	summary := fmt.Sprintf("No source file for %d batches", len(numbers))
+	if len(numbers) == 1 {
+		summary = "No source file for one batch"
+	}
+	detail := fmt.Sprintf("%s matches no file for batch %s.", b.Source, list)
+	if found.Hint != "" {
+		detail += " " + found.Hint
+	}
+	if !b.AllowMissing {
+		detail += " Put the files there, change range or source, name the numbers in exclude, or set allow_missing = true."
+	}
+	g.at(severity, b.sourceAt, b.Name, summary, detail)
+}
+
+// outputFolder reports a file in the place of output_dir.
+func (g *gathering) outputFolder(b *Block) {
+	if info, err := os.Stat(b.OutputDirAbs); err == nil && !info.IsDir() {
+		g.at(SeverityError, b.outputAt, b.Name, "output_dir is a file",
+			fmt.Sprintf("%s is no folder. Name another folder, or move the file away.", b.OutputDir))
+	}
+}
+
+// results reports result files that would overwrite each other or a source, once
+// for each two blocks.
+func (g *gathering) results() {
+	taken := make(map[string]planner.Address, len(g.in.Paths))
+	said := map[[3]string]bool{}
+	for i := range g.in.Desired.Batches {
+		batch := &g.in.Desired.Batches[i]
+		a := batch.Address
+		p := g.in.Paths[a]
+		key := folded(filepath.Join(p.OutputDir, p.OutputName))
+		b := g.cfg.find(a.Block)
+		report := func(other planner.Address, summary, detail string, args ...any) {
+			if id := [3]string{summary, other.Block, a.Block}; !said[id] {
+				said[id] = true
+				g.at(SeverityError, b.outputAt, a.String(), summary, fmt.Sprintf(detail, args...))
+			}
+		}
+		if other, ok := taken[key]; ok {
+			report(other, "Two batches with one result file",
+				"The results of %s (declared at %s) and %s would both be %s. Give the two blocks different output_dirs.",
+				other, place(g.cfg.find(other.Block).declared), a, batch.Output)
+			continue
+		}
+		taken[key] = a
+		if other, ok := g.sources[key]; ok {
+			report(other, "A result would overwrite a source",
+				"%s is the source of %s and would be the result of %s. Name another output_dir.", batch.Output, other, a)
+		}
+	}
+}
+
+// find gives the block of a name that is there.
+func (c *Config) find(name string) *Block {
+	i, _ := slices.BinarySearchFunc(c.Blocks, name, func(b Block, name string) int { return strings.Compare(b.Name, name) })
+	return &c.Blocks[i]
+}
+
+// at adds a diagnostic at a place in the config.
+func (g *gathering) at(severity Severity, r hcl.Range, address, summary, detail string) {
+	d := g.cfg.texts.convert(&hcl.Diagnostic{Summary: summary, Detail: detail, Subject: &r})
+	d.Severity = severity
+	d.Address = address
+	if !strings.HasPrefix(address, "batch.") {
+		d.Address = "batch." + address
+	}
+	g.diags = append(g.diags, d)
+}
+
+// problem adds what package source found, at its place in the source file.
+func (g *gathering) problem(p source.Problem, severity Severity) {
+	d := Diagnostic{Severity: severity, Summary: upperFirst(p.Summary), Detail: p.Detail}
+	pos := Pos{Line: p.Line, Column: p.Column}
+	d.Range = &Range{Filename: p.Path, Start: pos, End: pos}
+	g.diags = append(g.diags, d)
+}
+
+// folded makes paths equal that name one file on this system.
+func folded(p string) string {
+	if runtime.GOOS == "windows" || runtime.GOOS == "darwin" {
+		return strings.ToLower(p)
+	}
+	return p
+}
+
+// sameFolder reports whether two absolute paths name one folder, through links
+// as well.
+func sameFolder(a, b string) bool {
+	if folded(a) == folded(b) {
+		return true
+	}
+	infoA, errA := os.Stat(a)
+	infoB, errB := os.Stat(b)
+	return errA == nil && errB == nil && os.SameFile(infoA, infoB)
+}

@@ -1,0 +1,219 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+)
+
+const (
+	defaultSettle      = 15 * time.Minute
+	defaultPoll        = 30 * time.Second
+	defaultCooldown    = 2 * time.Minute
+	defaultParallelism = 4
+	maxParallelism     = 64
+	// rehearsalPoll is short because the jobs of a rehearsal are.
+	rehearsalPoll = time.Second
+	// maxLimit bounds declared limits; more is none.
+	maxLimit = 1_000_000_000
+	// baseURLVariable is the environment variable that the official SDKs take
+	// their base URL from.
+	baseURLVariable = "GOOGLE_GEMINI_BASE_URL"
+)
+
+// decodeSettings reads the qaplan block.
+func (l *loader) decodeSettings(cfg *Config, blocks []*hclsyntax.Block) {
+	state := defaultState
+	for i, b := range blocks {
+		if i > 0 {
+			at := b.DefRange()
+			l.errorf(&at, "Second qaplan block", "One qaplan block is allowed; the first stands at %s. Put everything into one of them.", place(blocks[0].DefRange()))
+		}
+		l.check("qaplan", b.Body, grammar{
+			attrs:  []string{"required_version"},
+			blocks: map[string]int{"backend": 1},
+			once:   []string{"backend"},
+			hints:  map[string]string{"path": `the path of the state stands in backend "local" { path = … }`},
+		})
+		for _, backend := range b.Body.Blocks {
+			if backend.Type == "backend" && len(backend.Labels) == 1 {
+				if p, ok := l.decodeBackend(backend); ok {
+					state = p
+				}
+			}
+		}
+	}
+	at := l.locate(state)
+	if cfg.Provider.Kind == ProviderEmulator {
+		if filepath.IsAbs(filepath.FromSlash(state)) {
+			state = filepath.Base(state) // a rehearsal never touches the real state
+		}
+		at = l.rehearse(state)
+	}
+	cfg.Backend = Backend{Type: "local", Path: at.abs, Shown: at.shown}
+}
+
+func (l *loader) decodeBackend(b *hclsyntax.Block) (string, bool) {
+	switch b.Labels[0] {
+	case "local":
+	case "blob":
+		l.errorf(&b.LabelRanges[0], `backend "blob" is not carried out yet`,
+			`This version of qaplan keeps its state in a local file alone. Remove the block, or write backend "local" { path = %q }.`, defaultState)
+		return "", false
+	default:
+		l.errorf(&b.LabelRanges[0], fmt.Sprintf("Unknown backend %q", b.Labels[0]), "There is one backend: local.%s", suggest(b.Labels[0], []string{"local"}))
+		return "", false
+	}
+	where := header(b)
+	l.check(where, b.Body, grammar{attrs: []string{"path"}, later: map[string]string{"url": "state in a bucket"}})
+	r := &reader{l: l, body: b.Body, where: where, scope: l.scope}
+	return r.path("path")
+}
+
+// decodeProvider reads the provider block; without one the service is Google's.
+func (l *loader) decodeProvider(cfg *Config, blocks []*hclsyntax.Block) {
+	p := &cfg.Provider
+	*p = Provider{
+		Kind: ProviderGemini, SettleTime: defaultSettle, PollInterval: defaultPoll, Cooldown: defaultCooldown,
+		Rate: Rate{Parallelism: defaultParallelism},
+	}
+	for i, b := range blocks {
+		if i > 0 {
+			at := b.DefRange()
+			l.errorf(&at, "Second provider block", "One provider block is allowed; the first stands at %s. Remove one of them.", place(blocks[0].DefRange()))
+		}
+		if len(b.Labels) == 1 {
+			l.decodeProviderBlock(p, b)
+		}
+	}
+	if p.Kind == ProviderGemini && p.BaseURL == "" {
+		if raw, ok := l.opts.env(baseURLVariable); ok && strings.TrimSpace(raw) != "" {
+			u, err := CheckBaseURL(strings.TrimSpace(raw))
+			if err != nil {
+				l.errorf(nil, "Invalid "+baseURLVariable, "The environment variable %s does not hold a base URL: %s.", baseURLVariable, err)
+				return
+			}
+			p.BaseURL, p.BaseURLFrom = u, baseURLVariable
+		}
+	}
+}
+
+func (l *loader) decodeProviderBlock(p *Provider, b *hclsyntax.Block) {
+	where := header(b)
+	r := &reader{l: l, body: b.Body, where: where, scope: l.scope}
+	common := []string{"settle_time", "poll_interval", "cooldown"}
+	switch kind := ProviderKind(b.Labels[0]); kind {
+	case ProviderGemini:
+		l.check(where, b.Body, grammar{
+			attrs: append(common, "base_url"), blocks: map[string]int{"rate": 0}, once: []string{"rate"},
+			hints: map[string]string{
+				"model": "the model stands in the batch block", "url": "write base_url",
+				"project": "the project follows from the API key", "location": "the Gemini API has no locations",
+			},
+		})
+		l.decodeBaseURL(p, r)
+	case ProviderEmulator:
+		p.Kind, p.PollInterval = kind, rehearsalPoll
+		l.check(where, b.Body, emulatorGrammar(common))
+		p.Emulator = l.decodeEmulator(r)
+	default:
+		l.errorf(&b.LabelRanges[0], fmt.Sprintf("Unknown provider %q", b.Labels[0]),
+			"There are two providers: gemini, and emulator for rehearsals.%s", didYouMean(b.Labels[0], []string{"gemini", "emulator"}))
+		return
+	}
+	if d, ok := r.duration("settle_time", time.Second); ok {
+		p.SettleTime = d
+	}
+	if d, ok := r.duration("poll_interval", 100*time.Millisecond); ok {
+		p.PollInterval = d
+	}
+	if d, ok := r.duration("cooldown", 100*time.Millisecond); ok {
+		p.Cooldown = d
+	}
+	for _, rate := range b.Body.Blocks {
+		if rate.Type == "rate" {
+			l.decodeRate(&p.Rate, rate)
+		}
+	}
+}
+
+func didYouMean(got string, words []string) string {
+	if best := nearest(got, words); best != "" {
+		return fmt.Sprintf(" Did you mean %q?", best)
+	}
+	return ""
+}
+
+func (l *loader) decodeRate(rate *Rate, b *hclsyntax.Block) {
+	l.check("rate", b.Body, grammar{
+		attrs: []string{"requests_per_minute", "creates_per_minute", "parallelism", "max_active_jobs"},
+		later: map[string]string{"max_enqueued_tokens": "a limit on enqueued tokens"},
+	})
+	r := &reader{l: l, body: b.Body, where: "rate", scope: l.scope}
+	for name, field := range map[string]*int{
+		"requests_per_minute": &rate.RequestsPerMinute,
+		"creates_per_minute":  &rate.CreatesPerMinute,
+		"max_active_jobs":     &rate.MaxActiveJobs,
+	} {
+		if n, ok := r.whole(name, 1, maxLimit); ok {
+			*field = n
+		}
+	}
+	if n, ok := r.whole("parallelism", 1, maxParallelism); ok {
+		rate.Parallelism = n
+	}
+}
+
+func (l *loader) decodeBaseURL(p *Provider, r *reader) {
+	text, expr, ok := r.text("base_url")
+	if !ok {
+		return
+	}
+	u, err := CheckBaseURL(text)
+	if err != nil {
+		l.errorIn(expr, r.scope, `Invalid value for "base_url"`, "base_url must be an address such as \"https://generativelanguage.googleapis.com\": %s.", err)
+		return
+	}
+	p.BaseURL = u
+	if parsed, err := url.Parse(u); err == nil && parsed.Scheme == "http" && !loopback(parsed.Hostname()) {
+		l.diags = append(l.diags, &hcl.Diagnostic{
+			Severity: hcl.DiagWarning, Summary: "The API key would travel unencrypted",
+			Detail:  "base_url starts with http:// and leads to another machine: whoever stands in between can read the key. Use https://.",
+			Subject: expr.Range().Ptr(), Expression: expr, EvalContext: r.scope,
+		})
+	}
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// CheckBaseURL gives the address of a service without a slash at its end, or
+// says why it is none. The error never repeats the address, which may hold a
+// secret.
+func CheckBaseURL(text string) (string, error) {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("it is no valid URL")
+	case u.Scheme != "http" && u.Scheme != "https":
+		return "", fmt.Errorf("it must start with https:// or http://")
+	case u.Host == "" || u.Hostname() == "":
+		return "", fmt.Errorf("the host is missing")
+	case u.User != nil:
+		return "", fmt.Errorf("it must not hold a user name or password")
+	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+		return "", fmt.Errorf("it must end before any ? or #; keys come from GOOGLE_API_KEY or GEMINI_API_KEY")
+	}
+	u.Host = strings.ToLower(u.Host)
+	u.Path = strings.TrimRight(u.Path, "/")
+	u.RawPath = ""
+	return u.String(), nil
+}

@@ -1,0 +1,190 @@
+package source
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/qaplan/qaplan/state/durable"
+)
+
+// Fingerprint is what is known of the content of a source file.
+type Fingerprint struct {
+	SHA256 string // lower-case hex
+	Bytes  int64
+	Rows   int
+	Tokens int64 // estimated input tokens
+}
+
+// Cache remembers fingerprints. It may be used by several goroutines.
+type Cache struct {
+	path string
+
+	mu      sync.Mutex
+	entries map[string]entry // by File.Shown
+	changed bool
+}
+
+// entry ties a fingerprint to the file it was taken from.
+type entry struct {
+	fingerprint Fingerprint
+	modTime     int64
+	inode       uint64
+	used        bool // in this run
+}
+
+// cacheHeader starts the file. The number changes with the rules by which
+// package batchfile checks and counts: fingerprints of other rules are void.
+const cacheHeader = "qaplan sources 1"
+
+// spare is how many unused entries are kept: other configs in the same folder
+// share the cache.
+const spare = 1000
+
+// OpenCache reads the cache at path. What is not there or not readable counts
+// as empty. A path of "" makes a cache that is never written.
+func OpenCache(path string) *Cache {
+	c := &Cache{path: path, entries: map[string]entry{}}
+	if path == "" {
+		return c
+	}
+	f, err := durable.Open(path)
+	if err != nil {
+		return c
+	}
+	defer f.Close()
+	if entries, ok := readEntries(f); ok {
+		c.entries = entries
+	}
+	return c
+}
+
+// readEntries reads lines of tab-separated fields, the path last. Any damage
+// voids the whole.
+func readEntries(r io.Reader) (map[string]entry, bool) {
+	entries := map[string]entry{}
+	lines := bufio.NewScanner(r)
+	if !lines.Scan() || lines.Text() != cacheHeader {
+		return nil, false
+	}
+	for lines.Scan() {
+		name, e, ok := parseEntry(lines.Text())
+		if !ok {
+			return nil, false
+		}
+		entries[name] = e
+	}
+	return entries, lines.Err() == nil
+}
+
+func parseEntry(line string) (string, entry, bool) {
+	fields := strings.SplitN(line, "\t", 7)
+	if len(fields) != 7 || len(fields[0]) != 64 || fields[6] == "" {
+		return "", entry{}, false
+	}
+	var e entry
+	e.fingerprint.SHA256 = fields[0]
+	ok := true
+	number := func(s string) int64 {
+		n, err := strconv.ParseInt(s, 10, 64)
+		ok = ok && err == nil && n >= 0
+		return n
+	}
+	e.fingerprint.Bytes = number(fields[1])
+	e.fingerprint.Rows = int(number(fields[2]))
+	e.fingerprint.Tokens = number(fields[3])
+	modTime, err := strconv.ParseInt(fields[4], 10, 64)
+	ok = ok && err == nil
+	e.modTime = modTime
+	inode, err := strconv.ParseUint(fields[5], 10, 64)
+	ok = ok && err == nil
+	e.inode = inode
+	return fields[6], e, ok
+}
+
+// lookup gives the remembered fingerprint of a file that has not changed.
+func (c *Cache) lookup(f *File) (Fingerprint, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e, ok := c.entries[f.Shown]
+	if !ok || e.fingerprint.Bytes != f.Size || e.modTime != f.ModTime || e.inode != f.Inode {
+		return Fingerprint{}, false
+	}
+	e.used = true
+	c.entries[f.Shown] = e
+	return e.fingerprint, true
+}
+
+// remember keeps the fingerprint of a file; forget drops it.
+func (c *Cache) remember(f *File, print Fingerprint) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.entries[f.Shown] = entry{fingerprint: print, modTime: f.ModTime, inode: f.Inode, used: true}
+	c.changed = true
+}
+
+func (c *Cache) forget(f *File) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, ok := c.entries[f.Shown]; ok {
+		delete(c.entries, f.Shown)
+		c.changed = true
+	}
+}
+
+// Save writes the cache when a scan changed it. An error concerns the next
+// run's speed alone; a folder that may only be read is the common cause.
+func (c *Cache) Save() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.changed || c.path == "" {
+		return nil
+	}
+	var used, unused []string
+	for name, e := range c.entries {
+		if e.used {
+			used = append(used, name)
+		} else {
+			unused = append(unused, name)
+		}
+	}
+	if len(unused) > len(used)+spare {
+		unused = nil
+	}
+	keep := append(used, unused...)
+	slices.Sort(keep)
+	if err := os.MkdirAll(filepath.Dir(c.path), 0o700); err != nil {
+		return fmt.Errorf("make the folder of the source cache: %w", err)
+	}
+	err := durable.WriteFile(c.path, 0o600, func(w io.Writer) error { return c.write(w, keep) })
+	if err != nil {
+		return fmt.Errorf("write the source cache: %w", err)
+	}
+	c.changed = false
+	return nil
+}
+
+func (c *Cache) write(w io.Writer, keep []string) error {
+	line := append([]byte(cacheHeader), '\n')
+	for _, name := range keep {
+		if _, err := w.Write(line); err != nil {
+			return err
+		}
+		e := c.entries[name]
+		line = append(append(line[:0], e.fingerprint.SHA256...), '\t')
+		line = append(strconv.AppendInt(line, e.fingerprint.Bytes, 10), '\t')
+		line = append(strconv.AppendInt(line, int64(e.fingerprint.Rows), 10), '\t')
+		line = append(strconv.AppendInt(line, e.fingerprint.Tokens, 10), '\t')
+		line = append(strconv.AppendInt(line, e.modTime, 10), '\t')
+		line = append(strconv.AppendUint(line, e.inode, 10), '\t')
+		line = append(append(line, name...), '\n')
+	}
+	_, err := w.Write(line)
+	return err
+}

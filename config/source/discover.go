@@ -1,0 +1,230 @@
+package source
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// File is one source file as its folder lists it.
+type File struct {
+	Number  int
+	Path    string // for the system, in the bytes of its name on disk
+	Shown   string // as messages show it, with forward slashes
+	Size    int64
+	ModTime int64 // unix nanoseconds
+	Inode   uint64
+}
+
+// Problem is one thing that keeps source files from being used.
+type Problem struct {
+	Path    string // of the file as messages show it, "" when it is about no file
+	Line    int    // from 1; 0 when it is about the whole file
+	Column  int    // in bytes from 1; 0 when unknown
+	Summary string // without a full stop
+	Detail  string // what was expected and what to do, whole sentences
+}
+
+// Query says which files of which folder are wanted.
+type Query struct {
+	Dir         string // that a relative Glob starts from
+	Glob        string // checked with CheckGlob; forward slashes
+	First, Last int    // inclusive
+	Exclude     []int  // sorted
+}
+
+// Found is what there is for a Query.
+type Found struct {
+	Files   []File // by number, each number once
+	Missing []int  // numbers without a usable file, sorted; those in Problems are not among them
+	Outside int    // files whose number is outside the range or excluded
+	// Folder is set when the folder itself cannot be read; everything is then
+	// missing.
+	Folder *Problem
+	// Hint says what the folder holds instead, when nothing in it matches.
+	Hint     string
+	Problems []Problem
+}
+
+// Discover lists the folder of a glob once, and looks at each file in the range.
+func Discover(q Query) Found {
+	dir, name := path.Split(q.Glob)
+	folder := filepath.FromSlash(dir)
+	if !filepath.IsAbs(folder) {
+		folder = filepath.Join(q.Dir, folder)
+	}
+	var found Found
+	entries, folder, err := list(folder)
+	if err != nil {
+		found.Folder = folderProblem(path.Clean(dir), folder, err)
+		found.Missing = numbers(q, func(int) bool { return true })
+		return found
+	}
+	d := discovery{query: q, dir: dir, folder: folder, names: map[int]string{}, pattern: newPattern(name), found: &found}
+	for _, e := range entries {
+		d.entry(e)
+	}
+	slices.SortFunc(found.Files, func(a, b File) int { return a.Number - b.Number })
+	found.Missing = numbers(q, func(n int) bool { return d.names[n] == "" })
+	if len(d.names) == 0 && found.Outside == 0 {
+		found.Hint = hint(dir, entries)
+	}
+	return found
+}
+
+// numbers lists the wanted numbers that satisfy keep.
+func numbers(q Query, keep func(int) bool) []int {
+	var out []int
+	for n := q.First; n <= q.Last; n++ {
+		if keep(n) && !q.excluded(n) {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+func (q *Query) excluded(n int) bool {
+	_, found := slices.BinarySearch(q.Exclude, n)
+	return found
+}
+
+type discovery struct {
+	query   Query
+	dir     string // of the glob, with its last slash
+	folder  string
+	pattern pattern
+	names   map[int]string // of every number seen
+	found   *Found
+}
+
+func (d *discovery) entry(e fs.DirEntry) {
+	digits, ok := d.pattern.match(e.Name())
+	if !ok {
+		return
+	}
+	n, big, ok := numberOf(digits)
+	if !ok {
+		return
+	}
+	if big || n < d.query.First || n > d.query.Last || d.query.excluded(n) {
+		d.found.Outside++
+		return
+	}
+	f := File{Number: n, Path: filepath.Join(d.folder, e.Name()), Shown: composed(d.dir + e.Name())}
+	if other := d.names[n]; other != "" {
+		d.problem(f.Shown, fmt.Sprintf("two files for batch number %d", n),
+			fmt.Sprintf("%s and %s have the same number. Remove one, or rename it.", d.dir+other, f.Shown))
+		return
+	}
+	d.names[n] = e.Name()
+	if d.look(&f, e) {
+		d.found.Files = append(d.found.Files, f)
+	}
+}
+
+// look takes the facts of one file, or says why it is none that can be used.
+func (d *discovery) look(f *File, e fs.DirEntry) bool {
+	info, err := e.Info()
+	if err == nil && info.Mode()&fs.ModeSymlink != 0 {
+		info, err = os.Stat(f.Path)
+		if errors.Is(err, fs.ErrNotExist) {
+			target, _ := os.Readlink(f.Path)
+			d.problem(f.Shown, "the symbolic link leads nowhere", fmt.Sprintf("It points to %s, which does not exist. Put the file there, or remove the link.", filepath.ToSlash(target)))
+			return false
+		}
+	}
+	switch {
+	case err != nil:
+		d.problem(f.Shown, "the file cannot be looked at", sentence(reason(err))+" Check that it can be read, then run again.")
+		return false
+	case info.IsDir():
+		d.problem(f.Shown, "a folder has the name of a source file", "Expected a file. Rename the folder, or change source.")
+		return false
+	case !info.Mode().IsRegular():
+		d.problem(f.Shown, "not a regular file", "Expected a file that can be read more than once, not a pipe, socket or device.")
+		return false
+	}
+	f.Size, f.ModTime, f.Inode = info.Size(), info.ModTime().UnixNano(), inode(info)
+	return true
+}
+
+func (d *discovery) problem(shown, summary, detail string) {
+	d.found.Problems = append(d.found.Problems, Problem{Path: shown, Summary: summary, Detail: detail})
+}
+
+// list reads a folder in the order of names, and gives the spelling of the
+// folder that exists.
+func list(folder string) ([]fs.DirEntry, string, error) {
+	entries, err := os.ReadDir(folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		if other, ok := respell(folder); ok {
+			folder = other
+			entries, err = os.ReadDir(folder)
+		}
+	}
+	return entries, folder, err
+}
+
+// respell finds a path whose elements are equal to those of p in composed form,
+// such as a folder that was made on another system.
+func respell(p string) (string, bool) {
+	if _, err := os.Lstat(p); err == nil {
+		return p, true
+	}
+	parent := filepath.Dir(p)
+	if parent == p {
+		return "", false
+	}
+	parent, ok := respell(parent)
+	if !ok {
+		return "", false
+	}
+	want := composed(filepath.Base(p))
+	entries, err := os.ReadDir(parent)
+	if err != nil {
+		return "", false
+	}
+	for _, e := range entries {
+		if composed(e.Name()) == want {
+			return filepath.Join(parent, e.Name()), true
+		}
+	}
+	return "", false
+}
+
+func folderProblem(shown, folder string, err error) *Problem {
+	p := &Problem{Path: shown}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		p.Summary = fmt.Sprintf("the folder %s does not exist", shown)
+		p.Detail = fmt.Sprintf("Looked for %s; relative paths start from the folder of the config file.", filepath.ToSlash(folder))
+		if near := sibling(folder); near != "" {
+			p.Detail += fmt.Sprintf(" Did you mean %q?", near)
+		}
+	default:
+		if info, statErr := os.Stat(folder); statErr == nil && !info.IsDir() {
+			p.Summary = fmt.Sprintf("%s is a file, not a folder", shown)
+			p.Detail = "Expected a folder that holds the source files."
+			return p
+		}
+		p.Summary = fmt.Sprintf("the folder %s cannot be read", shown)
+		p.Detail = sentence(reason(err))
+	}
+	return p
+}
+
+// reason gives the cause without the operation and the path.
+func reason(err error) string {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		err = e.Err
+	}
+	return err.Error()
+}
+
+// sentence makes a sentence of a cause.
+func sentence(s string) string { return "The system says: " + strings.TrimSuffix(s, ".") + "." }
