@@ -1,0 +1,109 @@
+package batchfile
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func FuzzScan(f *testing.F) {
+	f.Add([]byte(ok("a") + "\n" + ok("b") + "\n"))
+	f.Add([]byte(sourceLine("row-1", `日足 \"RSI\" \ud83d\ude00 \u00e9`)))
+	f.Add([]byte("\xef\xbb\xbf" + ok("a") + "\r\n\r\n" + ok("a")))
+	f.Add([]byte("{\x00\"\x00"))
+	f.Add([]byte("[{\"key\":1}]\n"))
+	f.Add([]byte(`{"key":"a","key":"b"}` + "\n" + `{"key":{},"request":{"contents":[1,{"parts":[{"text":"\`))
+	f.Add([]byte(answerLine("a", "x")))
+	f.Fuzz(func(t *testing.T, file []byte) {
+		var keys []string
+		sum, problems, err := Scan(context.Background(), bytes.NewReader(file), ScanOptions{OnKey: func(_ int, key string) { keys = append(keys, key) }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines := bytes.Count(file, []byte("\n")) + 1
+		if sum.Bytes != int64(len(file)) || sum.Rows > lines || sum.Tokens < 0 || sum.Tokens > int64(len(file)) {
+			t.Errorf("%d bytes, %d lines: %+v", len(file), lines, sum)
+		}
+		for _, p := range problems {
+			if p.Summary == "" || p.Detail == "" || p.Line < 0 || p.Line > lines || p.Column < 0 || p.Column > len(file)+1 {
+				t.Errorf("problem %+v", p)
+			}
+		}
+		if len(problems) > 0 {
+			return
+		}
+		if sum.Rows == 0 || len(keys) != sum.Rows {
+			t.Errorf("no problem, %d rows and %d keys", sum.Rows, len(keys))
+		}
+		// What Scan accepts is legible to others, too, and can be joined.
+		dec := json.NewDecoder(bytes.NewReader(file))
+		for i, want := range keys {
+			var row map[string]any
+			if err := dec.Decode(&row); err != nil || row["key"] != want {
+				t.Errorf("row %d: %q, %v; want %q", i, row["key"], err, want)
+			}
+		}
+		if _, err := NewJoiner(context.Background(), bytes.NewReader(file)); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func FuzzJoin(f *testing.F) {
+	f.Add([]byte(sourceOf("a", "b")), []byte(text(answer1("b"), answer1("a"))))
+	f.Add([]byte(sourceOf("a", `\u0062`, "日")), []byte(text(error1("b"), answer1("b"), "junk", answer1("x"))))
+	f.Add([]byte("\xef\xbb\xbf"+sourceOf("a")), []byte("\xef\xbb\xbf\r\n"+answer1("a")+"\r\n"+answer1("a")))
+	f.Add([]byte(`{"request":{},"key":"\ud83d\ude00"}`), []byte(answerLine(`😀`, "x")))
+	f.Add([]byte(sourceOf("a")), []byte(`{"key":"a","response":{"candidates":[],"usageMetadata":{"promptTokenCount":"1"}},"status":{"code":1e3}}`))
+	f.Fuzz(func(t *testing.T, source, answers []byte) {
+		ctx := context.Background()
+		var w bytes.Buffer
+		report, err := Join(ctx, bytes.NewReader(source), bytes.NewReader(answers), &w)
+		var refused *SourceError
+		if errors.As(err, &refused) {
+			return
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want, got []string
+		if n, err := Keys(ctx, bytes.NewReader(source), collect(&want)); n != 0 || err != nil {
+			t.Fatalf("keys of an accepted source: %d malformed, %v", n, err)
+		}
+		if n, err := Keys(ctx, bytes.NewReader(w.Bytes()), collect(&got)); n != 0 || err != nil {
+			t.Fatalf("keys of the result: %d malformed, %v", n, err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("keys (-source +result):\n%s", diff)
+		}
+		if n := bytes.Count(w.Bytes(), []byte("\n")); n != len(want) || n > 0 && w.Bytes()[w.Len()-1] != '\n' {
+			t.Errorf("%d lines for %d keys", n, len(want))
+		}
+		for line := range bytes.Lines(w.Bytes()) {
+			if !json.Valid(line) {
+				t.Errorf("not JSON: %q", line)
+			}
+		}
+		r := report.Rows
+		if r.Succeeded+r.Failed+r.Missing != len(want) || r.Succeeded+r.Failed+r.Doubled+r.Unknown+r.Malformed != report.Lines {
+			t.Errorf("%d keys: counts do not add up: %+v", len(want), report)
+		}
+		// A result is a set of answers like any other: joined again it stays.
+		var again bytes.Buffer
+		report, err = Join(ctx, bytes.NewReader(source), bytes.NewReader(w.Bytes()), &again)
+		if err != nil || report.Verdict() != Complete || !bytes.Equal(again.Bytes(), w.Bytes()) {
+			t.Errorf("joined again: %+v, %v", report, err)
+		}
+	})
+}
+
+func collect(keys *[]string) func(int, []byte) error {
+	return func(_ int, key []byte) error {
+		*keys = append(*keys, string(key))
+		return nil
+	}
+}
