@@ -221,6 +221,22 @@ func TestPublishFails(t *testing.T) {
 	}
 }
 
+// A run that is interrupted while the disk is busy publishes nothing any more.
+func TestPublishCancelledLate(t *testing.T) {
+	dir := t.TempDir()
+	d := open(t, dir)
+	ctx, cancel := context.WithCancel(context.Background())
+	d.sys = &faults{before: func(call string) {
+		if call == "sync" {
+			cancel()
+		}
+	}}
+	if _, err := d.Publish(ctx, "a.jsonl", PublishOptions{}, write("x")); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want %v", err, context.Canceled)
+	}
+	wantTree(t, dir, map[string]string{})
+}
+
 func TestPublishPanic(t *testing.T) {
 	dir := t.TempDir()
 	d := open(t, dir)

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 func TestSpool(t *testing.T) {
@@ -125,6 +126,11 @@ func TestSweep(t *testing.T) {
 	}
 	defer live.Discard()
 	if _, err := io.WriteString(live, "live"); err != nil {
+		t.Fatal(err)
+	}
+	// In use is in use, however long ago it was written to.
+	old := time.Now().Add(-2 * deadAge)
+	if err := os.Chtimes(filepath.Join(dir, live.temp), old, old); err != nil {
 		t.Fatal(err)
 	}
 	stay := []string{"a.jsonl", ".qaplan-0123456789abcde.tmp", ".qaplan-0123456789abcdef.jsonl", ".qaplan-0123456789ABCDEF.tmp", "x.qaplan-0123456789abcdef.tmp", ".qaplan-..............tmp", ".parts/.qaplan-0123456789abcdef.tmp"}
