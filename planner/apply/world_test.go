@@ -1,0 +1,378 @@
+package apply_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/qaplan/qaplan/planner"
+	"github.com/qaplan/qaplan/planner/apply"
+	"github.com/qaplan/qaplan/provider/emulator"
+	"github.com/qaplan/qaplan/provider/gemini"
+	"github.com/qaplan/qaplan/state"
+)
+
+const model = "gemini-2.5-flash"
+
+// world is a project with its service: sources on a disk, an emulator in
+// process, a state, and a crasher between the engine and all of them. It is
+// made for a synctest bubble, where days pass in milliseconds.
+type world struct {
+	t       *testing.T
+	dir     string
+	server  *emulator.Server
+	desired planner.Desired
+	paths   map[planner.Address]apply.Path
+	crash   *crasher
+	events  []apply.Event
+	options func(*apply.Options) // what a test wants otherwise
+}
+
+func newWorld(t *testing.T, batches, rows int, cfg emulator.Config) *world {
+	t.Helper()
+	w := &world{t: t, dir: t.TempDir(), paths: map[planner.Address]apply.Path{}, crash: &crasher{}}
+	cfg.Dir = filepath.Join(w.dir, "service")
+	server, err := emulator.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { server.Close() })
+	w.server = server
+	w.desired = planner.Desired{ConfigDigest: "test", SettleTime: 15 * time.Minute}
+	if err := os.Mkdir(filepath.Join(w.dir, "in"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for n := 51; n < 51+batches; n++ {
+		w.add(n, requests(n, rows))
+	}
+	return w
+}
+
+// requests makes the input of a batch: each key and question is its own.
+func requests(number, rows int) string {
+	var b strings.Builder
+	for r := range rows {
+		fmt.Fprintf(&b, `{"key":"b%d-r%d","request":{"contents":[{"parts":[{"text":"What does indicator %d say on day %d?"}]}]}}`+"\n", number, r, number, r)
+	}
+	return b.String()
+}
+
+// add writes a source and makes it part of what is desired.
+func (w *world) add(number int, content string) {
+	w.t.Helper()
+	path := filepath.Join(w.dir, "in", fmt.Sprintf("batch_%03d.jsonl", number))
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+	a := planner.Address{Block: "qa", Number: number}
+	sum := sha256.Sum256([]byte(content))
+	w.desired.Batches = append(w.desired.Batches, planner.Batch{
+		Address: a, Model: model, DisplayName: fmt.Sprintf("qa_%03d", number), Output: "out/" + filepath.Base(path),
+		Source: planner.Source{Path: "in/" + filepath.Base(path), SHA256: hex.EncodeToString(sum[:]), Bytes: int64(len(content)),
+			Rows: strings.Count(content, "\n"), Tokens: int64(len(content) / 4)},
+		OnChange: planner.OnChangeHold, MaxAttempts: 3,
+	})
+	w.paths[a] = apply.Path{Source: path, OutputDir: filepath.Join(w.dir, "out"), OutputName: filepath.Base(path)}
+}
+
+func (w *world) client(transport http.RoundTripper, gate *apply.Gate) *gemini.Client {
+	w.t.Helper()
+	c, err := gemini.New(w.t.Context(), gemini.Options{APIKey: "test-key", BaseURL: "http://service.test", Transport: transport, Admit: gate.Admit})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return c
+}
+
+func (w *world) statePath() string { return filepath.Join(w.dir, "qaplan.state.json") }
+
+// apply runs once, as one process would: it opens the state, plans, applies
+// and closes; a crash leaves everything where it stood.
+func (w *world) apply(ctx context.Context, wait bool) (apply.Report, error) {
+	w.t.Helper()
+	store, err := state.Open(w.statePath(), state.Identity{Kind: "gemini", BaseURL: "http://service.test"}, state.Holder{ID: "test", Operation: "apply"})
+	if err != nil {
+		w.t.Fatalf("open the state: %v", err)
+	}
+	defer store.Abandon()
+	o := apply.Options{
+		Journal: &crashingJournal{Store: store, crash: w.crash}, Desired: w.desired, Paths: w.paths, Refresh: true, Wait: wait,
+		Limits: apply.Limits{Parallelism: 1},
+		Plan:   planner.Options{Version: "test"},
+		Emit:   func(e apply.Event) { w.events = append(w.events, e) },
+	}
+	if w.options != nil {
+		w.options(&o)
+	}
+	o.Gate = apply.NewGate(o.Limits, lastCreate(store.State()))
+	c := w.client(&crashingTransport{next: emulator.Transport(w.server), crash: w.crash}, o.Gate)
+	o.Jobs, o.Files, o.Answers = c, c, c
+	e := apply.New(o)
+	if _, _, err := e.Plan(ctx); err != nil {
+		return apply.Report{}, err
+	}
+	rep, err := e.Apply(ctx)
+	if err == nil && !w.crash.dead {
+		err = store.Close()
+	}
+	return rep, err
+}
+
+func lastCreate(s *state.State) time.Time {
+	var last time.Time
+	for _, rec := range s.Batches {
+		for i := range rec.Attempts {
+			if at := rec.Attempts[i].Sent; at.After(last) {
+				last = at
+			}
+		}
+	}
+	return last
+}
+
+// plan plans as `qaplan plan` does: without the lock.
+func (w *world) plan(ctx context.Context) (*planner.Plan, []planner.Item) {
+	w.t.Helper()
+	s, err := state.Read(w.statePath(), state.Identity{Kind: "gemini", BaseURL: "http://service.test"})
+	if err != nil {
+		w.t.Fatalf("read the state: %v", err)
+	}
+	gate := apply.NewGate(apply.Limits{}, time.Time{})
+	c := w.client(emulator.Transport(w.server), gate)
+	e := apply.New(apply.Options{Jobs: c, Files: c, Answers: c, Recorded: s, Desired: w.desired, Paths: w.paths, Refresh: true, Gate: gate})
+	p, items, err := e.Plan(ctx)
+	if err != nil {
+		w.t.Fatalf("plan: %v", err)
+	}
+	return p, items
+}
+
+// mustConverge runs until everything is done and checks the promises.
+func (w *world) mustConverge() {
+	w.t.Helper()
+	rep, err := w.apply(w.t.Context(), true)
+	if err != nil {
+		w.t.Fatalf("apply: %v", err)
+	}
+	if rep.Stopped != nil {
+		w.t.Fatalf("apply stopped: %v", rep.Stopped)
+	}
+	w.mustBeDone()
+}
+
+// mustBeDone checks what must hold at the end: every batch done, at most one
+// job for each (address, content, model), every answer under its own key, and
+// nothing left to do.
+func (w *world) mustBeDone() {
+	w.t.Helper()
+	p, items := w.plan(w.t.Context())
+	if len(p.Changes) != 0 {
+		w.t.Errorf("the plan after the apply is not empty: %+v", p.Changes)
+	}
+	for _, i := range items {
+		if i.Phase != planner.PhaseDone {
+			w.t.Errorf("%s is %s (%s), want done", i.Address, i.Phase, i.Reason)
+		}
+	}
+	w.mustHaveBoughtOnce()
+	w.mustHaveRightResults()
+}
+
+// mustHaveBoughtOnce reads the service's own books. A further job for the same
+// thing is right only after the former one failed.
+func (w *world) mustHaveBoughtOnce() {
+	w.t.Helper()
+	ledger, err := w.server.Ledger()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	count := map[string]int{}
+	for _, p := range ledger.Purchases {
+		if p.Foreign || p.State == "BATCH_STATE_FAILED" || p.State == "BATCH_STATE_EXPIRED" {
+			continue
+		}
+		tok, ok := planner.ParseToken(p.DisplayName)
+		if !ok {
+			w.t.Errorf("a job without a label was bought: %+v", p)
+		}
+		count[fmt.Sprintf("%d %s %s", tok.Number, p.SHA256, p.Model)]++
+	}
+	for what, n := range count {
+		if n > 1 {
+			w.t.Errorf("%d jobs were bought for %s", n, what)
+		}
+	}
+	if len(count) != len(w.desired.Batches) {
+		w.t.Errorf("jobs were bought for %d batches, want %d", len(count), len(w.desired.Batches))
+	}
+}
+
+// mustHaveRightResults compares each result with the output of the job that
+// the state names, line by line.
+func (w *world) mustHaveRightResults() {
+	w.t.Helper()
+	s, err := state.Read(w.statePath(), state.Identity{})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	c := w.client(emulator.Transport(w.server), apply.NewGate(apply.Limits{}, time.Time{}))
+	for i := range w.desired.Batches {
+		b := &w.desired.Batches[i]
+		rec := s.Batches[b.Address]
+		if rec == nil || rec.Result == nil {
+			w.t.Errorf("%s has no result in the state", b.Address)
+			continue
+		}
+		at := rec.Attempts[slices.IndexFunc(rec.Attempts, func(a planner.Attempt) bool { return a.Number == rec.Result.Attempt })]
+		var out bytes.Buffer
+		if _, err := c.Download(w.t.Context(), at.Output, 0, &out); err != nil {
+			w.t.Fatal(err)
+		}
+		truth := map[string]string{}
+		for line := range bytes.Lines(out.Bytes()) {
+			truth[keyOf(w.t, line)] = strings.TrimSpace(string(line))
+		}
+		path := w.paths[b.Address]
+		result, err := os.ReadFile(filepath.Join(path.OutputDir, path.OutputName))
+		if err != nil {
+			w.t.Error(err)
+			continue
+		}
+		src, err := os.Open(path.Source)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		defer src.Close()
+		lines := strings.Split(strings.TrimSuffix(string(result), "\n"), "\n")
+		n := 0
+		for scan := bufio.NewScanner(src); scan.Scan(); n++ {
+			key := keyOf(w.t, scan.Bytes())
+			if n >= len(lines) || lines[n] != truth[key] && truth[key] != "" {
+				w.t.Errorf("%s: line %d is not the service's answer to %s", b.Address, n+1, key)
+				break
+			}
+		}
+		if n != len(lines) {
+			w.t.Errorf("%s: %d lines for %d keys", b.Address, len(lines), n)
+		}
+	}
+}
+
+func keyOf(t *testing.T, line []byte) string {
+	t.Helper()
+	var row struct{ Key string }
+	if err := json.Unmarshal(line, &row); err != nil {
+		t.Fatalf("a line is no JSON: %v: %s", err, line)
+	}
+	return row.Key
+}
+
+var errCrashed = errors.New("the process is dead")
+
+// crasher kills the process at one point: from then on nothing reaches the
+// journal or the service.
+type crasher struct {
+	mu     sync.Mutex
+	at     int  // the point to die at, from 1; 0 never
+	after  bool // after the point's effect, else before it
+	points []string
+	dead   bool
+}
+
+// pass runs do as one point.
+func (c *crasher) pass(name string, do func() error) error {
+	c.mu.Lock()
+	if c.dead {
+		c.mu.Unlock()
+		return errCrashed
+	}
+	c.points = append(c.points, name)
+	here := len(c.points) == c.at
+	if here {
+		c.dead = true
+	}
+	c.mu.Unlock()
+	if here && !c.after {
+		return errCrashed
+	}
+	err := do()
+	if here {
+		return errCrashed
+	}
+	return err
+}
+
+type crashingJournal struct {
+	*state.Store
+	crash *crasher
+}
+
+func (j *crashingJournal) Lineage() (lineage string, err error) {
+	err = j.crash.pass("journal lineage", func() (err error) {
+		lineage, err = j.Store.Lineage()
+		return err
+	})
+	return lineage, err
+}
+
+func (j *crashingJournal) Write(op string, changes ...state.Change) error {
+	return j.crash.pass("journal "+op, func() error { return j.Store.Write(op, changes...) })
+}
+
+func (j *crashingJournal) WriteBudget(name string, b state.Budget) error {
+	return j.crash.pass("journal budget", func() error { return j.Store.WriteBudget(name, b) })
+}
+
+type crashingTransport struct {
+	next  http.RoundTripper
+	crash *crasher
+}
+
+func (c *crashingTransport) RoundTrip(r *http.Request) (resp *http.Response, err error) {
+	err = c.crash.pass("call "+callName(r), func() (err error) {
+		resp, err = c.next.RoundTrip(r)
+		if err != nil {
+			return err
+		}
+		// The whole answer is in before the point is over.
+		body, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		resp.Body = io.NopCloser(bytes.NewReader(body))
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return resp, nil
+}
+
+func callName(r *http.Request) string {
+	p := r.URL.Path
+	switch {
+	case strings.Contains(p, "/upload/"):
+		return "upload " + strings.ReplaceAll(r.Header.Get("X-Goog-Upload-Command"), ", ", "+")
+	case strings.HasSuffix(p, ":batchGenerateContent"):
+		return "create"
+	case strings.HasSuffix(p, ":download"):
+		return "download"
+	case strings.HasSuffix(p, "/batches"):
+		return "list jobs"
+	case strings.HasSuffix(p, "/files"):
+		return "list files"
+	}
+	return r.Method + " " + filepath.Base(filepath.Dir(p))
+}
