@@ -66,6 +66,9 @@ func (c *Client) failure(k call, x *exchange, cause error) *provider.Error {
 	w, own := parseFailure(x.status, x.body)
 	if !own {
 		e.Message = c.excerpt(x)
+		if k.kind == kindUpload && mimeRefused(e.Message) {
+			return refusedMIME(e) // its refusals come as plain text at times
+		}
 		return e
 	}
 	e.Status = w.status
@@ -75,6 +78,9 @@ func (c *Client) failure(k call, x *exchange, cause error) *provider.Error {
 	e.RetryDelay = retryDelay(w, x)
 	e.About = about(k, w)
 	e.Class = classify(k, x.status, e)
+	if k.kind == kindUpload && mimeRefused(e.Message) {
+		return refusedMIME(e)
+	}
 	return e
 }
 

@@ -150,8 +150,6 @@ func (u *upload) start(ctx context.Context) (provider.File, error) {
 			err = e
 		}
 		return f, err
-	case mimeRefused(e.Message):
-		return provider.File{}, refusedMIME(e)
 	default:
 		return provider.File{}, e
 	}
@@ -322,10 +320,8 @@ func (u *upload) finished(ctx context.Context, x *exchange, status string) step 
 func (u *upload) failed(ctx context.Context, x *exchange, e *provider.Error) step {
 	status := x.header.Get("X-Goog-Upload-Status")
 	switch {
-	case ctx.Err() != nil || isAdmission(e):
+	case ctx.Err() != nil || isAdmission(e) || errors.Is(e, errMIME):
 		return step{end: true, err: e}
-	case mimeRefused(e.Message):
-		return step{end: true, err: refusedMIME(e)}
 	case e.Status == statusExists && !u.landed:
 		return step{end: true, err: e}
 	case e.Status == statusExists, status == "final", status == "cancelled",
