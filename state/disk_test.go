@@ -212,7 +212,7 @@ func (p *platter) remains(yield func(how string, files map[string][]byte)) {
 		for _, s := range p.moves[:kept] {
 			p.move(names, s)
 		}
-		for _, how := range []string{"lost", "torn", "kept"} {
+		for _, how := range []string{"lost", "torn", "swapped", "kept"} {
 			files := map[string][]byte{}
 			for name, f := range names {
 				pending := f.pending
@@ -223,6 +223,8 @@ func (p *platter) remains(yield func(how string, files map[string][]byte)) {
 					part := pending[last]
 					part.data = part.data[:len(part.data)/2]
 					pending = append(pending[:last:last], part)
+				case how == "swapped" && last > 0: // the last call reached the disk first
+					pending = pending[last:]
 				}
 				files[name] = rewrite(f.lasting, pending...)
 			}

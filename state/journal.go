@@ -173,7 +173,7 @@ func (j *journal) add(line []byte) error {
 		return j.begin(object)
 	}
 	e := entry{sum: checksum}
-	if err := decode(object, &e); err != nil {
+	if err := e.decode(object); err != nil {
 		return err
 	}
 	if e.Lineage != j.header.Lineage {
@@ -181,11 +181,6 @@ func (j *journal) add(line []byte) error {
 	}
 	if want := j.header.After + int64(len(j.entries)) + 1; e.Seq != want {
 		return fmt.Errorf("it is number %d where number %d must follow", e.Seq, want)
-	}
-	for i := range e.Changes {
-		if err := e.Changes[i].resolve(); err != nil {
-			return err
-		}
 	}
 	j.entries = append(j.entries, e)
 	return nil
@@ -207,6 +202,19 @@ func (j *journal) begin(object []byte) error {
 		return fmt.Errorf("%d is no serial", h.After)
 	}
 	j.header, j.begun = h, true
+	return nil
+}
+
+// decode reads the JSON of an entry and of the records in it.
+func (e *entry) decode(object []byte) error {
+	if err := decode(object, e); err != nil {
+		return err
+	}
+	for i := range e.Changes {
+		if err := e.Changes[i].resolve(); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -56,17 +56,31 @@ func Read(path string, id Identity) (*State, error) {
 	}
 	// A writer may empty the journal and begin a new one while it is being
 	// read. Such a mixture does not last; damage does.
-	const tries = 4
+	const pause = 10 * time.Millisecond
 	for try := 1; ; try++ {
+		before := at.stamp()
 		l, err := load(at, id)
 		if err == nil {
 			return &l.State, nil
 		}
-		if _, damaged := errors.AsType[*CorruptError](err); !damaged || try == tries {
+		if _, damaged := errors.AsType[*CorruptError](err); !damaged || try == 5 || try > 1 && at.stamp() == before {
 			return nil, err
 		}
-		time.Sleep(25 * time.Millisecond)
+		time.Sleep(pause)
 	}
+}
+
+// stamp changes when somebody writes the files.
+func (at paths) stamp() (s [2]struct {
+	size    int64
+	changed time.Time
+}) {
+	for i, name := range []string{at.journal, at.snapshot} {
+		if info, err := os.Stat(name); err == nil {
+			s[i].size, s[i].changed = info.Size(), info.ModTime()
+		}
+	}
+	return s
 }
 
 // load reads the journal first: when a snapshot replaces it in between, the

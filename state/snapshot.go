@@ -128,7 +128,7 @@ type snapshotReader struct {
 // readSnapshot reads the whole of r. Only a snapshot that is whole and
 // undamaged is ever returned.
 func readSnapshot(file string, r io.Reader) (*snapshot, error) {
-	p := &snapshotReader{in: bufio.NewReaderSize(r, 256<<10), seen: map[string]bool{}}
+	p := &snapshotReader{in: bufio.NewReaderSize(r, 64<<10), seen: map[string]bool{}}
 	p.s.Budgets = map[string]Budget{}
 	p.s.Batches = map[planner.Address]*planner.Record{}
 	err := p.read()

@@ -212,7 +212,7 @@ func (s *Store) Write(op string, changes ...Change) error {
 			return fmt.Errorf("record %s: %w", op, err)
 		}
 	}
-	if err := s.record(op, entry{Changes: list}); err != nil {
+	if err := s.record(op, list, nil); err != nil {
 		return fmt.Errorf("record %s of %s: %w", op, changes[0].Address, err)
 	}
 	return nil
@@ -225,7 +225,7 @@ func (s *Store) WriteBudget(name string, b Budget) error {
 	if b == (Budget{}) {
 		value = nil
 	}
-	if err := s.record("budget", entry{Budgets: map[string]*Budget{name: value}}); err != nil {
+	if err := s.record("budget", nil, map[string]*Budget{name: value}); err != nil {
 		return fmt.Errorf("record budget %s: %w", name, err)
 	}
 	return nil
@@ -249,32 +249,32 @@ func (s *Store) Lineage() (string, error) {
 	return s.state.Lineage, nil
 }
 
-// fill encodes the record, and keeps it as a later run will read it: what the
-// store shows never differs from what it holds.
+// fill encodes what from says.
 func (c *change) fill(from Change) (err error) {
 	if err := checkAddress(from.Address); err != nil {
 		return err
 	}
-	c.Address, c.address = from.Address.String(), from.Address
+	c.Address = from.Address.String()
 	if from.Record == nil {
 		c.Record = []byte("null")
-		return nil
-	}
-	if c.Record, err = encode(from.Record); err != nil {
-		return fmt.Errorf("encode %s: %w", from.Address, err)
-	}
-	if c.record, err = decodeRecord(c.Record); err != nil {
-		return fmt.Errorf("encode %s: %w", from.Address, err)
+	} else if c.Record, err = encode(from.Record); err != nil {
+		return fmt.Errorf("encode %s: %w", c.Address, err)
 	}
 	return nil
 }
 
-func (s *Store) record(op string, e entry) error {
-	body, err := encodeBody(op, e.Changes, e.Budgets)
+// record makes one entry durable. The store keeps it as a later run will read
+// it, so that what it shows never differs from what it holds.
+func (s *Store) record(op string, changes []change, budgets map[string]*Budget) error {
+	body, err := encodeBody(op, changes, budgets)
 	if err != nil {
 		return err
 	}
-	return s.submit(&ticket{entry: e, turn: make(chan bool, 1)}, body)
+	t := &ticket{turn: make(chan bool, 1)}
+	if err := t.entry.decode(body); err != nil {
+		return err
+	}
+	return s.submit(t, body)
 }
 
 // submit gives the entry its number and waits until it is durable.
