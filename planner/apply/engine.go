@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -148,6 +150,7 @@ func (e *Engine) Apply(ctx context.Context) (Report, error) {
 			return e.report(ctx, r), err
 		}
 	}
+	e.sweep()
 	for first := true; ; first = false {
 		if first && approved != nil {
 			withoutUnapproved(r.plan, approved)
@@ -182,6 +185,18 @@ func (e *Engine) Apply(ctx context.Context) (Report, error) {
 	}
 	r, err := e.lastLook(ctx, r)
 	return e.report(ctx, r), err
+}
+
+// sweep removes temporary files that a killed run left in the output folders.
+func (e *Engine) sweep() {
+	e.mu.Lock()
+	dirs := slices.Collect(maps.Values(e.dirs))
+	e.mu.Unlock()
+	for _, d := range dirs {
+		if _, err := d.Sweep(); err != nil {
+			e.log.Warn("remove temporary files of an earlier run", "error", err)
+		}
+	}
 }
 
 // withoutUnapproved drops purchases that nobody was shown: a plan made anew

@@ -320,6 +320,8 @@ func (e *Engine) resultSeen(ctx context.Context, a planner.Address, rec *planner
 	}
 	info, ok, err := dir.Stat(path.OutputName)
 	switch {
+	case errors.Is(err, results.ErrExists):
+		return planner.ResultForeign, nil // a folder or a link, which nothing here made
 	case err != nil:
 		return "", err
 	case !ok:

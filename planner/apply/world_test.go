@@ -40,6 +40,8 @@ type world struct {
 	crash   *crasher
 	events  []apply.Event
 	options func(*apply.Options) // what a test wants otherwise
+	// transport leads to the service; nil leads straight to the emulator.
+	transport http.RoundTripper
 }
 
 func newWorld(t *testing.T, batches, rows int, cfg emulator.Config) *world {
@@ -119,7 +121,11 @@ func (w *world) apply(ctx context.Context, wait bool) (apply.Report, error) {
 		w.options(&o)
 	}
 	o.Gate = apply.NewGate(o.Limits, lastCreate(store.State()))
-	c := w.client(&crashingTransport{next: emulator.Transport(w.server), crash: w.crash}, o.Gate)
+	next := w.transport
+	if next == nil {
+		next = emulator.Transport(w.server)
+	}
+	c := w.client(&crashingTransport{next: next, crash: w.crash}, o.Gate)
 	o.Jobs, o.Files, o.Answers = c, c, c
 	e := apply.New(o)
 	if _, _, err := e.Plan(ctx); err != nil {

@@ -1,0 +1,466 @@
+package apply_test
+
+import (
+	"context"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/qaplan/qaplan/planner"
+	"github.com/qaplan/qaplan/planner/apply"
+	"github.com/qaplan/qaplan/provider/emulator"
+	"github.com/qaplan/qaplan/state"
+)
+
+func at(n int) planner.Address { return planner.Address{Block: "qa", Number: n} }
+
+// eventsOf picks the events of one type.
+func (w *world) eventsOf(typ apply.EventType) (list []apply.Event) {
+	for _, e := range w.events {
+		if e.Type == typ {
+			list = append(list, e)
+		}
+	}
+	return list
+}
+
+// mostInAMinute is the largest number of times within any minute.
+func mostInAMinute(times []time.Time) int {
+	slices.SortFunc(times, time.Time.Compare)
+	most := 0
+	for i, from := range times {
+		n := 0
+		for _, t := range times[i:] {
+			if t.Sub(from) < time.Minute {
+				n++
+			}
+		}
+		most = max(most, n)
+	}
+	return most
+}
+
+// clocked notes when calls go out.
+type clocked struct {
+	next  http.RoundTripper
+	mu    sync.Mutex
+	calls map[string][]time.Time
+}
+
+func (c *clocked) RoundTrip(r *http.Request) (*http.Response, error) {
+	c.mu.Lock()
+	if c.calls == nil {
+		c.calls = map[string][]time.Time{}
+	}
+	c.calls[callName(r)] = append(c.calls[callName(r)], time.Now())
+	c.calls[""] = append(c.calls[""], time.Now())
+	c.mu.Unlock()
+	return c.next.RoundTrip(r)
+}
+
+// watch puts a clock into the engine's way to the service.
+func (w *world) watch(limits apply.Limits) *clocked {
+	clock := &clocked{next: emulator.Transport(w.server)}
+	w.transport = clock
+	w.options = func(o *apply.Options) { o.Limits = limits }
+	return clock
+}
+
+func TestCreatesAMinuteHoldOverRuns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 25, 1, emulator.Config{Quota: emulator.Quota{ActiveJobs: -1}})
+		clock := w.watch(apply.Limits{CreatesPerMinute: 10, Parallelism: 4})
+		for range 3 {
+			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Second)
+			if _, err := w.apply(ctx, false); err != nil && ctx.Err() == nil {
+				t.Fatal(err)
+			}
+			cancel()
+		}
+		if got := mostInAMinute(clock.calls["create"]); got > 10 || got < 9 {
+			t.Errorf("%d creates in one minute over back-to-back runs, want 9 or 10", got)
+		}
+		w.mustConverge()
+	})
+}
+
+func TestRequestsAMinuteHoldOverRuns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 12, 1, emulator.Config{Quota: emulator.Quota{RequestsPerMinute: 30}})
+		clock := w.watch(apply.Limits{RequestsPerMinute: 30, Parallelism: 8})
+		for range 3 {
+			if _, err := w.apply(t.Context(), false); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := mostInAMinute(clock.calls[""]); got > 30 {
+			t.Errorf("%d calls in one minute over back-to-back runs, want at most 30", got)
+		}
+		if n := len(w.eventsOf(apply.EventCreateRefused)); n > 0 {
+			t.Errorf("%d creates were refused although the limit was declared", n)
+		}
+	})
+}
+
+func TestActiveJobsAreNeverExceeded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 12, 1, emulator.Config{Quota: emulator.Quota{ActiveJobs: 3}})
+		// A job of somebody else's counts as well.
+		if _, err := w.server.AddJob(emulator.PlantedJob{Model: "gemini-2.5-pro", Requests: []byte(requests(900, 3)), State: "RUNNING"}); err != nil {
+			t.Fatal(err)
+		}
+		w.watch(apply.Limits{MaxActiveJobs: 3, Parallelism: 4})
+		w.mustConverge()
+		if n := len(w.eventsOf(apply.EventCreateRefused)); n > 0 {
+			t.Errorf("%d creates were refused although the limit was declared", n)
+		}
+		if len(w.eventsOf(apply.EventDeferred)) == 0 {
+			t.Error("nothing was deferred, so the limit was not met")
+		}
+	})
+}
+
+func TestUndeclaredLimitIsWaitedOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 20, 1, emulator.Config{Quota: emulator.Quota{ActiveJobs: 5}})
+		w.watch(apply.Limits{Parallelism: 4})
+		began := time.Now()
+		w.mustConverge()
+		refused := len(w.eventsOf(apply.EventCreateRefused))
+		if refused == 0 {
+			t.Fatal("no create was refused, so the limit was not met")
+		}
+		t.Logf("20 batches at 5 active jobs: %d refusals in %s", refused, time.Since(began).Round(time.Second))
+		if refused > 40 {
+			t.Errorf("%d creates were refused for 20 batches", refused)
+		}
+	})
+}
+
+func TestRefusalDefersAndTheNextRunKeepsAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 4, 1, emulator.Config{Faults: []emulator.Fault{{Name: emulator.FaultQuota429, Op: emulator.OpCreate, First: 2, Count: 1}},
+			QueueTime: emulator.Span{Min: time.Hour, Max: time.Hour}})
+		clock := w.watch(apply.Limits{Parallelism: 1})
+		rep, err := w.apply(t.Context(), false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rep.Summary.Created != 1 || rep.Summary.Deferred == 0 || !rep.Remains || rep.Stopped != nil || rep.Summary.Failed != 0 {
+			t.Errorf("after a refusal: %+v, remains %v, stopped %v", rep.Summary, rep.Remains, rep.Stopped)
+		}
+		if n := len(clock.calls["create"]); n != 2 {
+			t.Errorf("%d creates were sent, want 2: nothing may follow a refusal at once", n)
+		}
+		if _, err := w.apply(t.Context(), false); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(clock.calls["create"]); n != 2 {
+			t.Errorf("the next run sent %d creates inside the pause", n-2)
+		}
+		time.Sleep(3 * time.Minute)
+		if rep, err = w.apply(t.Context(), false); err != nil || rep.Summary.Created != 3 {
+			t.Errorf("after the pause: %+v, %v; want 3 created", rep.Summary, err)
+		}
+	})
+}
+
+func TestFinishedJobEndsThePause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 2, 1, emulator.Config{Faults: []emulator.Fault{{Name: emulator.FaultQuota429, Op: emulator.OpCreate, First: 2, Count: 1}},
+			QueueTime: emulator.Span{Min: 1, Max: 1}, RunTime: emulator.Span{Min: time.Minute, Max: time.Minute}})
+		w.watch(apply.Limits{Parallelism: 1})
+		limits := w.options
+		w.options = func(o *apply.Options) { limits(o); o.Cooldown = 10 * time.Hour }
+		began := time.Now()
+		w.mustConverge()
+		if took := time.Since(began); took > time.Hour {
+			t.Errorf("it took %s: the job that finished after a minute did not end the pause of 10 h", took)
+		}
+	})
+}
+
+func TestInterruptFinishesTheCreateInFlight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 5, 1, emulator.Config{})
+		ctx, cancel := context.WithCancel(t.Context())
+		w.options = func(o *apply.Options) {
+			emit := o.Emit
+			o.Emit = func(e apply.Event) {
+				emit(e)
+				if e.Type == apply.EventCreateIntent && *e.Address == at(52) {
+					cancel()
+				}
+			}
+		}
+		rep, err := w.apply(ctx, true)
+		if err != nil || !rep.Interrupted {
+			t.Fatalf("interrupted %v, error %v", rep.Interrupted, err)
+		}
+		if rep.Summary.Created != 2 {
+			t.Errorf("%d jobs were created, want 2: the one in flight is finished and recorded, and nothing follows", rep.Summary.Created)
+		}
+		s, err := state.Read(w.statePath(), state.Identity{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if last := s.Batches[at(52)].Last(); last.Outcome != planner.OutcomeBought {
+			t.Errorf("the create in flight is recorded as %s", last.Outcome)
+		}
+		w.options = nil
+		w.mustConverge()
+	})
+}
+
+func TestModelThatIsNotThereStopsItsBlockOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 4, 1, emulator.Config{})
+		for i := range w.desired.Batches[:2] {
+			b := &w.desired.Batches[i]
+			path := w.paths[b.Address]
+			b.Address.Block, b.Model = "other", "gemini-9-typo"
+			w.paths[b.Address] = path
+		}
+		rep, err := w.apply(t.Context(), true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rep.Stopped == nil || !strings.Contains(rep.Stopped.Error(), "gemini-9-typo") {
+			t.Errorf("stopped: %v, want the model's name", rep.Stopped)
+		}
+		if rep.Summary.Done != 2 || rep.Summary.Failed != 0 {
+			t.Errorf("summary %+v, want the other block's 2 batches done and none failed", rep.Summary)
+		}
+	})
+}
+
+func TestRefusedInputFailsAloneAndForGood(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 2, 1, emulator.Config{})
+		w.add(60, `{"key":"k","request":{"contents":[{"parts":[{"text":"x"}]}],"no_such_field":1}}`+"\n")
+		rep, err := w.apply(t.Context(), true)
+		if err != nil || rep.Stopped != nil {
+			t.Fatalf("error %v, stopped %v", err, rep.Stopped)
+		}
+		if rep.Summary.Done != 2 || rep.Summary.Failed != 1 {
+			t.Errorf("summary %+v, want 2 done and 1 failed", rep.Summary)
+		}
+		p, _ := w.plan(t.Context())
+		if len(p.Failed) != 1 || p.Failed[0].Reason != planner.FailRefused || !strings.Contains(p.Failed[0].Message, "no_such_field") {
+			t.Errorf("failed: %+v, want refused with the service's words", p.Failed)
+		}
+		if len(p.Changes) != 0 {
+			t.Errorf("the plan wants to send it again: %+v", p.Changes)
+		}
+	})
+}
+
+func TestResultsInTheWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 2, 2, emulator.Config{})
+		if err := os.Mkdir(filepath.Join(w.dir, "out"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		foreign := filepath.Join(w.dir, "out", "batch_051.jsonl")
+		if err := os.WriteFile(foreign, []byte("mine\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		rep, err := w.apply(t.Context(), true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rep.Summary.Held != 1 || rep.Summary.Done != 1 || rep.Summary.Created != 1 {
+			t.Errorf("summary %+v, want one held before anything was bought for it", rep.Summary)
+		}
+		if text, _ := os.ReadFile(foreign); string(text) != "mine\n" {
+			t.Errorf("the file in the way was changed to %q", text)
+		}
+		if err := os.Remove(foreign); err != nil {
+			t.Fatal(err)
+		}
+		w.mustConverge()
+	})
+}
+
+func TestResultInTheWayThatAppearsAfterBuying(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, 2, emulator.Config{})
+		if _, err := w.apply(t.Context(), false); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.MkdirAll(filepath.Join(w.dir, "out"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		foreign := filepath.Join(w.dir, "out", "batch_051.jsonl")
+		if err := os.WriteFile(foreign, []byte("mine\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		rep, err := w.apply(t.Context(), true)
+		if err != nil || rep.Summary.Held != 1 {
+			t.Fatalf("summary %+v, error %v; want it held", rep.Summary, err)
+		}
+		if err := os.Remove(foreign); err != nil {
+			t.Fatal(err)
+		}
+		w.mustConverge()
+		if _, err := os.Stat(filepath.Join(w.dir, "out", ".parts")); !os.IsNotExist(err) {
+			t.Errorf("the kept rows are still there: %v", err)
+		}
+	})
+}
+
+func TestSourceChangedAfterBuying(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, 2, emulator.Config{})
+		if _, err := w.apply(t.Context(), false); err != nil {
+			t.Fatal(err)
+		}
+		before := w.desired.Batches[0]
+		path := w.paths[at(51)]
+		w.desired.Batches = nil
+		w.add(51, requests(51, 3))
+		rep, err := w.apply(t.Context(), true)
+		if err != nil || rep.Summary.Held != 1 || rep.Summary.Created != 0 {
+			t.Fatalf("summary %+v, error %v; want it held and nothing bought", rep.Summary, err)
+		}
+		if err := os.WriteFile(path.Source, []byte(requests(51, 2)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		w.desired.Batches[0] = before
+		clock := w.watch(apply.Limits{})
+		w.mustConverge()
+		if n := len(clock.calls["download"]); n != 0 {
+			t.Errorf("%d downloads although the answers were kept", n)
+		}
+	})
+}
+
+func TestResultThatIsGoneIsFetchedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 2, 2, emulator.Config{})
+		w.mustConverge()
+		result := filepath.Join(w.dir, "out", "batch_051.jsonl")
+		if err := os.Remove(result); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(w.dir, "out", "batch_052.jsonl"), []byte("changed"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		p, _ := w.plan(t.Context())
+		if p.Summary.Download != 2 || p.Summary.Create != 0 {
+			t.Errorf("planned %+v, want 2 downloads", p.Summary)
+		}
+		w.mustConverge()
+		// Six weeks later the service has it no more.
+		time.Sleep(43 * 24 * time.Hour)
+		if err := os.Remove(result); err != nil {
+			t.Fatal(err)
+		}
+		rep, err := w.apply(t.Context(), true)
+		if err != nil || rep.Summary.Held != 1 || rep.Summary.Created != 0 {
+			t.Errorf("summary %+v, error %v; want it held, and never bought again", rep.Summary, err)
+		}
+	})
+}
+
+func TestRestoredOlderState(t *testing.T) {
+	for _, lag := range []string{"0s", "5m"} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, 3, 2, emulator.Config{Faults: []emulator.Fault{{Name: emulator.FaultListLag, Op: emulator.OpCreate, Count: -1, Value: lag}}})
+			w.desired.Batches, w.paths = w.desired.Batches[:2], w.paths
+			if _, err := w.apply(t.Context(), false); err != nil {
+				t.Fatal(err)
+			}
+			old, err := os.ReadFile(w.statePath())
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.add(70, requests(70, 2))
+			if _, err := w.apply(t.Context(), false); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(w.statePath(), old, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			w.mustConverge()
+		})
+	}
+}
+
+func TestLostStateBuysNothingAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 2, 2, emulator.Config{})
+		if _, err := w.apply(t.Context(), false); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Remove(w.statePath()); err != nil {
+			t.Fatal(err)
+		}
+		rep, err := w.apply(t.Context(), true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rep.Summary.Created != 0 || rep.Summary.Held != 2 {
+			t.Errorf("summary %+v, want both held: another lineage's labels are never taken silently", rep.Summary)
+		}
+		for _, h := range rep.Plan.Held {
+			if h.Reason != planner.HoldClaimedElsewhere {
+				t.Errorf("%s is held for %s", h.Address, h.Reason)
+			}
+		}
+	})
+}
+
+func TestUnknownCreateSettlesWithoutDates(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, 1, emulator.Config{Faults: []emulator.Fault{
+			{Name: emulator.FaultResetBefore, Op: emulator.OpCreate, Count: 1},
+			{Name: emulator.FaultNoDate, Count: -1},
+		}})
+		began := time.Now()
+		w.mustConverge()
+		if took := time.Since(began); took < w.desired.SettleTime {
+			t.Errorf("the create was settled after %s, before the settle time", took)
+		}
+	})
+}
+
+func TestForeignUploadIsUsed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 2, 2, emulator.Config{})
+		name, err := w.server.AddFile("", "batch_051.jsonl", []byte(requests(51, 2)), time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rep, err := w.apply(t.Context(), false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rep.Summary.Adopted != 1 || rep.Summary.Uploaded != 1 || rep.Summary.Created != 2 {
+			t.Errorf("summary %+v, want 1 adopted, 1 uploaded, 2 created", rep.Summary)
+		}
+		ledger, err := w.server.Ledger()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.ContainsFunc(ledger.Purchases, func(p emulator.Purchase) bool { return p.InputFile == name }) {
+			t.Errorf("no job uses %s: %+v", name, ledger.Purchases)
+		}
+		w.mustConverge()
+	})
+}
+
+func TestManyBatchesConverge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 154, 3, emulator.Config{})
+		clock := w.watch(apply.Limits{Parallelism: 4})
+		w.mustConverge()
+		t.Logf("154 batches: %d calls, of which %d creates and %d listings", len(clock.calls[""]), len(clock.calls["create"]), len(clock.calls["list jobs"]))
+	})
+}
