@@ -221,6 +221,9 @@ func (e *Engine) askMissing(ctx context.Context, o *planner.Observed) error {
 	}
 	awaited, visible := e.awaitedJobs(o, at)
 	for _, job := range awaited {
+		if o.Live.Missing[job] {
+			continue // asked a moment ago
+		}
 		if e.asked[job] == nil {
 			found, err := e.opt.Jobs.GetJob(ctx, job)
 			switch {
