@@ -1,0 +1,258 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/qaplan/qaplan/cmd/qaplan/internal/ui"
+	"github.com/qaplan/qaplan/planner"
+	"github.com/qaplan/qaplan/planner/apply"
+)
+
+// applyFlags are what an apply can be asked for.
+type applyFlags struct {
+	select_     selection
+	approved    bool
+	wait        bool
+	json        bool
+	detailed    bool
+	verbose     bool
+	timeout     time.Duration
+	lockTimeout time.Duration
+}
+
+// errTimeout is the cause of a context that --timeout ended.
+var errTimeout = errors.New("the time of --timeout is over")
+
+func applyCommand(a *app) *cobra.Command {
+	var f applyFlags
+	cmd := &cobra.Command{
+		Use:   "apply",
+		Short: "Show the plan, ask, and carry it out",
+		Long: `Show the plan, ask, and carry it out: upload, create jobs, download. Without
+--wait it does all that can be done now and ends; running it again goes on. With
+--wait it goes on until every batch is done, failed or held.
+
+The first interrupt finishes the calls in flight and records them; the second
+ends at once. Running it again goes on from there, and nothing is paid twice.`,
+		Example: `  qaplan apply
+  qaplan apply --auto-approve --wait --timeout 2h
+  qaplan apply --target 'batch.refinement[72]'
+  qaplan apply --rerun 'batch.refinement[72]'
+  qaplan apply --auto-approve --json | jq -r '."@message"'`,
+		Args: noPlanFile,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.apply(cmd.Context(), &f) },
+	}
+	f.select_.register(cmd)
+	fl := cmd.Flags()
+	fl.BoolVar(&f.approved, "auto-approve", false, "do not ask")
+	fl.BoolVar(&f.wait, "wait", false, "go on until every batch is done, failed or held")
+	fl.DurationVar(&f.timeout, "timeout", 0, "end cleanly after this `TIME`, such as 90m; 0 is no limit")
+	fl.BoolVar(&f.json, "json", false, "one JSON event a line on stdout; needs --auto-approve")
+	fl.BoolVar(&f.detailed, "detailed-exitcode", false, "exit 2 when all went well but work remains for a later run")
+	fl.DurationVar(&f.lockTimeout, "lock-timeout", 0, "how long to wait for another run that holds the state, such as 10m")
+	fl.BoolVar(&f.verbose, "verbose", false, "a line of the plan for each batch")
+	laterFlag(cmd, "max-cost", "limiting the cost of a run")
+	laterFlag(cmd, "expect-digest", "checking the digest of a plan")
+	return cmd
+}
+
+func (f *applyFlags) check(a *app) error {
+	switch {
+	case f.json && !f.approved:
+		return errors.New("--json cannot ask for approval; pass --auto-approve with it")
+	case !f.approved && !a.ui.Interactive():
+		return errors.New("stdin is not a terminal, so nobody can approve the plan; pass --auto-approve")
+	case f.timeout < 0:
+		return fmt.Errorf("--timeout %s: it must not be negative", f.timeout)
+	case f.lockTimeout < 0:
+		return fmt.Errorf("--lock-timeout %s: it must not be negative", f.lockTimeout)
+	}
+	return nil
+}
+
+func (a *app) apply(ctx context.Context, f *applyFlags) error {
+	if err := f.check(a); err != nil {
+		return err
+	}
+	if f.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, f.timeout, errTimeout)
+		defer cancel()
+	}
+	err := a.applyWithin(ctx, f)
+	// A time limit of the user's own is no failure.
+	if err != nil && errors.Is(context.Cause(ctx), errTimeout) && endedByContext(err) {
+		a.ui.Note("The time of --timeout is over before anything was begun.")
+		if f.detailed {
+			return ended{exitChanges}
+		}
+		return nil
+	}
+	return err
+}
+
+func endedByContext(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, errTimeout)
+}
+
+func (a *app) applyWithin(ctx context.Context, f *applyFlags) (err error) {
+	w, err := a.openWork(ctx, f)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, w.close()) }()
+	p, items, err := w.engine.Plan(ctx)
+	if err != nil {
+		return err
+	}
+	a.showPlan(p, f)
+	waits := f.wait && p.Summary.InProgress > 0
+	if !p.Applyable && !waits {
+		return a.settle(ctx, f, w)
+	}
+	if err := a.approve(ctx, f, p); err != nil {
+		return err
+	}
+	follow := a.follow(items)
+	w.sink = follow.event
+	stop := context.AfterFunc(ctx, func() {
+		if errors.Is(context.Cause(ctx), errInterrupted) {
+			a.ui.Note("Interrupted: the calls in flight are finished and recorded, nothing new is begun. Interrupt again to end at once.")
+		}
+	})
+	rep, err := w.engine.Apply(ctx)
+	stop()
+	follow.close()
+	return a.conclude(ctx, f, rep, err)
+}
+
+func (a *app) showPlan(p *planner.Plan, f *applyFlags) {
+	if a.stream != nil {
+		for i := range p.Problems {
+			a.stream.Explain(ui.FromProblem(&p.Problems[i]))
+		}
+		return
+	}
+	a.ui.Print(ui.RenderPlan(p, ui.PlanView{Style: a.ui.OutStyle(), Width: a.ui.Width(), Verbose: f.verbose, Partial: f.select_.partial()}))
+}
+
+// settle ends an apply that has nothing to do. What the listing taught is
+// recorded all the same: it brings sends whose outcome is not known nearer to
+// being settled.
+func (a *app) settle(ctx context.Context, f *applyFlags, w *work) error {
+	rep, err := w.engine.Apply(ctx)
+	a.summary = rep.Summary
+	if err != nil {
+		return err
+	}
+	return a.applyEnd(ctx, f, rep)
+}
+
+func (a *app) approve(ctx context.Context, f *applyFlags, p *planner.Plan) error {
+	if f.approved {
+		return nil
+	}
+	yes, err := a.ui.Confirm(ctx, ui.Question(p, f.wait))
+	switch {
+	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
+		return context.Cause(ctx)
+	case err != nil:
+		return err
+	case !yes:
+		return errors.New("the plan was not approved; nothing was done")
+	}
+	return nil
+}
+
+// watcher is what follows the events of an apply.
+type watcher struct {
+	event func(apply.Event)
+	close func()
+}
+
+// follow shows progress to people, or writes events for programs.
+func (a *app) follow(items []planner.Item) watcher {
+	if a.stream != nil {
+		return watcher{event: a.stream.Event, close: func() {}}
+	}
+	p := ui.NewProgress(a.ui, items)
+	return watcher{event: p.Event, close: p.Close}
+}
+
+// conclude says how an apply ended.
+func (a *app) conclude(ctx context.Context, f *applyFlags, rep apply.Report, err error) error {
+	a.summary = rep.Summary
+	cause := context.Cause(ctx)
+	if err != nil && !(ctx.Err() != nil && endedByContext(err)) {
+		return err
+	}
+	if rep.Plan != nil && a.stream == nil {
+		if left := ui.RenderLeft(rep.Plan, rep.Items, a.ui.OutStyle(), a.ui.Width()); left != "" {
+			a.ui.Print("\n" + left)
+		}
+	}
+	if a.stream == nil {
+		a.ui.Print("\n" + ui.ApplyEnd(rep.Summary, rep.Stopped != nil || errors.Is(cause, errInterrupted)) + "\n")
+	}
+	switch {
+	case errors.Is(cause, errTimeout):
+		a.ui.Note("The time of --timeout is over. Running apply again goes on.")
+	case errors.Is(cause, errInterrupted):
+		a.ui.Note("Interrupted. Running apply again goes on.")
+	}
+	return a.applyEnd(ctx, f, rep)
+}
+
+// applyEnd turns a report into the end of the command.
+func (a *app) applyEnd(ctx context.Context, f *applyFlags, rep apply.Report) error {
+	if rep.Stopped != nil {
+		for _, err := range parts(rep.Stopped) {
+			a.explain(ui.Explain(err))
+		}
+	}
+	var codes []int
+	if errors.Is(context.Cause(ctx), errInterrupted) {
+		codes = append(codes, exitInterrupted)
+	}
+	if rep.Stopped != nil {
+		codes = append(codes, exitError)
+	}
+	if f.detailed && rep.Remains {
+		codes = append(codes, exitChanges)
+	}
+	if !rep.Remains && stuck(rep.Items) {
+		codes = append(codes, exitStuck)
+	}
+	if code := strongest(codes...); code != exitDone {
+		return ended{code}
+	}
+	return nil
+}
+
+// parts takes joined errors apart.
+func parts(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return joined.Unwrap()
+	}
+	return []error{err}
+}
+
+// stuck reports whether a person has to look at some batches.
+func stuck(items []planner.Item) bool {
+	for i := range items {
+		switch it := &items[i]; it.Phase {
+		case planner.PhaseFailed, planner.PhaseHeld:
+			return true
+		case planner.PhaseDone:
+			if it.BadRows > 0 {
+				return true
+			}
+		}
+	}
+	return false
+}

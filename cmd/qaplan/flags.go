@@ -1,0 +1,231 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/agext/levenshtein"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/qaplan/qaplan/planner"
+)
+
+// globals are the flags that every command takes.
+type globals struct {
+	chdir    string
+	config   string
+	vars     []string
+	varFiles []string
+	noColor  bool
+	logLevel choice
+}
+
+const logOff = "off"
+
+func (g *globals) register(f *pflag.FlagSet) {
+	f.StringVarP(&g.chdir, "chdir", "C", "", "work in `DIR`: paths given here are relative to it")
+	f.StringVar(&g.config, "config", "qaplan.hcl", "the config `FILE`")
+	f.StringArrayVar(&g.vars, "var", nil, "set a variable, `NAME=VALUE`; may be repeated")
+	f.StringArrayVar(&g.varFiles, "var-file", nil, "set variables from `FILE`; may be repeated")
+	f.BoolVar(&g.noColor, "no-color", false, "no colours")
+	g.logLevel = choice{value: "warn", allowed: []string{logOff, "debug", "info", "warn", "error"}}
+	f.Var(&g.logLevel, "log-level", "what to log to stderr: off, debug, info, warn or error")
+}
+
+// choice is a flag that takes one of a few words.
+type choice struct {
+	value   string
+	allowed []string
+	later   []string // known words that are not carried out yet
+}
+
+func (c *choice) String() string { return c.value }
+func (c *choice) Type() string   { return "WORD" }
+
+func (c *choice) Set(s string) error {
+	switch {
+	case slices.Contains(c.allowed, s):
+		c.value = s
+		return nil
+	case slices.Contains(c.later, s):
+		return fmt.Errorf("%q is not carried out by this version yet; use %s", s, orList(c.allowed))
+	default:
+		return fmt.Errorf("it must be %s%s", orList(c.allowed), didYouMean(s, c.allowed))
+	}
+}
+
+func orList(words []string) string {
+	if len(words) < 2 {
+		return strings.Join(words, "")
+	}
+	return strings.Join(words[:len(words)-1], ", ") + " or " + words[len(words)-1]
+}
+
+// format is --format with its other spelling --json.
+type format struct {
+	choice choice
+	json   bool
+}
+
+func (f *format) register(cmd *cobra.Command, later ...string) {
+	f.choice = choice{value: "human", allowed: []string{"human", "json"}, later: later}
+	cmd.Flags().Var(&f.choice, "format", "the form of the result: human or json")
+	cmd.Flags().BoolVar(&f.json, "json", false, "the same as --format json")
+	must(cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions([]string{"human", "json"}, cobra.ShellCompDirectiveNoFileComp)))
+}
+
+func (f *format) isJSON() bool { return f.json || f.choice.value == "json" }
+
+// must turns a slip in the declaration of a command, which shows on every
+// start, into a panic.
+func must(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+// selection are the flags that narrow or widen a plan.
+type selection struct {
+	targets, excludes, rerun []string
+}
+
+func (s *selection) register(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringArrayVar(&s.targets, "target", nil, "only these batches; `ADDRESS` is a batch, a range or a block; may be repeated")
+	f.StringArrayVar(&s.excludes, "exclude", nil, "all but these batches, `ADDRESS` as in --target; may be repeated")
+	f.StringArrayVar(&s.rerun, "rerun", nil, "buy another job for these batches, whatever was bought; `ADDRESS` as in --target; may be repeated")
+}
+
+func (s *selection) partial() bool { return len(s.targets) > 0 || len(s.excludes) > 0 }
+
+// options reads the selectors. Each must name a batch that exists, so that a
+// slip of the pen does not become an empty plan.
+func (s *selection) options(known []planner.Address) (planner.Options, error) {
+	var o planner.Options
+	var errs []error
+	read := func(flag string, texts []string, into *[]planner.Selector) {
+		for _, text := range texts {
+			sel, err := planner.ParseSelector(text)
+			if err == nil && !slices.ContainsFunc(known, sel.Contains) {
+				err = unknownAddress(sel, known)
+			}
+			if err != nil {
+				errs = append(errs, fmt.Errorf("--%s: %w", flag, err))
+				continue
+			}
+			*into = append(*into, sel)
+		}
+	}
+	read("target", s.targets, &o.Targets)
+	read("exclude", s.excludes, &o.Excludes)
+	read("rerun", s.rerun, &o.Rerun)
+	return o, errors.Join(errs...)
+}
+
+func unknownAddress(sel planner.Selector, known []planner.Address) error {
+	var blocks []string
+	for _, a := range known {
+		if !slices.Contains(blocks, a.Block) {
+			blocks = append(blocks, a.Block)
+		}
+	}
+	if slices.Contains(blocks, sel.Block) {
+		return fmt.Errorf("%s names no batch of the config or the state", sel)
+	}
+	return fmt.Errorf("%s names no batch: there is no block %q%s", sel, sel.Block, didYouMean(sel.Block, blocks))
+}
+
+// didYouMean gives the known word nearest to what was written, in brackets, or "".
+func didYouMean(word string, known []string) string {
+	best, distance := "", 3
+	for _, k := range known {
+		if d := levenshtein.Distance(word, k, nil); d < distance && d < len(word) {
+			best, distance = k, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return fmt.Sprintf("; did you mean %q?", best)
+}
+
+// named reports whether a long flag without a value stands on a command line,
+// before it is parsed.
+func named(args []string, flag string) bool {
+	for _, arg := range args {
+		if arg == "--" {
+			return false
+		}
+		if arg == "--"+flag || arg == "-"+flag || arg == "--"+flag+"=true" || arg == "-"+flag+"=true" {
+			return true
+		}
+	}
+	return false
+}
+
+// doubleDashes lets long flags begin with one dash, as Terraform's do. Without
+// it pflag would read -json as five one-letter flags, and -out=x as -o with the
+// value ut=x. The only letters that stand for flags are -C and -h.
+func doubleDashes(root *cobra.Command, args []string) []string {
+	if len(args) > 0 && strings.HasPrefix(args[0], "__complete") {
+		return args // what is being typed is not finished
+	}
+	flags := map[string]*pflag.Flag{}
+	collectFlags(root, flags)
+	out := slices.Clone(args)
+	for i := 0; i < len(out); i++ {
+		arg := out[i]
+		if arg == "--" {
+			break
+		}
+		if arg == "-C" {
+			i++ // its value
+			continue
+		}
+		if len(arg) < 3 || arg[0] != '-' || strings.HasPrefix(arg, "-C") {
+			continue
+		}
+		if arg[1] != '-' {
+			out[i] = "-" + arg
+		}
+		name, _, valued := strings.Cut(strings.TrimLeft(arg, "-"), "=")
+		if f := flags[name]; f != nil && !valued && f.NoOptDefVal == "" {
+			i++ // its value, which may begin with a dash
+		}
+	}
+	return out
+}
+
+func collectFlags(cmd *cobra.Command, into map[string]*pflag.Flag) {
+	add := func(f *pflag.Flag) { into[f.Name] = f }
+	cmd.Flags().VisitAll(add)
+	cmd.PersistentFlags().VisitAll(add)
+	for _, sub := range cmd.Commands() {
+		collectFlags(sub, into)
+	}
+}
+
+// flagError adds what may have been meant to an error of parsing.
+func flagError(cmd *cobra.Command, err error) error {
+	hint := fmt.Sprintf("see %s --help", cmd.CommandPath())
+	missing, ok := errors.AsType[*pflag.NotExistError](err)
+	if !ok {
+		return fmt.Errorf("%w; %s", err, hint)
+	}
+	name := missing.GetSpecifiedName()
+	if shorthand := missing.GetSpecifiedShortnames(); shorthand != "" {
+		return fmt.Errorf("unknown flag: -%s; %s", shorthand, hint)
+	}
+	var known []string
+	add := func(f *pflag.Flag) {
+		if !f.Hidden {
+			known = append(known, "--"+f.Name)
+		}
+	}
+	cmd.Flags().VisitAll(add)
+	cmd.InheritedFlags().VisitAll(add)
+	return fmt.Errorf("unknown flag: --%s%s; %s", name, didYouMean("--"+name, known), hint)
+}

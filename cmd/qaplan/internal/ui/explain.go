@@ -1,0 +1,230 @@
+package ui
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"github.com/qaplan/qaplan/config"
+	"github.com/qaplan/qaplan/planner"
+	"github.com/qaplan/qaplan/provider"
+	"github.com/qaplan/qaplan/state"
+)
+
+// Explained is an error or a warning as a person reads it.
+type Explained struct {
+	Summary string // what happened, in one sentence without a full stop
+	Detail  string // what to do, or more words; "" when the summary says it all
+	Range   *config.Range
+	Snippet *config.Snippet
+	Warning bool
+}
+
+// Explain puts an error into words. This is the only place where types of
+// errors become hints.
+func Explain(err error) Explained {
+	x := Explained{Summary: err.Error()}
+	if errors.Is(err, context.DeadlineExceeded) {
+		x.Detail = "The time that --timeout allows is over. Nothing is lost: run the command again."
+	}
+	if e, ok := errors.AsType[*provider.Error](err); ok {
+		x.Detail = providerHint(e)
+		return x
+	}
+	if e, ok := errors.AsType[*state.LockedError](err); ok {
+		return Explained{Summary: lockedWords(e), Detail: "Wait for its end, or let this run wait for it with --lock-timeout 10m."}
+	}
+	if _, ok := errors.AsType[*state.IdentityError](err); ok {
+		return x // it says itself what to do
+	}
+	if e, ok := errors.AsType[*fs.PathError](err); ok && x.Detail == "" {
+		x.Detail = pathHint(e)
+	}
+	return x
+}
+
+func lockedWords(e *state.LockedError) string {
+	h := e.Holder
+	if h.ID == "" {
+		return fmt.Sprintf("The state is locked by another run (%s)", e.File)
+	}
+	what := h.Operation
+	if what == "" {
+		what = "run"
+	}
+	return fmt.Sprintf("The state is locked by the %s of %s (process %d, since %s, lock %s)", what, h.Who, h.PID, h.Started.Format("2006-01-02T15:04:05Z07:00"), h.ID)
+}
+
+func providerHint(e *provider.Error) string {
+	switch e.About {
+	case provider.AboutKey:
+		return "The service does not accept the API key. Check GOOGLE_API_KEY, which goes first, and GEMINI_API_KEY; keys are made at https://aistudio.google.com/apikey."
+	case provider.AboutProject:
+		return "The key's project may not use the service: check its billing, its region and that the Gemini API is enabled."
+	case provider.AboutModel:
+		return "Check the model's name in the config, and that it offers batch jobs: see https://ai.google.dev/gemini-api/docs/models."
+	}
+	switch {
+	case e.Class == provider.ClassQuota:
+		return "A quota of the service is used up for now. Run again later, or use apply --wait, which waits it out."
+	case e.HTTPStatus == 401 || e.HTTPStatus == 403:
+		return "Check that the API key belongs to the right project: GOOGLE_API_KEY goes before GEMINI_API_KEY."
+	case e.NotSent:
+		return "The service could not be reached. Check the network, the proxy and the base URL (base_url in the config, GOOGLE_GEMINI_BASE_URL)."
+	case e.Status == "" && e.HTTPStatus != 0:
+		return "The answer is not the service's own: something between here and there answered, or the base URL is wrong (base_url in the config, GOOGLE_GEMINI_BASE_URL)."
+	case e.Class == provider.ClassTemporary, e.Class == provider.ClassUnknown:
+		return "This may pass. Nothing is lost: run the command again."
+	}
+	return ""
+}
+
+func pathHint(e *fs.PathError) string {
+	switch {
+	case errors.Is(e, fs.ErrPermission):
+		return "Check who may read and write there."
+	case errors.Is(e, fs.ErrNotExist):
+		return "Check the path."
+	}
+	return ""
+}
+
+// FromDiagnostic is a diagnostic of the config or a source in the same form.
+func FromDiagnostic(d *config.Diagnostic) Explained {
+	x := Explained{Summary: d.Summary, Detail: d.Detail, Range: d.Range, Snippet: d.Snippet, Warning: d.Severity == config.SeverityWarning}
+	if d.Address != "" && !strings.Contains(d.Summary, d.Address) {
+		x.Summary = d.Address + ": " + d.Summary
+	}
+	return x
+}
+
+// FromProblem is a problem of a plan in the same form.
+func FromProblem(p *planner.Problem) Explained {
+	x := Explained{Summary: p.Summary, Warning: p.Severity == planner.SeverityWarning}
+	if p.Address != nil {
+		x.Summary = p.Address.String() + ": " + p.Summary
+	}
+	return x
+}
+
+// Show writes it to stderr, with its place and the source line underlined.
+func (c *Console) Show(x Explained) {
+	fmt.Fprint(c.err, x.render(c.err.style, c.err.width()))
+}
+
+// maxShown bounds how many diagnostics a terminal gets; JSON gets all.
+const maxShown = 50
+
+// ShowAll shows diagnostics, warnings after errors of the same place as they
+// are sorted, and says how many it left out.
+func (c *Console) ShowAll(ds config.Diagnostics) {
+	for i := range ds {
+		if i == maxShown {
+			c.Note("\nand %s; validate --format json shows all", count(len(ds)-maxShown, "more problem"))
+			return
+		}
+		c.Show(FromDiagnostic(&ds[i]))
+	}
+}
+
+func (x *Explained) render(s Style, width int) string {
+	width = min(max(width, 40), 100)
+	paint, head := s.red, "Error: "
+	if x.Warning {
+		paint, head = s.yellow, "Warning: "
+	}
+	var lines []string
+	summary := wrap(head+firstUpper(Printable(x.Summary)), width-2)
+	for i, l := range summary {
+		if i == 0 {
+			l = paint(s.bold(head)) + s.bold(strings.TrimPrefix(l, head))
+		} else {
+			l = s.bold(l)
+		}
+		lines = append(lines, l)
+	}
+	if x.Range != nil {
+		lines = append(lines, "")
+		lines = append(lines, x.place(s)...)
+	}
+	if x.Detail != "" {
+		lines = append(lines, "")
+		lines = append(lines, wrap(firstUpper(printableText(x.Detail)), width-2)...)
+	}
+	bar := paint("|")
+	return "\n" + indent(bar+" ", lines)
+}
+
+func firstUpper(s string) string {
+	if s != "" && s[0] >= 'a' && s[0] <= 'z' {
+		// Addresses, file names and flags keep their spelling.
+		if word, _, _ := strings.Cut(s, " "); !strings.ContainsAny(word, "./\\:[_=-") {
+			return strings.ToUpper(s[:1]) + s[1:]
+		}
+	}
+	return s
+}
+
+func (x *Explained) place(s Style) []string {
+	at := fmt.Sprintf("  at %s:%d", Printable(x.Range.Filename), x.Range.Start.Line)
+	if x.Snippet == nil {
+		return []string{at + ":"}
+	}
+	sn := x.Snippet
+	if sn.Context != "" {
+		at += ", in " + Printable(sn.Context)
+	}
+	number := fmt.Sprintf("%4d: ", sn.StartLine)
+	from, to := clamp(sn.HighlightStart, len(sn.Code)), clamp(sn.HighlightEnd, len(sn.Code))
+	to = max(from, to)
+	before, marked, after := code(sn.Code[:from]), code(sn.Code[from:to]), code(sn.Code[to:])
+	lines := []string{at + ":", "  " + number + before + s.bold(marked) + after}
+	if under := cells(marked); under > 0 {
+		lines = append(lines, "  "+strings.Repeat(" ", len(number)+cells(before))+s.bold(strings.Repeat("^", under)))
+	}
+	for i := range sn.Values {
+		lines = append(lines, "    "+Printable(sn.Values[i].Traversal+" "+sn.Values[i].Statement))
+	}
+	return lines
+}
+
+// code shows a piece of a source line; tabs take four columns.
+func code(s string) string { return Printable(strings.ReplaceAll(s, "\t", "    ")) }
+
+func clamp(n, most int) int { return min(max(n, 0), most) }
+
+// ValidationJSON is the result of a validation, with the keys of Terraform's.
+func ValidationJSON(ds config.Diagnostics) (string, error) {
+	v := struct {
+		FormatVersion string             `json:"format_version"`
+		Valid         bool               `json:"valid"`
+		ErrorCount    int                `json:"error_count"`
+		WarningCount  int                `json:"warning_count"`
+		Diagnostics   config.Diagnostics `json:"diagnostics"`
+	}{FormatVersion: planner.FormatVersion, Valid: !ds.HasErrors(), Diagnostics: config.Diagnostics{}}
+	for i := range ds {
+		if ds[i].Severity == config.SeverityError {
+			v.ErrorCount++
+		} else {
+			v.WarningCount++
+		}
+	}
+	v.Diagnostics = append(v.Diagnostics, ds...)
+	return JSON(v)
+}
+
+// Valid says that a config is good and what it declares.
+func Valid(in *config.Inputs, warnings int) string {
+	rows, bytes := 0, int64(0)
+	for i := range in.Desired.Batches {
+		rows += in.Desired.Batches[i].Source.Rows
+		bytes += in.Desired.Batches[i].Source.Bytes
+	}
+	s := fmt.Sprintf("Valid: %s, %s, %s.", count(len(in.Desired.Batches), "batch"), count(rows, "row"), size(max(bytes, 1)))
+	if warnings > 0 {
+		s += " " + count(warnings, "warning") + "."
+	}
+	return s + "\n"
+}

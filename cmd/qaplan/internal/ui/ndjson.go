@@ -1,0 +1,127 @@
+package ui
+
+import (
+	"encoding/json"
+	"io"
+	"time"
+
+	"github.com/qaplan/qaplan/planner"
+	"github.com/qaplan/qaplan/planner/apply"
+)
+
+// JSONStream writes the events of an apply as one JSON object a line. The
+// first line is a version, the last an apply_summary, however the run ends.
+type JSONStream struct {
+	enc     *json.Encoder
+	version string
+	begun   bool
+	now     func() time.Time
+}
+
+// NewJSONStream writes to w; nothing is written before the first event.
+func NewJSONStream(w io.Writer, version string) *JSONStream {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	return &JSONStream{enc: enc, version: version, now: time.Now}
+}
+
+// line is one event. Keys are only ever added.
+type line struct {
+	Timestamp string           `json:"@timestamp"`
+	Level     string           `json:"@level"`
+	Message   string           `json:"@message"`
+	Type      apply.EventType  `json:"type"`
+	Address   *planner.Address `json:"address,omitempty"`
+	Attempt   int              `json:"attempt,omitempty"`
+	Change    *planner.Change  `json:"change,omitempty"`
+	Job       string           `json:"job,omitempty"`
+	JobState  string           `json:"job_state,omitempty"`
+	OldState  string           `json:"old_state,omitempty"`
+	File      string           `json:"file,omitempty"`
+	Path      string           `json:"path,omitempty"`
+	SHA256    string           `json:"sha256,omitempty"`
+	Bytes     int64            `json:"bytes,omitempty"`
+	Total     int64            `json:"total,omitempty"`
+	Rows      int              `json:"rows,omitempty"`
+	BadRows   int              `json:"bad_rows,omitempty"`
+	Budget    string           `json:"budget,omitempty"`
+	Reason    string           `json:"reason,omitempty"`
+	Until     *time.Time       `json:"until,omitempty"`
+	Detail    string           `json:"detail,omitempty"` // the service's words, or what to do
+	Severity  string           `json:"severity,omitempty"`
+	Summary   *apply.Summary   `json:"summary,omitempty"`
+	// Of version and apply_summary.
+	QaplanVersion string `json:"qaplan_version,omitempty"`
+	FormatVersion string `json:"format_version,omitempty"`
+	ExitCode      *int   `json:"exit_code,omitempty"`
+	// Of a diagnostic of the config or a source: where.
+	Range any `json:"range,omitempty"`
+}
+
+func (s *JSONStream) write(l line) {
+	if l.Timestamp == "" {
+		l.Timestamp = stamp(s.now())
+	}
+	if l.Level == "" {
+		l.Level = "info"
+	}
+	_ = s.enc.Encode(l) // the Console keeps a failed write
+}
+
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+
+func (s *JSONStream) begin() {
+	if s.begun {
+		return
+	}
+	s.begun = true
+	s.write(line{Type: "version", Message: "qaplan " + s.version, QaplanVersion: s.version, FormatVersion: planner.FormatVersion})
+}
+
+// Event writes one event. It is not for several goroutines at once.
+func (s *JSONStream) Event(e apply.Event) {
+	s.begin()
+	l := line{
+		Timestamp: stamp(e.Time), Type: e.Type, Message: Sentence(&e), Address: e.Address, Attempt: e.Attempt, Change: e.Change,
+		Job: e.Job, JobState: e.JobState, OldState: e.OldState, File: e.File, Path: e.Path, SHA256: e.SHA256,
+		Bytes: e.Bytes, Total: e.Total, Rows: e.Rows, BadRows: e.BadRows, Budget: e.Budget, Reason: e.Reason,
+		Detail: e.Message, Summary: e.Summary, Severity: string(e.Severity),
+	}
+	switch e.Severity {
+	case planner.SeverityError:
+		l.Level = "error"
+	case planner.SeverityWarning:
+		l.Level = "warn"
+	}
+	if e.Time.IsZero() {
+		l.Timestamp = ""
+	}
+	if !e.Until.IsZero() {
+		t := e.Until.UTC()
+		l.Until = &t
+	}
+	s.write(l)
+}
+
+// Explain writes what went wrong, or may, as a diagnostic.
+func (s *JSONStream) Explain(x Explained) {
+	s.begin()
+	l := line{Type: apply.EventDiagnostic, Level: "error", Severity: string(planner.SeverityError), Message: x.Summary, Detail: x.Detail}
+	if x.Warning {
+		l.Level, l.Severity = "warn", string(planner.SeverityWarning)
+	}
+	if x.Range != nil {
+		l.Range = x.Range
+	}
+	s.write(l)
+}
+
+// End writes the last line.
+func (s *JSONStream) End(sum apply.Summary, exitCode int) {
+	s.begin()
+	level := "info"
+	if exitCode != 0 {
+		level = "warn"
+	}
+	s.write(line{Type: apply.EventApplySummary, Level: level, Message: ApplyLine(sum), Summary: &sum, ExitCode: &exitCode})
+}

@@ -1,0 +1,315 @@
+package ui
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/qaplan/qaplan/planner"
+)
+
+// PlanView says how a plan is shown.
+type PlanView struct {
+	Style   Style
+	Width   int
+	Verbose bool // a line for each batch, nothing folded
+	Partial bool // a selection narrowed it
+}
+
+// RenderPlan shows a plan as text; its last line is [PlanLine].
+//
+// Consecutive numbers to which the same is done for the same reason are one
+// line. What a person should see one by one never is: adoptions, second
+// purchases, failures and holds.
+func RenderPlan(p *planner.Plan, v PlanView) string {
+	var b strings.Builder
+	renderChanges(&b, p.Changes, v)
+	renderWaiting(&b, p.Waiting, v)
+	renderHeld(&b, p.Held, v)
+	renderFailed(&b, p.Failed, v)
+	renderProblems(&b, p.Problems, v)
+	if v.Partial {
+		section(&b, v.Style.yellow("This plan is partial:")+" a selection leaves batches out.\n")
+	}
+	if e := p.Estimate; e.Requests > 0 {
+		section(&b, fmt.Sprintf("To be bought: %s, ~%s input tokens.\n", count(e.Requests, "row"), amount(e.InputTokens)))
+		if e.Basis != "" {
+			b.WriteString(v.Style.faint(indent("", wrap("Estimates: "+Printable(e.Basis)+".", v.Width))))
+		}
+	}
+	line := PlanLine(p.Summary, p.Applyable)
+	head, rest, _ := strings.Cut(line, " ")
+	if !p.Applyable {
+		head, rest = "No changes.", strings.TrimPrefix(line, "No changes. ")
+		head = v.Style.green(head)
+	}
+	section(&b, v.Style.bold(head)+" "+rest+"\n")
+	return b.String()
+}
+
+// section parts what is said by empty lines.
+func section(b *strings.Builder, text string) {
+	if b.Len() > 0 {
+		b.WriteByte('\n')
+	}
+	b.WriteString(text)
+}
+
+// fold is one line of a plan: a batch, or consecutive ones alike.
+type fold struct {
+	change      *planner.Change // the first
+	last        int             // its last number
+	n           int
+	bytes       int64
+	rows        int
+	tokens      int64
+	actionsText string
+}
+
+func foldChanges(changes []planner.Change, verbose bool) []fold {
+	var folds []fold
+	for i := range changes {
+		c := &changes[i]
+		f := fold{change: c, last: c.Number, n: 1, bytes: c.Detail.Bytes, rows: c.Detail.Rows, tokens: c.Detail.Tokens, actionsText: symbols(c)}
+		if n := len(folds) - 1; n >= 0 && !verbose && folds[n].takes(&f) {
+			prev := &folds[n]
+			prev.last, prev.n = f.last, prev.n+1
+			prev.bytes += f.bytes
+			prev.rows += f.rows
+			prev.tokens += f.tokens
+			continue
+		}
+		folds = append(folds, f)
+	}
+	return folds
+}
+
+func symbols(c *planner.Change) string {
+	s := ""
+	for _, a := range c.Actions {
+		s += symbol(a)
+	}
+	return s
+}
+
+// takes reports whether the next change is more of the same.
+func (f *fold) takes(next *fold) bool {
+	a, b := f.change, next.change
+	return a.Block == b.Block && f.last+1 == b.Number && f.actionsText == next.actionsText &&
+		a.Reason == b.Reason && a.Phase == b.Phase && a.Detail.Model == b.Detail.Model &&
+		!a.Has(planner.ActionAdopt) && !a.Detail.Again && !b.Detail.Again
+}
+
+func renderChanges(b *strings.Builder, changes []planner.Change, v PlanView) {
+	if len(changes) == 0 {
+		return
+	}
+	section(b, legend(changes, v.Style))
+	folds := foldChanges(changes, v.Verbose)
+	rows := make([][]string, len(folds))
+	for i := range folds {
+		rows[i] = folds[i].cells()
+	}
+	lines := table(rows, 1, 2, 3, 4)
+	wide := 0
+	for i := range folds {
+		wide = max(wide, len(folds[i].actionsText))
+	}
+	before := ""
+	for i := range folds {
+		f := &folds[i]
+		if why := f.why(); why != before {
+			b.WriteString("\n  " + v.Style.faint("# "+why) + "\n")
+			before = why
+		}
+		fmt.Fprintf(b, "  %s%s %s\n", paintActions(f.change, v.Style), strings.Repeat(" ", wide-len(f.actionsText)), lines[i])
+		for _, note := range f.notes(v.Style) {
+			fmt.Fprintf(b, "  %s   %s\n", strings.Repeat(" ", wide), note)
+		}
+	}
+}
+
+func paintActions(c *planner.Change, s Style) string {
+	text := symbols(c)
+	switch {
+	case c.Detail.Again:
+		return s.alarm(text)
+	case c.Has(planner.ActionCreate):
+		return s.green(text)
+	case c.Has(planner.ActionForget):
+		return s.red(text)
+	default:
+		return s.cyan(text)
+	}
+}
+
+// why is the comment above a run of lines: reason and model.
+func (f *fold) why() string {
+	s := because(f.change.Reason)
+	if m := f.change.Detail.Model; m != "" && f.change.Has(planner.ActionCreate) {
+		s += "; model " + Printable(m)
+	}
+	return s
+}
+
+func (f *fold) cells() []string {
+	tokens := ""
+	if f.change.Has(planner.ActionCreate) && f.tokens > 0 {
+		tokens = "~" + amount(f.tokens) + " tokens"
+	}
+	rows := ""
+	if f.rows > 0 {
+		rows = count(f.rows, "row")
+	}
+	return []string{span(f.change.Block, f.change.Number, f.last), count(f.n, "batch"), size(f.bytes), rows, tokens}
+}
+
+// notes are further lines about one change.
+func (f *fold) notes(s Style) []string {
+	c, d := f.change, &f.change.Detail
+	var notes []string
+	if d.Again {
+		notes = append(notes, s.alarm(fmt.Sprintf("bought before: this is attempt %d and costs again", c.Attempt)))
+	}
+	if d.From != "" {
+		notes = append(notes, "formerly "+d.From)
+	}
+	if c.Has(planner.ActionAdopt) {
+		if d.Job != "" {
+			notes = append(notes, "job "+Printable(d.Job))
+		} else if d.File != "" {
+			notes = append(notes, "upload "+Printable(d.File))
+		}
+		for _, j := range d.Jobs {
+			notes = append(notes, "job "+Printable(j)+" (earlier)")
+		}
+	}
+	if f.n == 1 && c.Has(planner.ActionDownload) && d.Output != "" {
+		notes = append(notes, "to "+Printable(d.Output))
+	}
+	return notes
+}
+
+// legend explains the symbols in use, and no others.
+func legend(changes []planner.Change, s Style) string {
+	used := map[planner.Action]bool{}
+	for i := range changes {
+		for _, a := range changes[i].Actions {
+			used[a] = true
+		}
+	}
+	var parts []string
+	for _, a := range actionsInOrder() {
+		if used[a] {
+			parts = append(parts, symbol(a)+" "+meaning(a))
+		}
+	}
+	return s.bold("To be done") + " (" + strings.Join(parts, ", ") + "):\n"
+}
+
+func renderWaiting(b *strings.Builder, waiting []planner.Waiting, v PlanView) {
+	if len(waiting) == 0 {
+		return
+	}
+	section(b, fmt.Sprintf("%s (%d):\n", v.Style.bold("In progress"), len(waiting)))
+	var rows [][]string
+	for i := 0; i < len(waiting); {
+		w := &waiting[i]
+		j, oldest := i+1, w.Since
+		for ; !v.Verbose && j < len(waiting) && waiting[j].Address.Block == w.Address.Block &&
+			waiting[j].Address.Number == waiting[j-1].Address.Number+1 && waiting[j].JobState == w.JobState; j++ {
+			if s := waiting[j].Since; s != nil && (oldest == nil || s.Before(*oldest)) {
+				oldest = s
+			}
+		}
+		since := ""
+		if oldest != nil {
+			since = "since " + oldest.UTC().Format(time.RFC3339)
+		}
+		job := ""
+		if j == i+1 {
+			job = Printable(w.Job)
+		}
+		rows = append(rows, []string{span(w.Address.Block, w.Address.Number, waiting[j-1].Address.Number),
+			count(j-i, "batch"), waitingFor(w.JobState), since, job})
+		i = j
+	}
+	b.WriteString(indent("    ", table(rows, 1)))
+}
+
+func waitingFor(state string) string {
+	if state == "UNKNOWN" {
+		return "sent, outcome not known yet"
+	}
+	return Printable(state)
+}
+
+func renderHeld(b *strings.Builder, held []planner.Held, v PlanView) {
+	if len(held) == 0 {
+		return
+	}
+	section(b, fmt.Sprintf("%s (%d), each needs a person to decide:\n", v.Style.yellow("Held"), len(held)))
+	for i := range held {
+		h := &held[i]
+		about := h.Job
+		b.WriteString(stuck("!", h.Address, h.Reason, about, h.Message, h.Exit, v))
+	}
+}
+
+func renderFailed(b *strings.Builder, failed []planner.Failed, v PlanView) {
+	if len(failed) == 0 {
+		return
+	}
+	section(b, fmt.Sprintf("%s (%d), nothing automatic changes that:\n", v.Style.red("Failed"), len(failed)))
+	for i := range failed {
+		f := &failed[i]
+		b.WriteString(stuck("x", f.Address, f.Reason, "", f.Message, f.Exit, v))
+	}
+}
+
+// stuck shows a batch that does not go on by itself, with the way out.
+func stuck(mark string, a planner.Address, why planner.Reason, job, message, exit string, v PlanView) string {
+	head := fmt.Sprintf("%s: %s (%s)", a, trouble(why), why)
+	if job != "" {
+		head += ", " + Printable(job)
+	}
+	lines := wrap(head, max(v.Width, 40)-4)
+	s := "  " + mark + " " + lines[0] + "\n" + indent("      ", lines[1:])
+	if message != "" {
+		s += indent("      ", wrap("the service says: "+Printable(message), max(v.Width, 40)-6))
+	}
+	if exit != "" {
+		// Never wrapped: it is there to be copied.
+		s += "      -> " + v.Style.bold(Printable(exit)) + "\n"
+	}
+	return s
+}
+
+func renderProblems(b *strings.Builder, problems []planner.Problem, v PlanView) {
+	if len(problems) == 0 {
+		return
+	}
+	var text strings.Builder
+	for i := 0; i < len(problems); {
+		p := &problems[i]
+		j := i + 1
+		for ; !v.Verbose && j < len(problems) && sameProblem(&problems[j-1], &problems[j]); j++ {
+		}
+		head := v.Style.yellow("Warning: ")
+		if p.Severity == planner.SeverityError {
+			head = v.Style.red("Error: ")
+		}
+		if p.Address != nil {
+			head += span(p.Address.Block, p.Address.Number, problems[j-1].Address.Number) + ": "
+		}
+		text.WriteString(head + Printable(p.Summary) + "\n")
+		i = j
+	}
+	section(b, text.String())
+}
+
+// sameProblem reports whether b says of the next number what a says.
+func sameProblem(a, b *planner.Problem) bool {
+	return a.Address != nil && b.Address != nil && a.Address.Block == b.Address.Block && a.Address.Number+1 == b.Address.Number &&
+		a.Code == b.Code && a.Severity == b.Severity && a.Summary == b.Summary
+}

@@ -1,0 +1,250 @@
+package ui
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+
+	"github.com/qaplan/qaplan/planner"
+	"github.com/qaplan/qaplan/planner/apply"
+)
+
+const (
+	redrawEvery = 200 * time.Millisecond
+	reportEvery = 30 * time.Second // of lines, where nothing can be redrawn
+)
+
+// Progress shows how an apply goes: bars that are redrawn on a terminal,
+// elsewhere a line of counts every half minute. It writes to stderr alone.
+type Progress struct {
+	c    *Console
+	stop chan struct{}
+	done sync.WaitGroup
+
+	mu        sync.Mutex
+	began     time.Time
+	phases    map[planner.Address]planner.Phase
+	uploads   map[planner.Address]transfer
+	downloads int // planned or begun
+	fetched   int
+	waits     map[string]wait // by budget
+}
+
+type transfer struct{ sent, total int64 }
+
+type wait struct {
+	until  time.Time
+	reason string
+}
+
+// NewProgress begins with where the batches stand and what is planned. Close
+// must be called.
+func NewProgress(c *Console, items []planner.Item) *Progress {
+	p := &Progress{
+		c: c, stop: make(chan struct{}), began: time.Now(),
+		phases: make(map[planner.Address]planner.Phase, len(items)), uploads: map[planner.Address]transfer{}, waits: map[string]wait{},
+	}
+	for i := range items {
+		p.phases[items[i].Address] = items[i].Phase
+	}
+	p.done.Go(p.run)
+	return p
+}
+
+func (p *Progress) run() {
+	every := reportEvery
+	if p.c.err.tty {
+		every = redrawEvery
+	}
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-p.stop:
+			return
+		case <-tick.C:
+			if p.c.err.tty {
+				p.c.err.draw(p.bars(p.c.err.width(), time.Now()))
+			} else {
+				p.c.Note("%s", p.line(time.Now()))
+			}
+		}
+	}
+}
+
+// Close takes the bars away.
+func (p *Progress) Close() {
+	close(p.stop)
+	p.done.Wait()
+	if p.c.err.tty {
+		p.c.err.draw(nil)
+	}
+}
+
+// Event follows the run.
+func (p *Progress) Event(e apply.Event) {
+	p.mu.Lock()
+	p.follow(&e)
+	p.mu.Unlock()
+	switch e.Type {
+	case apply.EventCreateRefused, apply.EventCreateUnknown, apply.EventDiagnostic, apply.EventRateWait:
+		p.c.Remark(&e)
+	}
+}
+
+func (p *Progress) follow(e *apply.Event) {
+	switch e.Type {
+	case apply.EventRateWait:
+		p.waits[e.Budget] = wait{e.Until, e.Reason}
+		return
+	case apply.EventPlannedChange:
+		if e.Change == nil {
+			return
+		}
+		if e.Change.Has(planner.ActionUpload) {
+			p.uploads[e.Change.Address] = transfer{total: e.Change.Detail.Bytes}
+		}
+		if e.Change.Has(planner.ActionDownload) {
+			p.downloads++
+		}
+		return
+	}
+	if e.Address == nil {
+		return
+	}
+	a := *e.Address
+	switch e.Type {
+	case apply.EventUploadStart, apply.EventUploadProgress:
+		p.uploads[a] = transfer{e.Bytes, max(e.Total, p.uploads[a].total)}
+	case apply.EventUploadComplete:
+		total := max(e.Total, p.uploads[a].total)
+		p.uploads[a] = transfer{total, total}
+		p.phases[a] = planner.PhaseUploaded
+	case apply.EventCreateIntent, apply.EventCreateUnknown:
+		p.phases[a] = planner.PhaseUnknown
+	case apply.EventCreateRefused:
+		p.phases[a] = planner.PhaseUploaded
+	case apply.EventCreateComplete, apply.EventAdopted, apply.EventJobState:
+		if e.Job != "" {
+			p.phases[a] = phaseOf(e.JobState)
+		}
+	case apply.EventDownloadComplete:
+		p.fetched++
+		p.phases[a] = planner.PhaseDone
+	}
+}
+
+func phaseOf(jobState string) planner.Phase {
+	if planner.JobState(jobState) == planner.JobSucceeded {
+		return planner.PhaseSucceeded
+	}
+	return planner.PhaseSubmitted
+}
+
+type tally struct{ todo, active, succeeded, done, failed, held, all int }
+
+func (p *Progress) tally() tally {
+	t := tally{all: len(p.phases)}
+	for _, phase := range p.phases {
+		switch phase {
+		case planner.PhaseUnknown, planner.PhaseSubmitted:
+			t.active++
+		case planner.PhaseSucceeded:
+			t.succeeded++
+		case planner.PhaseDone:
+			t.done++
+		case planner.PhaseFailed:
+			t.failed++
+		case planner.PhaseHeld:
+			t.held++
+		default:
+			t.todo++
+		}
+	}
+	return t
+}
+
+// line is the progress where nothing can be redrawn.
+func (p *Progress) line(now time.Time) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	t := p.tally()
+	s := fmt.Sprintf("%s: %d to do, %d in progress, %d done, %d failed, %d held of %d",
+		length(now.Sub(p.began)), t.todo, t.active+t.succeeded, t.done, t.failed, t.held, t.all)
+	if w := p.waiting(now); w != "" {
+		s += "; " + w
+	}
+	return s
+}
+
+// waiting says what is waited for longest, "" when nothing is.
+func (p *Progress) waiting(now time.Time) string {
+	text, last := "", now
+	for budget, w := range p.waits {
+		if w.until.After(last) {
+			last = w.until
+			text = fmt.Sprintf("waiting %s for %s", length(w.until.Sub(now)), Printable(join(limit(budget), w.reason)))
+		}
+	}
+	return text
+}
+
+// bars is the block at the bottom of a terminal.
+func (p *Progress) bars(width int, now time.Time) []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var lines []string
+	var up transfer
+	for _, u := range p.uploads {
+		up.sent += u.sent
+		up.total += u.total
+	}
+	if up.total > 0 {
+		lines = append(lines, bar("Uploads", up.sent, up.total, size(max(up.sent, 1))+" of "+size(up.total), width))
+	}
+	t := p.tally()
+	if jobs := t.all - t.todo; jobs > 0 {
+		ended := jobs - t.active
+		lines = append(lines, bar("Jobs", int64(ended), int64(t.all), fmt.Sprintf("%d of %d ended, %d to send", ended, t.all, t.todo), width))
+	}
+	if p.downloads > 0 {
+		lines = append(lines, bar("Downloads", int64(min(p.fetched, p.downloads)), int64(p.downloads), fmt.Sprintf("%d of %d", p.fetched, p.downloads), width))
+	}
+	last := length(now.Sub(p.began)) + " so far"
+	if w := p.waiting(now); w != "" {
+		last += ", " + w
+	} else if t.active > 0 {
+		last += ", " + count(t.active, "job") + " running"
+	}
+	return append(lines, cut(last, width-1))
+}
+
+// bar draws one line. A bar is made anew for each frame: what it shows depends
+// on nothing but its arguments.
+func bar(name string, n, total int64, words string, width int) string {
+	const label = 10
+	room := width - label - cells(words) - 12
+	if room < 5 {
+		return cut(fmt.Sprintf("%-*s %s", label, name, words), width-1)
+	}
+	b := progressbar.NewOptions64(total,
+		progressbar.OptionSetWriter(io.Discard), progressbar.OptionSetWidth(min(room, 40)), progressbar.OptionThrottle(0),
+		progressbar.OptionSetDescription(fmt.Sprintf("%-*s", label, name)), progressbar.OptionSetPredictTime(false), progressbar.OptionSetElapsedTime(false),
+		progressbar.OptionSetTheme(progressbar.Theme{Saucer: "#", SaucerHead: "#", SaucerPadding: ".", BarStart: "[", BarEnd: "]"}))
+	_ = b.Set64(min(n, total)) // fails only where writing does
+	return cut(strings.TrimSpace(b.String())+"  "+words, width-1)
+}
+
+// cut shortens a line so that it cannot wrap: a wrapped line would be redrawn
+// one line too low.
+func cut(s string, width int) string {
+	for cells(s) > max(width, 1) {
+		r := []rune(s)
+		s = string(r[:len(r)-1])
+	}
+	return s
+}

@@ -1,0 +1,150 @@
+package ui
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/qaplan/qaplan/planner"
+	"github.com/qaplan/qaplan/planner/apply"
+)
+
+// ApplyLine is the summary of an apply. Scripts read it; it never changes.
+func ApplyLine(s apply.Summary) string {
+	return fmt.Sprintf("Apply complete: %d uploaded, %d created, %d adopted, %d downloaded, %d forgotten. "+
+		"%d in progress, %d done, %d failed, %d held, %d deferred.",
+		s.Uploaded, s.Created, s.Adopted, s.Downloaded, s.Forgotten, s.InProgress, s.Done, s.Failed, s.Held, s.Deferred)
+}
+
+// Sentence puts an event into one line of words.
+func Sentence(e *apply.Event) string {
+	where := ""
+	if e.Address != nil {
+		where = e.Address.String() + ": "
+	}
+	return where + Printable(happened(e))
+}
+
+func happened(e *apply.Event) string {
+	switch e.Type {
+	case apply.EventPlannedChange:
+		return plannedWords(e.Change)
+	case apply.EventUploadStart:
+		return "uploading " + size(e.Total) + " as " + e.File
+	case apply.EventUploadProgress:
+		return fmt.Sprintf("uploaded %s of %s", size(e.Bytes), size(e.Total))
+	case apply.EventUploadComplete:
+		return "uploaded as " + e.File
+	case apply.EventCreateIntent:
+		return fmt.Sprintf("sending the create of attempt %d", e.Attempt)
+	case apply.EventCreateComplete:
+		if e.Reason == "create_found" {
+			return fmt.Sprintf("the create of attempt %d, whose answer was lost, made %s", e.Attempt, e.Job)
+		}
+		return fmt.Sprintf("attempt %d is %s", e.Attempt, e.Job)
+	case apply.EventCreateRefused:
+		return join("the service refused the create", e.Message)
+	case apply.EventCreateUnknown:
+		return join("the outcome of the create is not known yet; it is looked for in the listing, never sent again blindly", e.Message)
+	case apply.EventAdopted:
+		if e.Job != "" {
+			return "adopted " + e.Job
+		}
+		return "adopted " + e.File
+	case apply.EventJobState:
+		return join(strings.TrimSpace(e.Job+" is "+e.JobState)+was(e.OldState), e.Message)
+	case apply.EventDownloadComplete:
+		return downloaded(e)
+	case apply.EventRateWait:
+		return join("waiting for "+limit(e.Budget)+until(e.Until), e.Reason)
+	case apply.EventDeferred:
+		return join("left for a later run because of "+limit(e.Budget), e.Reason)
+	case apply.EventApplySummary:
+		if e.Summary != nil {
+			return ApplyLine(*e.Summary)
+		}
+	}
+	if e.Message != "" {
+		return e.Message
+	}
+	return string(e.Type)
+}
+
+func join(s, more string) string {
+	if more == "" {
+		return s
+	}
+	return s + ": " + more
+}
+
+func was(old string) string {
+	if old == "" {
+		return ""
+	}
+	return ", it was " + old
+}
+
+func until(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return " until " + t.UTC().Format(time.RFC3339)
+}
+
+// limit names a budget.
+func limit(budget string) string {
+	switch budget {
+	case "":
+		return "a limit"
+	case "creates":
+		return "the limit on creates"
+	default:
+		return "the limit " + budget
+	}
+}
+
+func plannedWords(c *planner.Change) string {
+	if c == nil {
+		return "a change is planned"
+	}
+	words := make([]string, len(c.Actions))
+	for i, a := range c.Actions {
+		words[i] = string(a)
+	}
+	return "to " + strings.Join(words, " and ") + ": " + because(c.Reason)
+}
+
+func downloaded(e *apply.Event) string {
+	s := fmt.Sprintf("wrote %s to %s", count(e.Rows, "row"), e.Path)
+	if e.Path == "" {
+		s = "fetched " + count(e.Rows, "row")
+	}
+	if e.BadRows > 0 {
+		s += fmt.Sprintf(", %d of them without a good answer", e.BadRows)
+	}
+	return s
+}
+
+// ApplyEnd is the last line of an apply: [ApplyLine], unless it was made to stop
+// before it had done what it could.
+func ApplyEnd(s apply.Summary, stopped bool) string {
+	if stopped {
+		return "Apply stopped" + strings.TrimPrefix(ApplyLine(s), "Apply complete")
+	}
+	return ApplyLine(s)
+}
+
+// Question asks for the approval of a plan.
+func Question(p *planner.Plan, wait bool) string {
+	switch {
+	case !p.Applyable:
+		return fmt.Sprintf("Wait for %s, and do what follows from it?", count(p.Summary.InProgress, "job"))
+	case p.Summary.Create > 0 && wait:
+		return fmt.Sprintf("Carry this out and buy %s, and go on until all is done?", count(p.Summary.Create, "job"))
+	case p.Summary.Create > 0:
+		return fmt.Sprintf("Carry this out and buy %s?", count(p.Summary.Create, "job"))
+	case wait:
+		return "Carry this out, and go on until all is done?"
+	}
+	return "Carry this out?"
+}

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"path/filepath"
+	"time"
+
+	"github.com/qaplan/qaplan/config"
+	"github.com/qaplan/qaplan/config/source"
+	"github.com/qaplan/qaplan/planner"
+	"github.com/qaplan/qaplan/planner/apply"
+	"github.com/qaplan/qaplan/state"
+)
+
+// path resolves a path of the command line: relative ones are relative to
+// --chdir.
+func (a *app) path(p string) string {
+	if p == "" || filepath.IsAbs(p) || a.global.chdir == "" {
+		return p
+	}
+	return filepath.Join(a.global.chdir, p)
+}
+
+// load reads the config and shows what it has to say.
+func (a *app) load(ctx context.Context) (*config.Config, error) {
+	cfg, ds := config.Load(ctx, a.configOptions())
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	return cfg, a.diagnose(ds)
+}
+
+func (a *app) configOptions() config.Options {
+	files := make([]string, len(a.global.varFiles))
+	for i, f := range a.global.varFiles {
+		files[i] = a.path(f)
+	}
+	return config.Options{Path: a.path(a.global.config), Vars: a.global.vars, VarFiles: files, Env: a.env, Version: version}
+}
+
+// inputs reads the source files of the batches and shows what is wrong with
+// them. What the state says was bought may lack its source.
+func (a *app) inputs(ctx context.Context, cfg *config.Config, st *state.State) (*config.Inputs, error) {
+	cache := source.OpenCache(cfg.CachePath())
+	in, ds, err := cfg.Inputs(ctx, cache, boughtIn(st))
+	if err != nil {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		return nil, err
+	}
+	if err := cache.Save(); err != nil {
+		a.log().Debug("save the cache of sources", "error", err)
+	}
+	return in, a.diagnose(ds)
+}
+
+// boughtIn tells of which batches a state knows that something was bought.
+func boughtIn(st *state.State) config.Bought {
+	return func(addr planner.Address) (string, bool) {
+		rec := st.Batches[addr]
+		if rec == nil {
+			return "", false
+		}
+		for i := range rec.Attempts {
+			switch rec.Attempts[i].Outcome {
+			case planner.OutcomeBought, planner.OutcomeIntent:
+				return rec.Source.Path, true
+			}
+		}
+		return "", false
+	}
+}
+
+// known lists every batch of config and state, for checking selectors.
+func known(in *config.Inputs, st *state.State) []planner.Address {
+	list := make([]planner.Address, 0, len(in.Desired.Batches)+len(st.Batches))
+	for i := range in.Desired.Batches {
+		list = append(list, in.Desired.Batches[i].Address)
+	}
+	for addr := range st.Batches {
+		list = append(list, addr)
+	}
+	return list
+}
+
+// enginePaths is where the engine finds and puts files.
+func enginePaths(in *config.Inputs) map[planner.Address]apply.Path {
+	paths := make(map[planner.Address]apply.Path, len(in.Paths))
+	for addr, p := range in.Paths {
+		paths[addr] = apply.Path{Source: p.Source, OutputDir: p.OutputDir, OutputName: p.OutputName}
+	}
+	return paths
+}
+
+func limits(r config.Rate) apply.Limits {
+	return apply.Limits{
+		RequestsPerMinute: r.RequestsPerMinute, CreatesPerMinute: r.CreatesPerMinute,
+		MaxActiveJobs: r.MaxActiveJobs, Parallelism: r.Parallelism,
+	}
+}
+
+// lastCreate is when this state last sent a create, zero when it never did.
+func lastCreate(st *state.State) time.Time {
+	var last time.Time
+	for _, rec := range st.Batches {
+		for i := range rec.Attempts {
+			if s := rec.Attempts[i].Sent; s.After(last) {
+				last = s
+			}
+		}
+	}
+	return last
+}

@@ -1,0 +1,30 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	os.Exit(mainExit())
+}
+
+// mainExit runs qaplan as this process.
+func mainExit() int {
+	ctx, interrupt := context.WithCancelCause(context.Background())
+	defer interrupt(nil)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	go func() {
+		<-signals
+		interrupt(errInterrupted)
+		<-signals
+		// Whatever is in flight is known from the journal: the next run finds
+		// out how it ended.
+		os.Exit(exitInterrupted)
+	}()
+	return run(ctx, os.Args[1:], system{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, env: os.LookupEnv})
+}

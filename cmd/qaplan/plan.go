@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/qaplan/qaplan/cmd/qaplan/internal/ui"
+	"github.com/qaplan/qaplan/config"
+	"github.com/qaplan/qaplan/planner"
+	"github.com/qaplan/qaplan/planner/apply"
+	"github.com/qaplan/qaplan/state"
+	"github.com/qaplan/qaplan/state/durable"
+)
+
+// planFlags are what a plan can be asked for.
+type planFlags struct {
+	format   format
+	select_  selection
+	output   string
+	detailed bool
+	refresh  bool
+	verbose  bool
+}
+
+func planCommand(a *app) *cobra.Command {
+	var f planFlags
+	cmd := &cobra.Command{
+		Use:   "plan",
+		Short: "Show what apply would do; changes nothing",
+		Long: `Compare the config with the state and with the service, and show what apply would
+do. Nothing is sent that changes anything, no byte of the state is written, and a
+running apply is no obstacle.
+
+Symbols:
+` + ui.Symbols(),
+		Example: `  qaplan plan
+  qaplan plan --target 'batch.refinement[51-60]' --verbose
+  qaplan plan --format json --output plan.json
+  qaplan plan --detailed-exitcode`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.plan(cmd.Context(), &f) },
+	}
+	f.format.register(cmd, "markdown")
+	f.select_.register(cmd)
+	fl := cmd.Flags()
+	fl.StringVar(&f.output, "output", "", "write the plan to `FILE` in place of stdout")
+	fl.BoolVar(&f.detailed, "detailed-exitcode", false, "exit 2 when there are changes")
+	fl.BoolVar(&f.refresh, "refresh", true, "ask the service; --refresh=false plans from the state alone and needs no key")
+	fl.BoolVar(&f.verbose, "verbose", false, "a line for each batch")
+	laterFlag(cmd, "out", "saving a plan")
+	laterFlag(cmd, "max-bytes", "limiting the size of a plan")
+	return cmd
+}
+
+func (a *app) plan(ctx context.Context, f *planFlags) error {
+	cfg, err := a.load(ctx)
+	if err != nil {
+		return err
+	}
+	p, _, _, err := a.observe(ctx, cfg, &f.select_, f.refresh)
+	if err != nil {
+		return err
+	}
+	style := a.ui.OutStyle()
+	if f.output != "" {
+		style = ui.Style{}
+	}
+	text := ui.RenderPlan(p, ui.PlanView{Style: style, Width: a.ui.Width(), Verbose: f.verbose, Partial: f.select_.partial()})
+	if f.format.isJSON() {
+		if text, err = ui.JSON(p); err != nil {
+			return err
+		}
+	}
+	if err := a.deliver(f.output, text); err != nil {
+		return err
+	}
+	if f.detailed && p.Applyable {
+		return ended{exitChanges}
+	}
+	return nil
+}
+
+// deliver writes a result to a file, or to stdout when none is named.
+func (a *app) deliver(file, text string) error {
+	if file == "" {
+		a.ui.Print(text)
+		return nil
+	}
+	err := durable.WriteFile(a.path(file), 0o600, func(w io.Writer) error {
+		_, err := io.WriteString(w, text)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("write --output: %w", err)
+	}
+	return nil
+}
+
+// observe makes a plan without holding the state: whatever an apply does at the
+// same time, this reads what is durable.
+func (a *app) observe(ctx context.Context, cfg *config.Config, sel *selection, refresh bool) (_ *planner.Plan, _ []planner.Item, _ *state.State, err error) {
+	var svc *service
+	var id state.Identity // any
+	if refresh {
+		if svc, err = a.openService(cfg); err != nil {
+			return nil, nil, nil, err
+		}
+		defer func() {
+			if cerr := svc.close(); err == nil {
+				err = cerr
+			}
+		}()
+		id = svc.id
+	}
+	st, err := state.Read(cfg.Backend.Path, id)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	in, err := a.inputs(ctx, cfg, st)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	opts, err := sel.options(known(in, st))
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	opts.Version = version
+	o := apply.Options{
+		Recorded: st, Desired: in.Desired, Paths: enginePaths(in), Refresh: refresh, Plan: opts,
+		Limits: limits(cfg.Provider.Rate), Cooldown: cfg.Provider.Cooldown, PollInterval: cfg.Provider.PollInterval, Log: a.log(),
+	}
+	o.Gate = apply.NewGate(o.Limits, lastCreate(st))
+	if svc != nil {
+		if err := svc.connect(ctx, a, o.Gate); err != nil {
+			return nil, nil, nil, err
+		}
+		o.Jobs, o.Files, o.Answers = svc.client, svc.client, svc.client
+	}
+	p, items, err := apply.New(o).Plan(ctx)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	return p, items, st, nil
+}

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/user"
+	"time"
+
+	"github.com/qaplan/qaplan/planner/apply"
+	"github.com/qaplan/qaplan/state"
+)
+
+// work is what an apply holds: the state's lock, the service, the engine.
+type work struct {
+	service *service
+	store   *state.Store
+	engine  *apply.Engine
+	sink    func(apply.Event) // set before the engine applies
+}
+
+// openWork takes the lock and gets everything ready. Nothing is sent.
+func (a *app) openWork(ctx context.Context, f *applyFlags) (_ *work, err error) {
+	cfg, err := a.load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	w := &work{sink: func(apply.Event) {}}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, w.close())
+		}
+	}()
+	if w.service, err = a.openService(cfg); err != nil {
+		return nil, err
+	}
+	if w.store, err = a.openStore(ctx, cfg.Backend.Path, w.service.id, "apply", f.lockTimeout); err != nil {
+		return nil, err
+	}
+	st := w.store.State()
+	in, err := a.inputs(ctx, cfg, st)
+	if err != nil {
+		return nil, err
+	}
+	opts, err := f.select_.options(known(in, st))
+	if err != nil {
+		return nil, err
+	}
+	opts.Version = version
+	o := apply.Options{
+		Journal: w.store, Desired: in.Desired, Paths: enginePaths(in), Refresh: true, Plan: opts,
+		Limits: limits(cfg.Provider.Rate), Cooldown: cfg.Provider.Cooldown, PollInterval: cfg.Provider.PollInterval,
+		Wait: f.wait, Emit: func(e apply.Event) { w.sink(e) }, Log: a.log(),
+	}
+	o.Gate = apply.NewGate(o.Limits, lastCreate(st))
+	if err := w.service.connect(ctx, a, o.Gate); err != nil {
+		return nil, err
+	}
+	o.Jobs, o.Files, o.Answers = w.service.client, w.service.client, w.service.client
+	w.engine = apply.New(o)
+	return w, nil
+}
+
+func (w *work) close() error {
+	var errs []error
+	if w.store != nil {
+		errs = append(errs, w.store.Close())
+	}
+	if w.service != nil {
+		errs = append(errs, w.service.close())
+	}
+	return errors.Join(errs...)
+}
+
+// openStore takes the state's lock, waiting for another run as long as it is
+// told to.
+func (a *app) openStore(ctx context.Context, path string, id state.Identity, operation string, patience time.Duration) (*state.Store, error) {
+	holder := state.Holder{Operation: operation, Who: whoami(a.env), PID: os.Getpid(), Version: version, Started: time.Now().UTC().Truncate(time.Second)}
+	deadline := time.Now().Add(patience)
+	for pause, told := 200*time.Millisecond, false; ; pause = min(2*pause, 5*time.Second) {
+		store, err := state.Open(path, id, holder)
+		if _, locked := errors.AsType[*state.LockedError](err); !locked || !time.Now().Before(deadline) {
+			return store, err
+		}
+		if !told {
+			a.ui.Note("%v; waiting for at most %s.", err, patience)
+			told = true
+		}
+		timer := time.NewTimer(min(pause, time.Until(deadline)))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// whoami is user@host, as far as the system tells.
+func whoami(env func(string) (string, bool)) string {
+	name := ""
+	for _, v := range []string{"USER", "USERNAME"} {
+		if name == "" {
+			name, _ = env(v)
+		}
+	}
+	if u, err := user.Current(); name == "" && err == nil {
+		name = u.Username
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "this machine"
+	}
+	return name + "@" + host
+}
