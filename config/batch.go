@@ -29,6 +29,9 @@ const (
 
 // decodeBatches reads the batch blocks.
 func (l *loader) decodeBatches(ctx context.Context, cfg *Config, blocks []*hclsyntax.Block) {
+	if len(blocks) == 0 && l.guessed[[2]string{topWhere, "batch"}] {
+		return
+	}
 	if len(blocks) == 0 {
 		l.errorf(nil, "No batches", "%s declares none. Add a block such as\n  batch \"NAME\" {\n    range      = [1, 10]\n    model      = \"gemini-2.5-flash\"\n    source     = \"batches/batch_*.jsonl\"\n    output_dir = \"results\"\n  }", l.name)
 		return
@@ -73,9 +76,9 @@ func (l *loader) decodeBatch(ctx context.Context, cfg *Config, block *Block, b *
 
 	ranged := r.numbers(block)
 	if text, expr, ok := r.text("model"); ok {
-		model, err := modelName(text)
-		if err != nil {
-			l.errorIn(expr, r.scope, "Invalid model", "%s.", upperFirst(err.Error()))
+		model, complaint := modelName(text)
+		if complaint != "" {
+			l.errorIn(expr, r.scope, "Invalid model", "%s", complaint)
 		}
 		block.Model = model
 	}
@@ -99,7 +102,7 @@ func (l *loader) decodeBatch(ctx context.Context, cfg *Config, block *Block, b *
 
 // numbers reads range and exclude.
 func (r *reader) numbers(block *Block) bool {
-	v, expr, ok := r.value("range")
+	v, expr, ok := r.plain("range")
 	if !ok {
 		return false
 	}
@@ -115,7 +118,7 @@ func (r *reader) numbers(block *Block) bool {
 	for i, e := range list {
 		n, err := wholeNumber(e, 0, maxNumber)
 		if err != nil {
-			return wrong("The %s number of range must be %s.", [2]string{"first", "last"}[i], err)
+			return wrong("The %s number of range must be %s%s.", [2]string{"first", "last"}[i], err, notGiven(e))
 		}
 		bounds[i] = int(n)
 	}
@@ -130,7 +133,7 @@ func (r *reader) numbers(block *Block) bool {
 }
 
 func (r *reader) exclude(block *Block) bool {
-	v, expr, ok := r.value("exclude")
+	v, expr, ok := r.plain("exclude")
 	if !ok {
 		return true
 	}
@@ -143,7 +146,7 @@ func (r *reader) exclude(block *Block) bool {
 	for _, e := range list {
 		whole, err := wholeNumber(e, 0, maxNumber)
 		if err != nil {
-			r.l.errorIn(expr, r.scope, `Invalid value for "exclude"`, "Every element of exclude must be %s.", err)
+			r.l.errorIn(expr, r.scope, `Invalid value for "exclude"`, "Every element of exclude must be %s%s.", err, notGiven(e))
 			return false
 		}
 		n := int(whole)
@@ -170,18 +173,16 @@ func (r *reader) exclude(block *Block) bool {
 
 var modelPattern = regexp.MustCompile(`^[a-z][a-z0-9]*([._-][a-z0-9]+)*$`)
 
-// modelName gives a model without "models/", or says why it is none.
-func modelName(text string) (string, error) {
-	name := strings.TrimPrefix(strings.TrimSpace(text), "models/")
-	switch {
-	case modelPattern.MatchString(name) && len(name) <= 100:
-		return name, nil
-	case modelPattern.MatchString(strings.ToLower(name)):
-		return "", fmt.Errorf("%q is no model: models are written in lower-case letters, like %q", text, strings.ToLower(name))
-	case strings.Contains(name, " ") && modelPattern.MatchString(strings.ToLower(strings.ReplaceAll(name, " ", "-"))):
-		return "", fmt.Errorf("%q is no model: did you mean %q?", text, strings.ToLower(strings.ReplaceAll(name, " ", "-")))
+// modelName gives a model without "models/", or a sentence on why it is none.
+func modelName(text string) (name, complaint string) {
+	name = strings.TrimPrefix(strings.TrimSpace(text), "models/")
+	if modelPattern.MatchString(name) && len(name) <= 100 {
+		return name, ""
 	}
-	return "", fmt.Errorf("%q is no model: a model has lower-case letters, digits, dots and hyphens, like %q", text, "gemini-2.5-flash")
+	if likely := strings.ToLower(strings.ReplaceAll(name, " ", "-")); modelPattern.MatchString(likely) && len(likely) <= 100 {
+		return "", fmt.Sprintf("%q is no model. Did you mean %q?", text, likely)
+	}
+	return "", fmt.Sprintf("%q is no model: a model has lower-case letters, digits, dots and hyphens, like %q.", text, "gemini-2.5-flash")
 }
 
 // source reads the glob. It is used as it was written, but compared with file
@@ -194,7 +195,7 @@ func (r *reader) source(block *Block) {
 	expr := r.body.Attributes["source"].Expr
 	block.sourceAt = expr.Range()
 	if err := source.CheckGlob(p); err != nil {
-		r.l.errorIn(expr, r.scope, `Invalid value for "source"`, "%s: %s.", p, err)
+		r.l.errorIn(expr, r.scope, `Invalid value for "source"`, "%q: %s.", p, err)
 		return
 	}
 	block.Source = r.l.locate(p).shown
@@ -208,7 +209,7 @@ func (r *reader) outputDir(cfg *Config, block *Block) {
 	expr := r.body.Attributes["output_dir"].Expr
 	block.outputAt = expr.Range()
 	if strings.Contains(p, "*") {
-		r.l.errorIn(expr, r.scope, `Invalid value for "output_dir"`, "%s: output_dir is one folder for the whole block; a result takes its name from its source.", p)
+		r.l.errorIn(expr, r.scope, `Invalid value for "output_dir"`, "%q: output_dir is one folder for the whole block; a result takes its name from its source.", p)
 		return
 	}
 	at := r.l.locate(p)

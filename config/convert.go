@@ -173,11 +173,14 @@ func statementOf(v cty.Value) string {
 	case t == cty.Bool:
 		return fmt.Sprintf("is %t", v.True())
 	case t.IsCollectionType() || t.IsTupleType():
-		n, _ := v.Unmark()
-		if !n.IsWhollyKnown() {
+		if !v.IsWhollyKnown() {
 			return ""
 		}
-		return fmt.Sprintf("is %s with %d elements", article(t.FriendlyName()), n.LengthInt())
+		name := "a list"
+		if t.IsMapType() || t.IsSetType() {
+			name = article(t.FriendlyName())
+		}
+		return fmt.Sprintf("is %s of length %d", name, v.LengthInt())
 	case t.IsObjectType():
 		return fmt.Sprintf("is an object with %d attributes", len(t.AttributeTypes()))
 	}

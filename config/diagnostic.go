@@ -3,6 +3,7 @@ package config
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 )
@@ -129,7 +130,7 @@ func compareDiagnostics(a, b Diagnostic) int {
 	return cmp.Or(
 		strings.Compare(ra.Filename, rb.Filename),
 		cmp.Compare(ra.Start.Byte, rb.Start.Byte),
-		cmp.Compare(ra.Start.Line, rb.Start.Line),
+		cmp.Compare(lastIfNone(ra.Start.Line), lastIfNone(rb.Start.Line)),
 		cmp.Compare(ra.Start.Column, rb.Start.Column),
 		cmp.Compare(ra.End.Byte, rb.End.Byte),
 		strings.Compare(string(a.Severity), string(b.Severity)),
@@ -137,6 +138,15 @@ func compareDiagnostics(a, b Diagnostic) int {
 		strings.Compare(a.Detail, b.Detail),
 		strings.Compare(a.Address, b.Address),
 	)
+}
+
+// lastIfNone puts what concerns a file as a whole behind its lines: it may be
+// a count of what is not listed.
+func lastIfNone(line int) int {
+	if line == 0 {
+		return math.MaxInt
+	}
+	return line
 }
 
 // more gives "3 more errors".

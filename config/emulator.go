@@ -70,20 +70,15 @@ func (r *reader) span(name string, into *Span) {
 	if plain, _ := v.Unmark(); plain.Type().IsTupleType() || plain.Type().IsListType() {
 		list = plain.AsValueSlice()
 	}
-	if len(list) != 2 {
-		r.wrong(name, v, expr, errors.New(`one length of time such as "2s", or a list of the shortest and the longest such as ["1s", "5s"]`))
-		return
-	}
-	low, err := duration(list[0], time.Millisecond)
-	if err == nil {
-		var high time.Duration
-		high, err = duration(list[1], low)
-		if err == nil {
+	if len(list) == 2 {
+		low, errLow := duration(list[0], time.Millisecond)
+		high, errHigh := duration(list[1], time.Millisecond)
+		if errLow == nil && errHigh == nil && low <= high {
 			*into = Span{low, high}
 			return
 		}
 	}
-	r.wrong(name, v, expr, err)
+	r.wrong(name, v, expr, errors.New(`one length of time with its unit, such as "2s", or a list of the shortest and the longest, such as ["1s", "5s"]`))
 }
 
 func (r *reader) quota(q *Quota) {
@@ -100,7 +95,7 @@ func (r *reader) quota(q *Quota) {
 	if n, ok := r.whole("requests_per_minute", 1, maxLimit); ok {
 		q.RequestsPerMinute = n
 	}
-	const maxBytes = 1 << 50
+	const maxBytes = 1000 * maxLimit
 	if n, ok := r.whole64("file_bytes", 1, maxBytes); ok {
 		q.FileBytes = n
 	}
@@ -115,25 +110,24 @@ func (r *reader) quota(q *Quota) {
 
 // tokens takes a map from model to number of tokens.
 func (r *reader) tokens(name string) map[string]int64 {
-	v, expr, ok := r.value(name)
+	v, expr, ok := r.plain(name)
 	if !ok {
 		return nil
 	}
-	plain, _ := v.UnmarkDeep()
-	if t := plain.Type(); !t.IsObjectType() && !t.IsMapType() {
+	if t := v.Type(); !t.IsObjectType() && !t.IsMapType() {
 		r.wrong(name, v, expr, errors.New(`a map from model to number, such as { "gemini-2.5-flash" = 3000000 }`))
 		return nil
 	}
 	limits := map[string]int64{}
-	for model, limit := range plain.AsValueMap() {
-		n, err := wholeNumber(limit, 1, 1<<50)
+	for model, limit := range v.AsValueMap() {
+		n, err := wholeNumber(limit, 1, 1000*maxLimit)
 		if err != nil {
-			r.l.errorIn(expr, r.scope, fmt.Sprintf("Invalid value in %q", name), "The limit of %q must be %s.", model, err)
+			r.l.errorIn(expr, r.scope, fmt.Sprintf("Invalid value in %q", name), "The limit of %q must be %s%s.", model, err, notGiven(limit))
 			continue
 		}
-		name, err := modelName(model)
-		if err != nil {
-			r.l.errorIn(expr, r.scope, "Invalid model", "%s.", upperFirst(err.Error()))
+		name, complaint := modelName(model)
+		if complaint != "" {
+			r.l.errorIn(expr, r.scope, "Invalid model", "%s", complaint)
 			continue
 		}
 		limits[name] = n
@@ -143,7 +137,7 @@ func (r *reader) tokens(name string) map[string]int64 {
 
 // models takes a list of model names.
 func (r *reader) models(name string) []string {
-	v, expr, ok := r.value(name)
+	v, expr, ok := r.plain(name)
 	if !ok {
 		return nil
 	}
@@ -158,9 +152,9 @@ func (r *reader) models(name string) []string {
 			r.wrong(name, v, expr, errors.New(`a list of models such as ["gemini-2.5-flash"]`))
 			return nil
 		}
-		model, err := modelName(e.AsString())
-		if err != nil {
-			r.l.errorIn(expr, r.scope, "Invalid model", "%s.", upperFirst(err.Error()))
+		model, complaint := modelName(e.AsString())
+		if complaint != "" {
+			r.l.errorIn(expr, r.scope, "Invalid model", "%s", complaint)
 			return nil
 		}
 		found = append(found, model)

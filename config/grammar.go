@@ -67,7 +67,11 @@ func (l *loader) unknown(kind, where, name string, at, whole hcl.Range, g gramma
 	switch {
 	case isKeyName(name):
 		if f := l.files[at.Filename]; f != nil {
-			f.secrets = append(f.secrets, [2]int{at.End.Byte, whole.End.Byte})
+			start := at.End.Byte
+			if kind == "argument" {
+				start = whole.Start.Byte
+			}
+			f.secrets = append(f.secrets, [2]int{start, whole.End.Byte})
 		}
 		l.errorf(&at, "The API key does not belong into the config",
 			"A config is committed, shared and printed; a key in it would be too. Remove it, and set the environment variable GOOGLE_API_KEY or GEMINI_API_KEY instead. If this file was ever shared, revoke that key.")
@@ -75,15 +79,28 @@ func (l *loader) unknown(kind, where, name string, at, whole hcl.Range, g gramma
 		l.errorf(&at, fmt.Sprintf("%q is not carried out yet", name),
 			"This version of qaplan does not carry out %s, and nothing in a config is accepted and then ignored. Remove it.", g.later[name])
 	case kind == "argument" && g.blocks != nil && hasKey(g.blocks, name):
+		l.meant(where, name)
 		l.errorf(&at, fmt.Sprintf("%q is a block", name), "Write %s { … } without an equals sign.", name)
 	case kind == "block" && contains(g.attrs, name):
+		l.meant(where, name)
 		l.errorf(&at, fmt.Sprintf("%q is an argument", name), "Write %s = … with an equals sign and without braces around it.", name)
 	case g.hints[name] != "":
+		for _, a := range g.attrs {
+			if strings.HasPrefix(g.hints[name], "write "+a) {
+				l.meant(where, a)
+			}
+		}
 		l.errorf(&at, fmt.Sprintf("Unknown %s %q", kind, name), "%s has no %s named %q: %s.", upperFirst(where), kind, name, g.hints[name])
 	default:
-		l.errorf(&at, fmt.Sprintf("Unknown %s %q", kind, name), "%s has no %s named %q.%s", upperFirst(where), kind, name, suggest(name, append(names(g.blocks), g.attrs...)))
+		words := append(names(g.blocks), g.attrs...)
+		l.meant(where, nearest(name, words))
+		l.errorf(&at, fmt.Sprintf("Unknown %s %q", kind, name), "%s has no %s named %q.%s", upperFirst(where), kind, name, suggest(name, words))
 	}
 }
+
+// meant notes that something unknown most likely stands for name, so that it is
+// not reported as missing as well.
+func (l *loader) meant(where, name string) { l.guessed[[2]string{where, name}] = true }
 
 func hasKey[V any](m map[string]V, key string) bool { _, ok := m[key]; return ok }
 

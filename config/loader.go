@@ -40,6 +40,9 @@ type loader struct {
 	local map[string]*local
 	// varObject is var, once the variables have their values.
 	varObject cty.Value
+	// guessed holds names, with what they belong to, that unknown ones most
+	// likely stand for.
+	guessed map[[2]string]bool
 	// scope is what expressions outside display_name see.
 	scope *hcl.EvalContext
 }
@@ -53,7 +56,7 @@ func newLoader(opts Options) *loader {
 	return &loader{
 		opts: opts, name: filepath.ToSlash(opts.Path), dir: dir,
 		texts: &texts{files: map[string]*sourceFile{}}, funcs: functions(dir),
-		vars: map[string]*variable{}, local: map[string]*local{},
+		vars: map[string]*variable{}, local: map[string]*local{}, guessed: map[[2]string]bool{},
 	}
 }
 
@@ -84,9 +87,11 @@ func (l *loader) load(ctx context.Context, src []byte) (*Config, Diagnostics) {
 	return cfg, l.finish()
 }
 
+const topWhere = "the config"
+
 // topLevel sorts the blocks of the config by type and refuses the rest.
 func (l *loader) topLevel(body *hclsyntax.Body) map[string][]*hclsyntax.Block {
-	l.check("the config", body, grammar{
+	l.check(topWhere, body, grammar{
 		blocks: map[string]int{"qaplan": 0, "provider": 1, "variable": 1, "locals": 0, "batch": 1},
 		later: map[string]string{
 			"import":  "adopting existing jobs with import blocks",

@@ -84,7 +84,7 @@ func (r *reader) path(name string) (string, bool) {
 		return "", false
 	}
 	if err := checkPath(p); err != nil {
-		r.l.errorIn(expr, r.scope, fmt.Sprintf("Invalid path in %q", name), "%s: %s.", p, err)
+		r.l.errorIn(expr, r.scope, fmt.Sprintf("Invalid path in %q", name), "%q: %s.", p, err)
 		return "", false
 	}
 	return p, true

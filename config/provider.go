@@ -67,7 +67,7 @@ func (l *loader) decodeBackend(b *hclsyntax.Block) (string, bool) {
 			`This version of qaplan keeps its state in a local file alone. Remove the block, or write backend "local" { path = %q }.`, defaultState)
 		return "", false
 	default:
-		l.errorf(&b.LabelRanges[0], fmt.Sprintf("Unknown backend %q", b.Labels[0]), "There is one backend: local.%s", suggest(b.Labels[0], []string{"local"}))
+		l.errorf(&b.LabelRanges[0], fmt.Sprintf("Unknown backend %q", b.Labels[0]), "There is one backend: local.%s", didYouMean(b.Labels[0], []string{"local"}))
 		return "", false
 	}
 	where := header(b)
@@ -177,6 +177,7 @@ func (l *loader) decodeBaseURL(p *Provider, r *reader) {
 	}
 	u, err := CheckBaseURL(text)
 	if err != nil {
+		l.keepSecret(expr.Range()) // it may hold a password
 		l.errorIn(expr, r.scope, `Invalid value for "base_url"`, "base_url must be an address such as \"https://generativelanguage.googleapis.com\": %s.", err)
 		return
 	}

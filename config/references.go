@@ -9,13 +9,39 @@ import (
 )
 
 // checkReferences reports every reference of an expression that leads nowhere,
-// in words that know variables and locals, which HCL's own do not.
+// in words that know variables and locals, which HCL's own do not, and every call
+// of a function that is not there: HCL's suggestion for those differs from run
+// to run.
 func (l *loader) checkReferences(expr hclsyntax.Expression, scope *hcl.EvalContext) bool {
 	ok := true
+	diags := hclsyntax.VisitAll(expr, func(node hclsyntax.Node) hcl.Diagnostics {
+		call, isCall := node.(*hclsyntax.FunctionCallExpr)
+		if isCall && !hasKey(l.funcs, call.Name) {
+			return hcl.Diagnostics{l.unknownFunction(call)}
+		}
+		return nil
+	})
+	if diags.HasErrors() {
+		l.diags = append(l.diags, diags...)
+		ok = false
+	}
 	for _, t := range expr.Variables() {
 		ok = l.checkReference(t, scope) && ok
 	}
 	return ok
+}
+
+func (l *loader) unknownFunction(call *hclsyntax.FunctionCallExpr) *hcl.Diagnostic {
+	hint := didYouMean(call.Name, names(l.funcs))
+	switch call.Name {
+	case "timestamp", "plantimestamp", "uuid", "env", "bcrypt":
+		hint = " A config means the same in every run, so there are no functions of the clock, chance or the environment; hand such values in with --var."
+	}
+	return &hcl.Diagnostic{
+		Severity: hcl.DiagError, Summary: fmt.Sprintf("Unknown function %q", call.Name),
+		Detail:  fmt.Sprintf("There is no function of this name.%s", hint),
+		Subject: call.NameRange.Ptr(),
+	}
 }
 
 func (l *loader) checkReference(t hcl.Traversal, scope *hcl.EvalContext) bool {

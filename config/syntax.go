@@ -2,7 +2,7 @@ package config
 
 import (
 	"bytes"
-	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -95,6 +95,9 @@ func firstError(f *sourceFile, start, end int) *hcl.Diagnostic {
 	return first
 }
 
+// columns matches a range as the parser writes it: file:line,column-column.
+var columns = regexp.MustCompile(`(:\d+),\d+(,\d+)?-\d+(,\d+)?`)
+
 // plainWords replaces messages of the parser that name a consequence by what
 // most likely happened.
 func plainWords(d *hcl.Diagnostic) {
@@ -107,6 +110,6 @@ func plainWords(d *hcl.Diagnostic) {
 		d.Detail = "Strings stand in double quotes: \"like this\"."
 	case d.Summary == "Attribute redefined":
 		d.Summary = "Argument set twice"
-		d.Detail = strings.TrimSpace(fmt.Sprintf("%s Remove one of the two.", d.Detail))
+		d.Detail = columns.ReplaceAllString(d.Detail, "$1") + " Remove one of the two."
 	}
 }

@@ -40,6 +40,9 @@ func (r *reader) value(name string) (v cty.Value, expr hclsyntax.Expression, ok 
 // missing reports an argument that must be there, unless it was written and is
 // wrong for another reason. Null counts as not written.
 func (r *reader) missing(name, example string, at hcl.Range) {
+	if r.l.guessed[[2]string{r.where, name}] {
+		return
+	}
 	if a := r.body.Attributes[name]; a != nil {
 		before := len(r.l.diags)
 		v, ok := r.l.evaluate(a.Expr, r.scope)
@@ -79,8 +82,7 @@ func (r *reader) text(name string) (string, hclsyntax.Expression, bool) {
 func (l *loader) asText(name string, v cty.Value, expr hclsyntax.Expression, scope *hcl.EvalContext) (string, bool) {
 	switch {
 	case v.IsMarked():
-		l.errorIn(expr, scope, fmt.Sprintf("Sensitive value for %q", name),
-			"%s is shown in plans and kept in the state, so it cannot be sensitive. Remove sensitive = true from the variable, or write nonsensitive(…) around the value.", name)
+		l.tooSensitive(name, expr, scope)
 	case v.Type() != cty.String:
 		l.errorIn(expr, scope, fmt.Sprintf("Wrong type for %q", name),
 			"%s must be a string in double quotes, not %s.", name, kindOf(v))
@@ -93,6 +95,21 @@ func (l *loader) asText(name string, v cty.Value, expr hclsyntax.Expression, sco
 		return v.AsString(), true
 	}
 	return "", false
+}
+
+// plain takes a value of any type that is shown in plans and kept in the state.
+func (r *reader) plain(name string) (cty.Value, hclsyntax.Expression, bool) {
+	v, expr, ok := r.value(name)
+	if ok && v.ContainsMarked() {
+		r.l.tooSensitive(name, expr, r.scope)
+		ok = false
+	}
+	return v, expr, ok
+}
+
+func (l *loader) tooSensitive(name string, expr hclsyntax.Expression, scope *hcl.EvalContext) {
+	l.errorIn(expr, scope, fmt.Sprintf("Sensitive value for %q", name),
+		"%s is shown in plans and kept in the state, so it cannot be sensitive. Remove sensitive = true from the variable, or write nonsensitive(…) around the value.", name)
 }
 
 // kindOf names what a value is, for "must be a string, not …".
@@ -182,7 +199,7 @@ func (r *reader) decimal(name string, low, high float64) (float64, bool) {
 	return 0, false
 }
 
-func short(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }
+func short(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
 
 // flag takes true or false.
 func (r *reader) flag(name string) (value, ok bool) {

@@ -169,7 +169,11 @@ func (l *loader) assignFlag(text string) {
 	name, value, ok := strings.Cut(text, "=")
 	name = strings.TrimSpace(name)
 	if !ok || name == "" {
-		l.errorf(nil, "Invalid --var", "--var takes NAME=VALUE; %q is not of that form.", shorten(text))
+		lacks := "equals sign"
+		if ok {
+			lacks = "name"
+		}
+		l.errorf(nil, "Invalid --var", "--var takes NAME=VALUE, such as --var model=gemini-2.5-flash; the one given has no %s.", lacks)
 		return
 	}
 	v := l.vars[name]
@@ -179,13 +183,6 @@ func (l *loader) assignFlag(text string) {
 		return
 	}
 	l.assignText(v, value, fmt.Sprintf("--var %s", name))
-}
-
-func shorten(s string) string {
-	if len(s) > 40 {
-		return strings.ToValidUTF8(s[:40], "") + "…"
-	}
-	return s
 }
 
 // assignText gives a variable a value that came as text: as it is for simple

@@ -208,7 +208,7 @@ func folderProblem(shown, folder string, err error) *Problem {
 		}
 	default:
 		if info, statErr := os.Stat(folder); statErr == nil && !info.IsDir() {
-			p.Summary = fmt.Sprintf("%s is a file, not a folder", shown)
+			p.Summary = fmt.Sprintf("not a folder: %s", shown)
 			p.Detail = "Expected a folder that holds the source files."
 			return p
 		}
