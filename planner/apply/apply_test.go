@@ -218,6 +218,37 @@ func TestInterruptFinishesTheCreateInFlight(t *testing.T) {
 	})
 }
 
+// interrupting cancels a run while a call is on its way.
+type interrupting struct {
+	next   http.RoundTripper
+	call   string
+	cancel context.CancelFunc
+}
+
+func (i *interrupting) RoundTrip(r *http.Request) (*http.Response, error) {
+	if callName(r) == i.call {
+		i.cancel()
+	}
+	return i.next.RoundTrip(r)
+}
+
+func TestInterruptFinishesTheUploadInFlight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 3, 1, emulator.Config{})
+		ctx, cancel := context.WithCancel(t.Context())
+		w.transport = &interrupting{next: emulator.Transport(w.server), call: "upload upload+finalize", cancel: cancel}
+		rep, err := w.apply(ctx, true)
+		if err != nil || !rep.Interrupted {
+			t.Fatalf("interrupted %v, error %v", rep.Interrupted, err)
+		}
+		if rep.Summary.Uploaded != 1 || rep.Summary.Created != 0 {
+			t.Errorf("summary %+v, want the upload in flight finished and recorded, and nothing after it", rep.Summary)
+		}
+		w.transport = nil
+		w.mustConverge()
+	})
+}
+
 func TestModelThatIsNotThereStopsItsBlockOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 4, 1, emulator.Config{})
@@ -373,7 +404,7 @@ func TestRestoredOlderState(t *testing.T) {
 	for _, lag := range []string{"0s", "5m"} {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t, 3, 2, emulator.Config{Faults: []emulator.Fault{{Name: emulator.FaultListLag, Op: emulator.OpCreate, Count: -1, Value: lag}}})
-			w.desired.Batches, w.paths = w.desired.Batches[:2], w.paths
+			w.desired.Batches = w.desired.Batches[:2]
 			if _, err := w.apply(t.Context(), false); err != nil {
 				t.Fatal(err)
 			}

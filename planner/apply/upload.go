@@ -39,7 +39,7 @@ func (e *Engine) upload(ctx context.Context, c *planner.Change) (ok bool, err er
 			return false, err
 		}
 		e.emit(Event{Type: EventUploadStart, Address: &c.Address, Attempt: c.Attempt, File: up.File, Path: want.Source.Path, Total: up.Bytes})
-		file, err := e.opt.Files.Upload(ctx, src, e.uploadRequest(c, want, up))
+		file, err := e.opt.Files.Upload(finishing(ctx), src, e.uploadRequest(c, want, up))
 		if err == nil && (file.SHA256 != up.SHA256 || file.Bytes != up.Bytes) {
 			err = fmt.Errorf("upload %s: %w", up.File, provider.ErrDamaged)
 		}
