@@ -131,6 +131,9 @@ func hexDigest(state []byte) (string, error) {
 // discard removes the parts of a body that no record needs.
 func (f *folder) discard(b body) {
 	for _, p := range b {
+		if p.Size == 0 {
+			continue // never kept
+		}
 		os.Remove(f.bodyPath(p)) //nolint:errcheck // the disk space is all that is lost
 	}
 }

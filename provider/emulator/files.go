@@ -132,14 +132,21 @@ func (c *call) deleteFile() *reply {
 		return refuse(400, "* DeleteFileRequest.name: File ID (name %s) cannot be more than %d characters\n", c.id, maxIDLength)
 	}
 	var answer *reply
+	var unused body
 	err := c.folder.update(func(tx *transaction) error {
 		if !tx.nameTaken(name) {
 			answer = noSuchFile(name)
 			return nil
 		}
 		answer = ok(struct{}{})
+		if f := tx.rep.files[name]; len(f.Body) > 0 && !tx.rep.inUse[f.Body[0].Name] {
+			unused = f.Body
+		}
 		return tx.add(&record{DeleteFile: name})
 	})
+	if err == nil {
+		c.folder.discard(unused)
+	}
 	if err != nil {
 		return internal(err)
 	}

@@ -3,8 +3,10 @@ package emulator
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 	"sync"
@@ -100,7 +102,7 @@ func (c *call) tryCreate(j *job) (answer *reply, again bool) {
 	j.Plan.Faults = c.cfg.Rows
 	found, err := c.scan(j)
 	switch {
-	case os.IsNotExist(err):
+	case errors.Is(err, fs.ErrNotExist):
 		return noSuchFile(j.Input), false // deleted meanwhile
 	case err != nil:
 		return internal(err), false
@@ -115,9 +117,16 @@ func (c *call) tryCreate(j *job) (answer *reply, again bool) {
 			again = true
 			return nil
 		}
-		if !j.inline() && !tx.nameTaken(j.Input) {
-			answer = noSuchFile(j.Input)
-			return nil
+		if !j.inline() {
+			f := tx.rep.files[j.Input]
+			if f == nil || !f.alive(tx.now) {
+				answer = noSuchFile(j.Input)
+				return nil
+			}
+			if again = f.SHA256 != j.SHA256; again { // deleted, and the name used anew
+				return nil
+			}
+			j.Body = f.Body
 		}
 		if c.overQuota(tx, j) {
 			answer = overQuota(quotaHelpOnly, j.Model)

@@ -111,17 +111,18 @@ type replica struct {
 	bought   []*job // in the order of the accepted creates
 
 	calls    map[string]int64
-	requests []time.Time    // calls of the last minute
-	creates  []time.Time    // accepted creates of the last minute
-	copies   map[string]int // jobs made so far for each content and model
-	open     []*job         // jobs that may still hold quota
+	requests []time.Time     // calls of the last minute
+	creates  []time.Time     // accepted creates of the last minute
+	copies   map[string]int  // jobs made so far for each content and model
+	open     []*job          // jobs that may still hold quota
+	inUse    map[string]bool // first parts of bodies that jobs read
 	storage  storage
 }
 
 func newReplica() *replica {
 	return &replica{
 		uploads: map[string]*upload{}, files: map[string]*file{}, jobs: map[string]*job{},
-		calls: map[string]int64{}, copies: map[string]int{},
+		calls: map[string]int64{}, copies: map[string]int{}, inUse: map[string]bool{},
 	}
 }
 
@@ -194,6 +195,9 @@ func (rep *replica) addJob(j *job, at time.Time) {
 	rep.jobList = insert(rep.jobList, j)
 	rep.bought = append(rep.bought, j)
 	rep.open = append(rep.open, j)
+	if len(j.Body) > 0 {
+		rep.inUse[j.Body[0].Name] = true
+	}
 	if !j.Foreign {
 		rep.copies[j.SHA256+" "+j.Model]++
 		rep.creates = append(prune(rep.creates, at.Add(-minute)), at)

@@ -227,7 +227,7 @@ func (c *call) receive() *reply {
 	chunk, hash, err := c.folder.storePart(c.uploadBody(), seen.hash, limit, c.cfg.Granularity)
 	switch {
 	case errors.Is(err, errTooLarge):
-		return tooLargeReply(c.cfg.Quota.FileBytes).with(headStatus, uploadFinal)
+		return c.giveUp()
 	case errors.Is(err, errCut):
 		c.cut = true
 	case err != nil:
@@ -238,6 +238,17 @@ func (c *call) receive() *reply {
 		answer.header.Del(headStatus)
 	}
 	return answer
+}
+
+// giveUp ends an upload that has become too large.
+func (c *call) giveUp() *reply {
+	err := c.folder.update(func(tx *transaction) error {
+		return tx.add(&record{EndUpload: c.r.URL.Query().Get("upload_id")})
+	})
+	if err != nil {
+		return internal(err)
+	}
+	return tooLargeReply(c.cfg.Quota.FileBytes).with(headStatus, uploadFinal)
 }
 
 const maxChunk = int64(1) << 40
@@ -294,6 +305,7 @@ func (c *call) keep(chunk part, hash []byte, offset int64) *reply {
 			with(headStatus, uploadActive)
 	}
 	var answer *reply
+	kept := false
 	err := c.folder.update(func(tx *transaction) error {
 		now, refusal := c.lookUp(tx)
 		if refusal == nil {
@@ -307,7 +319,7 @@ func (c *call) keep(chunk part, hash []byte, offset int64) *reply {
 		}
 		id := c.r.URL.Query().Get("upload_id")
 		var recs []*record
-		if chunk.Size > 0 {
+		if chunk.Size > 0 && !last {
 			recs = append(recs, &record{Chunk: &chunkRecord{Upload: id, Part: chunk, Hash: hash}})
 		}
 		if last {
@@ -315,8 +327,10 @@ func (c *call) keep(chunk part, hash []byte, offset int64) *reply {
 			if err != nil {
 				return err
 			}
-			recs = append(recs, end...)
+			recs = end
+			kept = end[0].File != nil
 		} else {
+			kept = true
 			answer = rawReply(200, "text/plain; charset=utf-8", nil).with(headStatus, uploadActive).
 				with(headHeld, strconv.FormatInt(offset+chunk.Size, 10)).with("Server", "UploadServer")
 		}
@@ -325,6 +339,9 @@ func (c *call) keep(chunk part, hash []byte, offset int64) *reply {
 		}
 		return tx.add(recs...)
 	})
+	if !kept {
+		c.folder.discard(body{chunk})
+	}
 	if err != nil {
 		return internal(err)
 	}
