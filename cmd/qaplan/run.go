@@ -60,7 +60,8 @@ func run(ctx context.Context, args []string, sys system) int {
 		code = strongest(code, exitError)
 	}
 	if a.stream != nil {
-		a.stream.End(a.summary, code)
+		stopped := code == exitError || code == exitLocked || code == exitInterrupted
+		a.stream.End(a.summary, code, stopped)
 	}
 	return code
 }

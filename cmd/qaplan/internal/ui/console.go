@@ -16,7 +16,10 @@ import (
 	"github.com/qaplan/qaplan/planner/apply"
 )
 
-const defaultWidth = 80
+const (
+	defaultWidth = 80
+	minWidth     = 40
+)
 
 // Options are the streams that a Console works on.
 type Options struct {
@@ -79,11 +82,13 @@ func newStream(w io.Writer, colour, moves bool) *stream {
 	return s
 }
 
+// width is the number of columns of a terminal, 0 for anything else.
 func (s *stream) width() int {
-	if s.fd >= 0 {
-		if w, _, err := term.GetSize(s.fd); err == nil && w > 0 {
-			return w
-		}
+	if s.fd < 0 {
+		return 0
+	}
+	if w, _, err := term.GetSize(s.fd); err == nil && w > 0 {
+		return max(w, minWidth)
 	}
 	return defaultWidth
 }
@@ -160,7 +165,7 @@ func (c *Console) Err() io.Writer { return c.err }
 // OutStyle is how text on stdout is painted.
 func (c *Console) OutStyle() Style { return c.out.style }
 
-// Width is the number of columns of stdout, 80 when it is no terminal.
+// Width is the number of columns of stdout, 0 when it is no terminal.
 func (c *Console) Width() int { return c.out.width() }
 
 // Interactive reports whether somebody can be asked.

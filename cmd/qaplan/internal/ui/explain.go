@@ -130,13 +130,16 @@ func (c *Console) ShowAll(ds config.Diagnostics) {
 }
 
 func (x *Explained) render(s Style, width int) string {
-	width = min(max(width, 40), 100)
+	room := 0
+	if width > 0 {
+		room = min(max(width, 40), 100) - 2
+	}
 	paint, head := s.red, "Error: "
 	if x.Warning {
 		paint, head = s.yellow, "Warning: "
 	}
 	var lines []string
-	summary := wrap(head+firstUpper(Printable(x.Summary)), width-2)
+	summary := wrap(head+Printable(x.Summary), room)
 	for i, l := range summary {
 		if i == 0 {
 			l = paint(s.bold(head)) + s.bold(strings.TrimPrefix(l, head))
@@ -151,20 +154,10 @@ func (x *Explained) render(s Style, width int) string {
 	}
 	if x.Detail != "" {
 		lines = append(lines, "")
-		lines = append(lines, wrap(firstUpper(printableText(x.Detail)), width-2)...)
+		lines = append(lines, wrap(printableText(x.Detail), room)...)
 	}
 	bar := paint("|")
 	return "\n" + indent(bar+" ", lines)
-}
-
-func firstUpper(s string) string {
-	if s != "" && s[0] >= 'a' && s[0] <= 'z' {
-		// Addresses, file names and flags keep their spelling.
-		if word, _, _ := strings.Cut(s, " "); !strings.ContainsAny(word, "./\\:[_=-") {
-			return strings.ToUpper(s[:1]) + s[1:]
-		}
-	}
-	return s
 }
 
 func (x *Explained) place(s Style) []string {

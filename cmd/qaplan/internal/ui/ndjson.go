@@ -116,12 +116,13 @@ func (s *JSONStream) Explain(x Explained) {
 	s.write(l)
 }
 
-// End writes the last line.
-func (s *JSONStream) End(sum apply.Summary, exitCode int) {
+// End writes the last line. stopped tells that the run ended before it had done
+// what it could.
+func (s *JSONStream) End(sum apply.Summary, exitCode int, stopped bool) {
 	s.begin()
 	level := "info"
 	if exitCode != 0 {
 		level = "warn"
 	}
-	s.write(line{Type: apply.EventApplySummary, Level: level, Message: ApplyLine(sum), Summary: &sum, ExitCode: &exitCode})
+	s.write(line{Type: apply.EventApplySummary, Level: level, Message: ApplyEnd(sum, stopped), Summary: &sum, ExitCode: &exitCode})
 }

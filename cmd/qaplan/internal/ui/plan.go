@@ -11,7 +11,7 @@ import (
 // PlanView says how a plan is shown.
 type PlanView struct {
 	Style   Style
-	Width   int
+	Width   int  // of the terminal, 0 when it is none
 	Verbose bool // a line for each batch, nothing folded
 	Partial bool // a selection narrowed it
 }
@@ -273,10 +273,10 @@ func stuck(mark string, a planner.Address, why planner.Reason, job, message, exi
 	if job != "" {
 		head += ", " + Printable(job)
 	}
-	lines := wrap(head, max(v.Width, 40)-4)
+	lines := wrap(head, v.Width-4)
 	s := "  " + mark + " " + lines[0] + "\n" + indent("      ", lines[1:])
 	if message != "" {
-		s += indent("      ", wrap("the service says: "+Printable(message), max(v.Width, 40)-6))
+		s += indent("      ", wrap("the service says: "+Printable(message), v.Width-6))
 	}
 	if exit != "" {
 		// Never wrapped: it is there to be copied.

@@ -113,7 +113,7 @@ func instant(t time.Time) string {
 // StatusView says how a status is shown.
 type StatusView struct {
 	Style Style
-	Width int
+	Width int       // of the terminal, 0 when it is none
 	Now   time.Time // ages are told against it
 	// Held and Failed carry the ways out.
 	Held   []planner.Held

@@ -160,13 +160,14 @@ func table(rows [][]string, right ...int) []string {
 	return lines
 }
 
-// wrap breaks text at blanks so that no line is wider than width, if it can.
+// wrap breaks text at blanks so that no line is wider than width, if it can; a
+// width of 0 or less breaks nothing, which is what a reader like grep wants.
 // Lines that begin with a blank are code and stay whole.
 func wrap(text string, width int) []string {
 	var lines []string
 	for para := range strings.SplitSeq(text, "\n") {
-		if strings.HasPrefix(para, " ") {
-			lines = append(lines, para) // code
+		if strings.HasPrefix(para, " ") || width <= 0 {
+			lines = append(lines, para)
 			continue
 		}
 		line := ""
