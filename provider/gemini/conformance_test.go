@@ -1,13 +1,19 @@
 package gemini_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"flag"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/qaplan/qaplan/provider/emulator"
 	"github.com/qaplan/qaplan/provider/gemini"
@@ -99,4 +105,54 @@ func opener(t *testing.T, base string, next http.RoundTripper) providertest.Open
 		t.Cleanup(c.Close)
 		return c
 	}
+}
+
+// Inline jobs are other tools' work: this client reads them and makes none.
+func TestInlineAnswersOfTheEmulator(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rt := emulator.Transport(serve(t, emulator.Config{}))
+		c := opener(t, "http://emulator.test", rt)(providertest.Options{}).(*gemini.Client)
+		const body = `{"batch":{"displayName":"d","inputConfig":{"requests":{"requests":[
+			{"request":{"contents":[{"role":"user","parts":[{"text":"hi"}]}]},"metadata":{"key":"row-1"}},
+			{"request":{"contents":[{"role":"user","parts":[{"text":"ho"}]}]},"metadata":{"key":"row-2"}}]}}}}`
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost,
+			"http://emulator.test/v1beta/models/gemini-2.5-flash:batchGenerateContent", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("X-Goog-Api-Key", testKey)
+		resp, err := (&http.Client{Transport: rt}).Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		page, err := c.ListJobs(t.Context(), "")
+		if err != nil || len(page.Jobs) != 1 {
+			t.Fatalf("after the create (%s): %+v, %v", resp.Status, page, err)
+		}
+		time.Sleep(time.Hour)
+		job, err := c.GetJob(t.Context(), page.Jobs[0].Name)
+		if err != nil || !job.Done || !job.Inline || job.ResponsesFile != "" || job.InputFile != "" || job.Stats.Requests != 2 {
+			t.Errorf("got %+v, %v", job, err)
+		}
+		var got bytes.Buffer
+		if err := c.InlineAnswers(t.Context(), job.Name, &got); err != nil {
+			t.Fatal(err)
+		}
+		var keys []string
+		for line := range bytes.Lines(got.Bytes()) {
+			var row struct {
+				Key      string
+				Response struct{ Candidates []json.RawMessage }
+			}
+			if err := json.Unmarshal(line, &row); err != nil || len(row.Response.Candidates) == 0 {
+				t.Errorf("row %s: %v", line, err)
+			}
+			keys = append(keys, row.Key)
+		}
+		slices.Sort(keys)
+		if diff := cmp.Diff([]string{"row-1", "row-2"}, keys); diff != "" {
+			t.Errorf("keys (-want +got):\n%s", diff)
+		}
+	})
 }

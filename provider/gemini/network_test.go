@@ -246,3 +246,44 @@ func TestNothingLeaks(t *testing.T) {
 		}
 	}
 }
+
+// Over HTTP/2 as well, a create counts as not sent only where no connection
+// came about: neither on the first request of one nor on a later one.
+func TestNotSentOverHTTP2(t *testing.T) {
+	var abort atomic.Bool
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ProtoMajor != 2 {
+			t.Errorf("spoke %s", r.Proto)
+		}
+		if abort.Load() {
+			panic(http.ErrAbortHandler)
+		}
+		answer{body: pendingJob}.ServeHTTP(w, r)
+	}))
+	srv.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	srv.EnableHTTP2 = true
+	srv.StartTLS()
+	defer srv.Close()
+	open := func(rt http.RoundTripper) *gemini.Client {
+		return newClient(t, nil, func(o *gemini.Options) { o.Transport, o.BaseURL = rt, srv.URL })
+	}
+	trusting := srv.Client().Transport
+	c := open(trusting)
+	if _, err := c.CreateJob(t.Context(), createRequest); err != nil {
+		t.Fatal(err)
+	}
+	abort.Store(true)
+	_, err := c.CreateJob(t.Context(), createRequest)
+	if e := wantError(t, err); e.NotSent || e.Class != provider.ClassUnknown {
+		t.Errorf("on a connection that was used before: %+v", e)
+	}
+	trusting.(*http.Transport).CloseIdleConnections()
+	_, err = c.CreateJob(t.Context(), createRequest)
+	if e := wantError(t, err); e.NotSent || e.Class != provider.ClassUnknown {
+		t.Errorf("on a new connection: %+v", e)
+	}
+	_, err = open(&http.Transport{}).CreateJob(t.Context(), createRequest)
+	if e := wantError(t, err); !e.NotSent || e.Class != provider.ClassUnknown {
+		t.Errorf("to a host that is not trusted: %+v", e)
+	}
+}
