@@ -231,23 +231,23 @@ func (r *reader) displayNames(ctx context.Context, block *Block) {
 	if a == nil {
 		return
 	}
-	each := false
-	for _, t := range a.Expr.Variables() {
-		each = each || t.RootName() == "each"
+	scope := r.scope.NewChild()
+	scope.Variables = map[string]cty.Value{"each": cty.DynamicVal}
+	if !r.l.checkReferences(a.Expr, scope) {
+		return
 	}
 	numbers := 1
-	if each {
-		numbers = block.Last - block.First + 1
+	for _, t := range a.Expr.Variables() {
+		if t.RootName() == "each" {
+			numbers = block.Last - block.First + 1
+		}
 	}
 	names := make([]string, 0, numbers)
-	scope := r.scope.NewChild()
-	scope.Variables = map[string]cty.Value{}
 	for i := range numbers {
-		number := block.First + i
 		if i%1024 == 0 && ctx.Err() != nil {
 			return
 		}
-		scope.Variables["each"] = cty.ObjectVal(map[string]cty.Value{"number": cty.NumberIntVal(int64(number))})
+		scope.Variables["each"] = cty.ObjectVal(map[string]cty.Value{"number": cty.NumberIntVal(int64(block.First + i))})
 		name, ok := r.displayName(a.Expr, scope)
 		if !ok {
 			return // the same mistake for every number would be no news
@@ -259,8 +259,9 @@ func (r *reader) displayNames(ctx context.Context, block *Block) {
 
 // displayName gives "" for null, which is the default.
 func (r *reader) displayName(expr hclsyntax.Expression, scope *hcl.EvalContext) (string, bool) {
-	v, ok := r.l.evaluate(expr, scope)
-	if !ok {
+	v, diags := expr.Value(scope)
+	r.l.diags = append(r.l.diags, diags...)
+	if diags.HasErrors() || !v.IsWhollyKnown() {
 		return "", false
 	}
 	if v.IsNull() {

@@ -21,8 +21,8 @@ func Format(src []byte, filename string) ([]byte, Diagnostics) {
 		newline = []byte("\r\n")
 	}
 	text = bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
-	text = hclwrite.Format(text)
 	text = append(bytes.TrimRight(text, "\n"), '\n')
+	text = hclwrite.Format(text)
 	if len(bytes.TrimSpace(text)) == 0 {
 		return nil, nil
 	}

@@ -1,0 +1,220 @@
+package source
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// A remembered file is not read again: the test changes its bytes behind the
+// cache's back, with size, time and inode as they were.
+func TestCacheRemembers(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, ".qaplan", "sources")
+	files := batch(t, dir, 3)
+	c := OpenCache(path)
+	before, _ := scan(t, c, files)
+	if err := c.Save(); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(files[1].Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(files[1].Path, []byte(strings.Replace(row, "hello", "HELLO", 1)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chtimes(files[1].Path, info.ModTime(), info.ModTime()); err != nil {
+		t.Fatal(err)
+	}
+	after, problems := scan(t, OpenCache(path), discover(t, dir, 3))
+	if diff := cmp.Diff(before, after); diff != "" || len(problems) > 0 {
+		t.Errorf("the second scan read again (-before +after), problems %v:\n%s", problems, diff)
+	}
+	c = OpenCache(path)
+	scan(t, c, discover(t, dir, 3))
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Save(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(path); err == nil {
+		t.Error("a scan that learned nothing wrote the cache")
+	}
+}
+
+// Anything that may be a change makes a file be read again.
+func TestCacheNotices(t *testing.T) {
+	other := strings.Replace(row, "hello", "HELLO", 1)
+	tests := []struct {
+		name   string
+		change func(t *testing.T, path string)
+	}{
+		{"size", func(t *testing.T, path string) {
+			info, err := os.Stat(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			writeFile(t, path, strings.Replace(row, "hello", "hello you", 1))
+			if err := os.Chtimes(path, info.ModTime(), info.ModTime()); err != nil {
+				t.Fatal(err)
+			}
+		}},
+		{"time", func(t *testing.T, path string) {
+			writeFile(t, path, other)
+			age(t, path, 30*time.Second)
+		}},
+		{"older time", func(t *testing.T, path string) {
+			writeFile(t, path, other)
+			age(t, path, time.Hour)
+		}},
+		{"inode", func(t *testing.T, path string) {
+			if runtime.GOOS == "windows" {
+				writeFile(t, path, other)
+				return
+			}
+			info, err := os.Stat(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			writeFile(t, path+".new", other)
+			if err := os.Chtimes(path+".new", info.ModTime(), info.ModTime()); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Rename(path+".new", path); err != nil {
+				t.Fatal(err)
+			}
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			c := OpenCache("")
+			files := batch(t, dir, 2)
+			before, _ := scan(t, c, files)
+			tt.change(t, files[1].Path)
+			after, _ := scan(t, c, discover(t, dir, 2))
+			if before[0] != after[0] || before[1].SHA256 == after[1].SHA256 {
+				t.Errorf("before %v, after %v; want the second changed alone", before, after)
+			}
+		})
+	}
+}
+
+// A file that was modified just now may be modified again without a trace in its
+// time; one with a problem is not remembered either.
+func TestCacheDoesNotTrust(t *testing.T) {
+	dir := t.TempDir()
+	files := batch(t, dir, 4)
+	age(t, files[1].Path, 0)
+	age(t, files[2].Path, -time.Hour)
+	writeFile(t, files[3].Path, "oops\n")
+	age(t, files[3].Path, time.Hour)
+	c := OpenCache("")
+	scan(t, c, discover(t, dir, 4))
+	for name, want := range map[string]bool{"b_0": true, "b_1": false, "b_2": false, "b_3": false} {
+		if _, got := c.entries[name]; got != want {
+			t.Errorf("%s: remembered %t, want %t", name, got, want)
+		}
+	}
+	// A file that gets a problem is forgotten.
+	writeFile(t, files[0].Path, "oops\n")
+	scan(t, c, discover(t, dir, 4))
+	if len(c.entries) != 0 {
+		t.Errorf("remembered: %v, want nothing", c.entries)
+	}
+}
+
+// A damaged cache is an empty one.
+func TestCacheDamaged(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "cache")
+	c := OpenCache(path)
+	scan(t, c, batch(t, dir, 2))
+	if err := c.Save(); err != nil {
+		t.Fatal(err)
+	}
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := len(OpenCache(path).entries); got != 2 {
+		t.Fatalf("read back %d entries, want 2", got)
+	}
+	for cut := range whole { // a line that is cut in its path is a shorter path, and no harm
+		if err := os.WriteFile(path, whole[:cut], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for name, e := range OpenCache(path).entries {
+			if known, ok := c.entries[name]; ok && e.fingerprint != known.fingerprint {
+				t.Errorf("cut at %d: %s has the wrong fingerprint", cut, name)
+			}
+		}
+	}
+	for _, text := range []string{
+		"", "\n", "qaplan sources 0\n", "{}\n", cacheHeader + "\nx\n", cacheHeader + "\n" + strings.Repeat("\t", 6) + "x\n",
+		string(bytes.Replace(whole, []byte("\t1\t"), []byte("\t-1\t"), 1)),
+		string(whole) + strings.Repeat("x", 100_000),
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := len(OpenCache(path).entries); got != 0 {
+			t.Errorf("%.40q: read %d entries, want none", text, got)
+		}
+	}
+}
+
+// A cache that cannot be written says so to who asks, and scans go on.
+func TestCacheUnwritable(t *testing.T) {
+	dir := t.TempDir()
+	files := batch(t, dir, 1)
+	writeFile(t, filepath.Join(dir, "file"), "x")
+	c := OpenCache(filepath.Join(dir, "file", "sources"))
+	prints, problems := scan(t, c, files)
+	if len(problems) > 0 || prints[0].Rows != 1 {
+		t.Errorf("got %v and %v, want a fingerprint", prints, problems)
+	}
+	if c.Save() == nil {
+		t.Error("Save gives no error, want one")
+	}
+}
+
+// What another config left in the cache is kept, up to a point.
+func TestCacheKeepsOthers(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "cache")
+	c := OpenCache(path)
+	scan(t, c, batch(t, dir, 3))
+	if err := c.Save(); err != nil {
+		t.Fatal(err)
+	}
+	c = OpenCache(path)
+	age(t, filepath.Join(dir, "b_0"), time.Hour)
+	scan(t, c, discover(t, dir, 1))
+	if err := c.Save(); err != nil {
+		t.Fatal(err)
+	}
+	if got := len(OpenCache(path).entries); got != 3 {
+		t.Errorf("%d entries, want the two others kept", got)
+	}
+	c = OpenCache(path)
+	for i := range spare + 10 {
+		c.entries[strings.Repeat("x", i+1)] = c.entries["b_1"]
+	}
+	age(t, filepath.Join(dir, "b_0"), 2*time.Hour)
+	scan(t, c, discover(t, dir, 1))
+	if err := c.Save(); err != nil {
+		t.Fatal(err)
+	}
+	if got := len(OpenCache(path).entries); got != 1 {
+		t.Errorf("%d entries, want the used one alone", got)
+	}
+}
