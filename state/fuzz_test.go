@@ -47,6 +47,9 @@ func FuzzJournal(f *testing.F) {
 	})
 }
 
+// The seeds are long: run it with -fuzzminimizetime=20x, or most of the time
+// goes into shortening what is merely interesting.
+//
 // What is accepted as a snapshot, or would be with another checksum, reads the
 // same when it is written again.
 func FuzzSnapshot(f *testing.F) {

@@ -125,6 +125,15 @@ func TestRoundTrip(t *testing.T) {
 			if diff := cmp.Diff(want, s.State()); diff != "" {
 				t.Errorf("state of the store (-want +got):\n%s", diff)
 			}
+			for _, name := range []string{"creates", "calls"} {
+				if got := s.Budget(name); got != want.Budgets[name] {
+					t.Errorf("budget %s: %+v, want %+v", name, got, want.Budgets[name])
+				}
+			}
+			recorded := planner.Recorded{Lineage: lineage, Serial: 6, Batches: want.Batches}
+			if diff := cmp.Diff(recorded, s.State().Recorded()); diff != "" {
+				t.Errorf("recorded (-want +got):\n%s", diff)
+			}
 			if diff := cmp.Diff(want, mustRead(t, path)); diff != "" {
 				t.Errorf("read beside the store (-want +got):\n%s", diff)
 			}

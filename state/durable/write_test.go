@@ -322,3 +322,56 @@ func TestWriteFileBuffers(t *testing.T) {
 		t.Errorf("content of %d bytes differs, error %v", len(data), err)
 	}
 }
+
+func TestMkdirAll(t *testing.T) {
+	dir := t.TempDir()
+	deep := filepath.Join(dir, "a", "b", "c")
+	for range 2 { // the second finds it there
+		if err := MkdirAll(deep, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if info, err := os.Stat(deep); err != nil || !info.IsDir() {
+		t.Errorf("the folder is not there: %v", err)
+	}
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{file, filepath.Join(file, "a")} {
+		if err := MkdirAll(path, 0o700); err == nil {
+			t.Errorf("a folder was made at %s, where a file is in the way", path)
+		}
+	}
+}
+
+func TestMkdirAllTogether(t *testing.T) {
+	deep := filepath.Join(t.TempDir(), "a", "b", "c", "d")
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			if err := MkdirAll(deep, 0o700); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+}
+
+func TestOpen(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a")
+	if f, err := Open(path); f != nil || !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("got %v, %v: want that it does not exist", f, err)
+	}
+	if err := WriteFile(path, 0o600, content("text")); err != nil {
+		t.Fatal(err)
+	}
+	f, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if data, err := io.ReadAll(f); string(data) != "text" || err != nil {
+		t.Errorf("read %q, %v", data, err)
+	}
+}
