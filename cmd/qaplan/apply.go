@@ -15,7 +15,7 @@ import (
 
 // applyFlags are what an apply can be asked for.
 type applyFlags struct {
-	select_     selection
+	selection   selection
 	approved    bool
 	wait        bool
 	json        bool
@@ -47,7 +47,7 @@ ends at once. Running it again goes on from there, and nothing is paid twice.`,
 		Args: noPlanFile,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.apply(cmd.Context(), &f) },
 	}
-	f.select_.register(cmd)
+	f.selection.register(a, cmd)
 	fl := cmd.Flags()
 	fl.BoolVar(&f.approved, "auto-approve", false, "do not ask")
 	fl.BoolVar(&f.wait, "wait", false, "go on until every batch is done, failed or held")
@@ -138,7 +138,7 @@ func (a *app) showPlan(p *planner.Plan, f *applyFlags) {
 		}
 		return
 	}
-	a.ui.Print(ui.RenderPlan(p, ui.PlanView{Style: a.ui.OutStyle(), Width: a.ui.Width(), Verbose: f.verbose, Partial: f.select_.partial()}))
+	a.ui.Print(ui.RenderPlan(p, ui.PlanView{Style: a.ui.OutStyle(), Width: a.ui.Width(), Verbose: f.verbose, Partial: f.selection.partial() && !p.Complete}))
 }
 
 // settle ends an apply that has nothing to do. What the listing taught is
@@ -184,36 +184,35 @@ func (a *app) follow(items []planner.Item) watcher {
 	return watcher{event: p.Event, close: p.Close}
 }
 
-// conclude says how an apply ended.
+// conclude says how an apply ended, and what it did even where it failed.
 func (a *app) conclude(ctx context.Context, f *applyFlags, rep apply.Report, err error) error {
 	a.summary = rep.Summary
 	cause := context.Cause(ctx)
-	if err != nil && !(ctx.Err() != nil && endedByContext(err)) {
-		return err
-	}
-	if rep.Plan != nil && a.stream == nil {
-		if left := ui.RenderLeft(rep.Plan, rep.Items, a.ui.OutStyle(), a.ui.Width()); left != "" {
-			a.ui.Print("\n" + left)
-		}
+	interrupted := errors.Is(cause, errInterrupted)
+	if ctx.Err() != nil && endedByContext(err) {
+		err = nil // it was asked to end, and did
 	}
 	if a.stream == nil {
-		a.ui.Print("\n" + ui.ApplyEnd(rep.Summary, rep.Stopped != nil || errors.Is(cause, errInterrupted)) + "\n")
+		if rep.Plan != nil {
+			if left := ui.RenderLeft(rep.Plan, rep.Items, a.ui.OutStyle(), a.ui.Width()); left != "" {
+				a.ui.Print("\n" + left)
+			}
+		}
+		a.ui.Print("\n" + ui.ApplyEnd(rep.Summary, rep.Stopped != nil || err != nil || interrupted) + "\n")
 	}
 	switch {
+	case interrupted:
+		a.ui.Note("Interrupted. Running apply again goes on.")
 	case errors.Is(cause, errTimeout):
 		a.ui.Note("The time of --timeout is over. Running apply again goes on.")
-	case errors.Is(cause, errInterrupted):
-		a.ui.Note("Interrupted. Running apply again goes on.")
 	}
-	return a.applyEnd(ctx, f, rep)
+	return errors.Join(err, a.applyEnd(ctx, f, rep))
 }
 
 // applyEnd turns a report into the end of the command.
 func (a *app) applyEnd(ctx context.Context, f *applyFlags, rep apply.Report) error {
-	if rep.Stopped != nil {
-		for _, err := range parts(rep.Stopped) {
-			a.explain(ui.Explain(err))
-		}
+	for _, err := range parts(rep.Stopped) {
+		a.explain(ui.Explain(err))
 	}
 	var codes []int
 	if errors.Is(context.Cause(ctx), errInterrupted) {
@@ -232,14 +231,6 @@ func (a *app) applyEnd(ctx context.Context, f *applyFlags, rep apply.Report) err
 		return ended{code}
 	}
 	return nil
-}
-
-// parts takes joined errors apart.
-func parts(err error) []error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		return joined.Unwrap()
-	}
-	return []error{err}
 }
 
 // stuck reports whether a person has to look at some batches.

@@ -4,6 +4,10 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"github.com/qaplan/qaplan/config"
+	"github.com/qaplan/qaplan/planner"
+	"github.com/qaplan/qaplan/state"
 )
 
 func completionCommand() *cobra.Command {
@@ -39,4 +43,35 @@ sourced by the shell.`,
 			return fmt.Errorf("no completion for the shell %q; it must be %s%s", args[0], orList(shells), didYouMean(args[0], shells))
 		},
 	}
+}
+
+// completeBlocks offers the blocks of the config, and each with its range.
+func (a *app) completeBlocks(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+	cfg, _ := config.Load(cmd.Context(), a.configOptions())
+	if cfg == nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var words []string
+	for i := range cfg.Blocks {
+		b := &cfg.Blocks[i]
+		words = append(words, planner.Selector{Block: b.Name, Whole: true}.String(), planner.Selector{Block: b.Name, First: b.First, Last: b.Last}.String())
+	}
+	return words, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+}
+
+// completeRecorded offers the batches that the state knows.
+func (a *app) completeRecorded(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+	cfg, _ := config.Load(cmd.Context(), a.configOptions())
+	if cfg == nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	st, err := state.Read(cfg.Backend.Path, state.Identity{})
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	words := make([]string, 0, len(st.Batches))
+	for addr := range st.Batches {
+		words = append(words, addr.String())
+	}
+	return words, cobra.ShellCompDirectiveNoFileComp
 }

@@ -66,19 +66,21 @@ type ended struct{ code int }
 
 func (e ended) Error() string { return fmt.Sprintf("exit code %d", e.code) }
 
-// codeOf is the table from errors to exit codes.
+// codeOf is the table from errors to exit codes. Of joined errors the strongest
+// code wins.
 func codeOf(ctx context.Context, err error) int {
-	if err == nil {
-		return exitDone
-	}
-	if errors.Is(err, errInterrupted) || errors.Is(context.Cause(ctx), errInterrupted) {
+	if err != nil && errors.Is(context.Cause(ctx), errInterrupted) {
 		return exitInterrupted
 	}
-	if e, ok := errors.AsType[ended](err); ok {
-		return e.code
+	code := exitDone
+	for _, e := range parts(err) {
+		one := exitError
+		if end, ok := errors.AsType[ended](e); ok {
+			one = end.code
+		} else if _, ok := errors.AsType[*state.LockedError](e); ok {
+			one = exitLocked
+		}
+		code = strongest(code, one)
 	}
-	if _, ok := errors.AsType[*state.LockedError](err); ok {
-		return exitLocked
-	}
-	return exitError
+	return code
 }

@@ -92,11 +92,14 @@ type selection struct {
 	targets, excludes, rerun []string
 }
 
-func (s *selection) register(cmd *cobra.Command) {
+func (s *selection) register(a *app, cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringArrayVar(&s.targets, "target", nil, "only these batches; `ADDRESS` is a batch, a range or a block; may be repeated")
 	f.StringArrayVar(&s.excludes, "exclude", nil, "all but these batches, `ADDRESS` as in --target; may be repeated")
 	f.StringArrayVar(&s.rerun, "rerun", nil, "buy another job for these batches, whatever was bought; `ADDRESS` as in --target; may be repeated")
+	for _, name := range []string{"target", "exclude", "rerun"} {
+		must(cmd.RegisterFlagCompletionFunc(name, a.completeBlocks))
+	}
 }
 
 func (s *selection) partial() bool { return len(s.targets) > 0 || len(s.excludes) > 0 }

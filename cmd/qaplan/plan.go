@@ -17,12 +17,12 @@ import (
 
 // planFlags are what a plan can be asked for.
 type planFlags struct {
-	format   format
-	select_  selection
-	output   string
-	detailed bool
-	refresh  bool
-	verbose  bool
+	format    format
+	selection selection
+	output    string
+	detailed  bool
+	refresh   bool
+	verbose   bool
 }
 
 func planCommand(a *app) *cobra.Command {
@@ -44,7 +44,7 @@ Symbols:
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.plan(cmd.Context(), &f) },
 	}
 	f.format.register(cmd, "markdown")
-	f.select_.register(cmd)
+	f.selection.register(a, cmd)
 	fl := cmd.Flags()
 	fl.StringVar(&f.output, "output", "", "write the plan to `FILE` in place of stdout")
 	fl.BoolVar(&f.detailed, "detailed-exitcode", false, "exit 2 when there are changes")
@@ -60,7 +60,7 @@ func (a *app) plan(ctx context.Context, f *planFlags) error {
 	if err != nil {
 		return err
 	}
-	p, _, _, err := a.observe(ctx, cfg, &f.select_, f.refresh)
+	p, _, _, err := a.observe(ctx, cfg, &f.selection, f.refresh)
 	if err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func (a *app) plan(ctx context.Context, f *planFlags) error {
 	if f.output != "" {
 		style = ui.Style{}
 	}
-	text := ui.RenderPlan(p, ui.PlanView{Style: style, Width: a.ui.Width(), Verbose: f.verbose, Partial: f.select_.partial()})
+	text := ui.RenderPlan(p, ui.PlanView{Style: style, Width: a.ui.Width(), Verbose: f.verbose, Partial: f.selection.partial() && !p.Complete})
 	if f.format.isJSON() {
 		if text, err = ui.JSON(p); err != nil {
 			return err

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"slices"
 
 	"github.com/qaplan/qaplan/cmd/qaplan/internal/ui"
 	"github.com/qaplan/qaplan/config"
@@ -45,16 +44,16 @@ func run(ctx context.Context, args []string, sys system) int {
 		key, _ := sys.env(name)
 		a.ui.Hide(key)
 	}
-	if len(args) > 0 && slices.Contains(args, "apply") && named(args, "json") {
+	root := rootCommand(a)
+	args = doubleDashes(root, args)
+	root.SetArgs(args)
+	// Known before the flags are parsed, since errors of theirs are events too.
+	if cmd, _, _ := root.Find(args); cmd != nil && cmd.Name() == "apply" && named(args, "json") {
 		a.stream = ui.NewJSONStream(a.ui.Out(), version)
 	}
-	root := rootCommand(a)
-	root.SetArgs(doubleDashes(root, args))
 	err := root.ExecuteContext(ctx)
 	code := codeOf(ctx, err)
-	if tells(err) {
-		a.explain(ui.Explain(err))
-	}
+	a.tell(ctx, err)
 	if werr := a.ui.WriteError(); werr != nil {
 		a.explain(ui.Explain(werr))
 		code = strongest(code, exitError)
@@ -66,13 +65,34 @@ func run(ctx context.Context, args []string, sys system) int {
 	return code
 }
 
-// tells reports whether an error still has to be shown.
-func tells(err error) bool {
-	if err == nil {
-		return false
+// tell shows what of an error was not shown yet.
+func (a *app) tell(ctx context.Context, err error) {
+	for _, e := range parts(err) {
+		_, silent := errors.AsType[ended](e)
+		switch {
+		case silent:
+		case errors.Is(e, errInterrupted), errors.Is(context.Cause(ctx), errInterrupted) && errors.Is(e, context.Canceled):
+			a.ui.Note("Interrupted.")
+		default:
+			a.explain(ui.Explain(e))
+		}
 	}
-	_, silent := errors.AsType[ended](err)
-	return !silent && !errors.Is(err, errInterrupted)
+}
+
+// parts takes joined errors apart; nil has none.
+func parts(err error) []error {
+	if err == nil {
+		return nil
+	}
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok || errors.Join(joined.Unwrap()...).Error() != err.Error() {
+		return []error{err} // one error, perhaps with words of its own
+	}
+	var all []error
+	for _, e := range joined.Unwrap() {
+		all = append(all, parts(e)...)
+	}
+	return all
 }
 
 // explain shows an error or a warning, in the event stream as well when there

@@ -70,6 +70,8 @@ func stateShowCommand(a *app) *cobra.Command {
 		Short:   "Show all that the state knows of one batch",
 		Example: "  qaplan state show 'batch.refinement[72]'\n  qaplan state show 'batch.refinement[72]' --format json",
 		Args:    someAddress,
+
+		ValidArgsFunction: a.completeRecorded,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				return fmt.Errorf("%s takes one address", cmd.CommandPath())
@@ -109,6 +111,8 @@ result files stay. A backup of the state is written first. What is forgotten and
 still in the config may be found again by its labels.`,
 		Example: "  qaplan state rm 'batch.refinement[72]'\n  qaplan state rm --auto-approve 'batch.refinement[72-80]'",
 		Args:    someAddress,
+
+		ValidArgsFunction: a.completeRecorded,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.forget(cmd.Context(), args, approved, lockTimeout)
 		},

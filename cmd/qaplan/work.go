@@ -7,6 +7,7 @@ import (
 	"os/user"
 	"time"
 
+	"github.com/qaplan/qaplan/cmd/qaplan/internal/ui"
 	"github.com/qaplan/qaplan/planner/apply"
 	"github.com/qaplan/qaplan/state"
 )
@@ -42,7 +43,7 @@ func (a *app) openWork(ctx context.Context, f *applyFlags) (_ *work, err error) 
 	if err != nil {
 		return nil, err
 	}
-	opts, err := f.select_.options(known(in, st))
+	opts, err := f.selection.options(known(in, st))
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +84,7 @@ func (a *app) openStore(ctx context.Context, path string, id state.Identity, ope
 			return store, err
 		}
 		if !told {
-			a.ui.Note("%v; waiting for at most %s.", err, patience)
+			a.ui.Note("%s; waiting for at most %s.", ui.Explain(err).Summary, patience)
 			told = true
 		}
 		timer := time.NewTimer(min(pause, time.Until(deadline)))

@@ -144,9 +144,14 @@ func (s *stream) redact(text string) string {
 	return text
 }
 
-// Hide keeps a secret out of everything that is written from now on.
+// shortestSecret is from how many bytes on a secret is hidden: keys of the
+// service are longer, and hiding a word like "test" would garble what is shown.
+const shortestSecret = 16
+
+// Hide keeps a secret out of everything that is written from now on. It is the
+// last line of defence: nothing that reaches the Console should hold a key.
 func (c *Console) Hide(secret string) {
-	if secret == "" {
+	if len(secret) < shortestSecret {
 		return
 	}
 	for _, s := range []*stream{c.out, c.err} {
