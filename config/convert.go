@@ -182,7 +182,14 @@ func statementOf(v cty.Value) string {
 		}
 		return fmt.Sprintf("is %s of length %d", name, v.LengthInt())
 	case t.IsObjectType():
-		return fmt.Sprintf("is an object with %d attributes", len(t.AttributeTypes()))
+		attrs := names(t.AttributeTypes())
+		if len(attrs) == 0 {
+			return "is an empty object"
+		}
+		if len(attrs) > 8 {
+			return fmt.Sprintf("is an object with %d attributes", len(attrs))
+		}
+		return "is an object with " + strings.Join(attrs, ", ")
 	}
 	return ""
 }

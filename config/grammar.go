@@ -80,7 +80,7 @@ func (l *loader) unknown(kind, where, name string, at, whole hcl.Range, g gramma
 			"This version of qaplan does not carry out %s, and nothing in a config is accepted and then ignored. Remove it.", g.later[name])
 	case kind == "argument" && g.blocks != nil && hasKey(g.blocks, name):
 		l.meant(where, name)
-		l.errorf(&at, fmt.Sprintf("%q is a block", name), "Write %s { … } without an equals sign.", name)
+		l.errorf(&at, fmt.Sprintf("%q is a block", name), "Write %s { … } without an equals sign.", name+[]string{"", ` "NAME"`}[g.blocks[name]])
 	case kind == "block" && contains(g.attrs, name):
 		l.meant(where, name)
 		l.errorf(&at, fmt.Sprintf("%q is an argument", name), "Write %s = … with an equals sign and without braces around it.", name)
@@ -127,7 +127,7 @@ func suggest(got string, words []string) string {
 
 // nearest gives the word closest to got, "" when none is close.
 func nearest(got string, words []string) string {
-	best, limit := "", max(1, min(3, len(got)/2))
+	best, limit := "", min(3, len(got)/2)
 	for _, w := range sortedCopy(words) {
 		if d := levenshtein.Distance(strings.ToLower(got), strings.ToLower(w), nil); d <= limit {
 			best, limit = w, d-1

@@ -177,7 +177,9 @@ func (l *loader) decodeBaseURL(p *Provider, r *reader) {
 	}
 	u, err := CheckBaseURL(text)
 	if err != nil {
-		l.keepSecret(expr.Range()) // it may hold a password
+		if strings.ContainsAny(text, "@?#") { // what follows, or stands before it, may be a secret
+			l.keepSecret(expr.Range())
+		}
 		l.errorIn(expr, r.scope, `Invalid value for "base_url"`, "base_url must be an address such as \"https://generativelanguage.googleapis.com\": %s.", err)
 		return
 	}

@@ -80,7 +80,9 @@ func (l *loader) checkReference(t hcl.Traversal, scope *hcl.EvalContext) bool {
 		return true
 	}
 	hint := suggest(root, []string{"var", "local", "each"})
-	if l.vars[root] != nil {
+	if root == "batch" {
+		hint = " Batches cannot be referred to."
+	} else if l.vars[root] != nil {
 		hint = fmt.Sprintf(" Did you mean var.%s?", root)
 	} else if l.local[root] != nil {
 		hint = fmt.Sprintf(" Did you mean local.%s?", root)

@@ -38,7 +38,7 @@ func (l *loader) validateVariable(v *variable, b *hclsyntax.Block, scope *hcl.Ev
 		r.missing("error_message", `error_message = "…"`, b.DefRange())
 	}
 	message, _, said := l.errorMessage(r)
-	if condition == nil || v.broken || !v.set {
+	if condition == nil {
 		return
 	}
 	value, ok := l.evaluate(condition.Expr, scope)

@@ -87,6 +87,7 @@ func (l *loader) asText(name string, v cty.Value, expr hclsyntax.Expression, sco
 		l.errorIn(expr, scope, fmt.Sprintf("Wrong type for %q", name),
 			"%s must be a string in double quotes, not %s.", name, kindOf(v))
 	case keyPattern.MatchString(v.AsString()):
+		l.keepSecret(expr.Range()) // where it was put together from pieces
 		l.errorIn(expr, scope, fmt.Sprintf("An API key in %q", name),
 			"The value looks like an API key. Keys come from the environment variables GOOGLE_API_KEY or GEMINI_API_KEY only, since a config and what is made from it are shared and printed.")
 	case strings.TrimSpace(v.AsString()) == "":

@@ -80,7 +80,7 @@ func sibling(folder string) string {
 		return ""
 	}
 	want := strings.ToLower(filepath.Base(folder))
-	best, limit := "", max(1, min(3, len(want)/2))
+	best, limit := "", min(3, len(want)/2)
 	for _, e := range entries {
 		if !e.IsDir() {
 			continue
