@@ -20,14 +20,15 @@
 //
 // # Promises
 //
-//   - Nothing is sent anywhere and nothing but the source cache is written.
+//   - Nothing is sent anywhere, and no file is written.
 //   - One run reports every mistake it can find, sorted by file and position,
 //     each once; of a region that does not parse only the first is shown.
 //   - What this version does not carry out is refused with a sentence, never
 //     accepted and ignored.
 //   - Sensitive values and anything that looks like an API key appear in no
 //     diagnostic, source snippets included.
-//   - Paths found on disk never pass through the expression language, which
-//     would normalise their spelling: a file is opened by the name it has.
+//   - The names of source files on disk never pass through the expression
+//     language, which would normalise their spelling: a file is opened by the
+//     name it has.
 //   - The same text and inputs give the same diagnostics and the same digest.
 package config

@@ -2,7 +2,10 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/agext/levenshtein"
 	"github.com/hashicorp/hcl/v2"
@@ -28,7 +31,7 @@ type grammar struct {
 func (l *loader) check(where string, body *hclsyntax.Body, g grammar) {
 	for _, name := range names(body.Attributes) {
 		a := body.Attributes[name]
-		if !contains(g.attrs, name) {
+		if !slices.Contains(g.attrs, name) {
 			l.unknown("argument", where, name, a.NameRange, a.Expr.Range(), g)
 		}
 	}
@@ -40,7 +43,7 @@ func (l *loader) check(where string, body *hclsyntax.Body, g grammar) {
 			continue
 		}
 		l.checkLabels(b, labels)
-		if earlier := first[b.Type]; earlier != nil && contains(g.once, b.Type) {
+		if earlier := first[b.Type]; earlier != nil && slices.Contains(g.once, b.Type) {
 			at := b.DefRange()
 			l.errorf(&at, fmt.Sprintf("Second %s block", b.Type),
 				"One %s block is allowed here; the first stands at %s. Put everything into one of them.", b.Type, place(earlier.DefRange()))
@@ -81,7 +84,7 @@ func (l *loader) unknown(kind, where, name string, at, whole hcl.Range, g gramma
 	case kind == "argument" && g.blocks != nil && hasKey(g.blocks, name):
 		l.meant(where, name)
 		l.errorf(&at, fmt.Sprintf("%q is a block", name), "Write %s { … } without an equals sign.", name+[]string{"", ` "NAME"`}[g.blocks[name]])
-	case kind == "block" && contains(g.attrs, name):
+	case kind == "block" && slices.Contains(g.attrs, name):
 		l.meant(where, name)
 		l.errorf(&at, fmt.Sprintf("%q is an argument", name), "Write %s = … with an equals sign and without braces around it.", name)
 	case g.hints[name] != "":
@@ -122,18 +125,24 @@ func suggest(got string, words []string) string {
 	if len(words) == 0 || len(words) > 12 {
 		return ""
 	}
-	return " Known: " + strings.Join(sortedCopy(words), ", ") + "."
+	return " Known: " + strings.Join(slices.Sorted(slices.Values(words)), ", ") + "."
 }
 
 // nearest gives the word closest to got, "" when none is close.
 func nearest(got string, words []string) string {
 	best, limit := "", min(3, len(got)/2)
-	for _, w := range sortedCopy(words) {
+	for _, w := range slices.Sorted(slices.Values(words)) {
 		if d := levenshtein.Distance(strings.ToLower(got), strings.ToLower(w), nil); d <= limit {
 			best, limit = w, d-1
 		}
 	}
 	return best
+}
+
+// upperFirst makes the beginning of a sentence.
+func upperFirst(s string) string {
+	c, n := utf8.DecodeRuneInString(s)
+	return string(unicode.ToUpper(c)) + s[n:]
 }
 
 // place gives file:line.

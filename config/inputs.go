@@ -57,7 +57,7 @@ func (c *Config) Inputs(ctx context.Context, cache *source.Cache, bought Bought)
 		return nil, nil, fmt.Errorf("read source files: %w", err)
 	}
 	for _, p := range problems {
-		g.problem(p, SeverityError)
+		g.problem(p)
 	}
 	g.results()
 	diags := g.diags.sorted()
@@ -89,7 +89,7 @@ func (g *gathering) block(b *Block) {
 	found := source.Discover(source.Query{Dir: g.cfg.Dir, Glob: b.Source, First: b.First, Last: b.Last, Exclude: b.Exclude})
 	g.in.Ignored += found.Outside
 	for _, p := range found.Problems {
-		g.problem(p, SeverityError)
+		g.problem(p)
 	}
 	for _, f := range found.Files {
 		a := planner.Address{Block: b.Name, Number: f.Number}
@@ -211,8 +211,9 @@ func (g *gathering) at(severity Severity, r hcl.Range, address, summary, detail 
 }
 
 // problem adds what package source found, at its place in the source file.
-func (g *gathering) problem(p source.Problem, severity Severity) {
-	d := Diagnostic{Severity: severity, Summary: upperFirst(p.Summary), Detail: p.Detail}
+func (g *gathering) problem(p source.Problem) {
+	hide := g.cfg.texts.hide
+	d := Diagnostic{Severity: SeverityError, Summary: hide(upperFirst(p.Summary)), Detail: hide(p.Detail)}
 	pos := Pos{Line: p.Line, Column: p.Column}
 	d.Range = &Range{Filename: p.Path, Start: pos, End: pos}
 	g.diags = append(g.diags, d)

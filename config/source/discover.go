@@ -134,7 +134,7 @@ func (d *discovery) look(f *File, e fs.DirEntry) bool {
 		info, err = os.Stat(f.Path)
 		if errors.Is(err, fs.ErrNotExist) {
 			target, _ := os.Readlink(f.Path)
-			d.problem(f.Shown, "the symbolic link leads nowhere", fmt.Sprintf("It points to %s, which does not exist. Put the file there, or remove the link.", filepath.ToSlash(target)))
+			d.problem(f.Shown, "the symbolic link leads nowhere", fmt.Sprintf("It points to %q, which does not exist. Put the file there, or remove the link.", filepath.ToSlash(target)))
 			return false
 		}
 	}

@@ -142,7 +142,7 @@ func TestDiscoverLinks(t *testing.T) {
 		t.Errorf("files %+v, want the first with the size of its target", found.Files)
 	}
 	want := []Problem{
-		{Path: "b_2", Summary: "the symbolic link leads nowhere", Detail: "It points to nowhere, which does not exist. Put the file there, or remove the link."},
+		{Path: "b_2", Summary: "the symbolic link leads nowhere", Detail: "It points to \"nowhere\", which does not exist. Put the file there, or remove the link."},
 		{Path: "b_3", Summary: "a folder has the name of a source file", Detail: "Expected a file. Rename the folder, or change source."},
 	}
 	if diff := cmp.Diff(want, found.Problems); diff != "" {
