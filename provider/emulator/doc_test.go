@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -56,21 +57,23 @@ func TestFaultTable(t *testing.T) {
 // TestImports guards the independence of the fake: it may know neither the
 // client nor the reader of request files, nor anything above it.
 func TestImports(t *testing.T) {
-	packages, err := parser.ParseDir(token.NewFileSet(), ".", nil, parser.ImportsOnly) //nolint:staticcheck // one folder, no build tags needed
+	files, err := filepath.Glob("*.go")
 	if err != nil {
 		t.Fatal(err)
 	}
 	checked := 0
-	for _, p := range packages {
-		for name, file := range p.Files {
-			if strings.HasSuffix(name, "_test.go") {
-				continue
-			}
-			checked++
-			for _, spec := range file.Imports {
-				if path := strings.Trim(spec.Path.Value, `"`); strings.Contains(path, "qaplan") || strings.Contains(path, "genai") {
-					t.Errorf("%s imports %s", name, path)
-				}
+	for _, name := range files {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		checked++
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, spec := range file.Imports {
+			if path := strings.Trim(spec.Path.Value, `"`); strings.Contains(path, "qaplan") || strings.Contains(path, "genai") {
+				t.Errorf("%s imports %s", name, path)
 			}
 		}
 	}

@@ -116,10 +116,10 @@ func (p *rowParser) read(line []byte, field func(name string) error) (row, error
 		}
 	}
 	bad := &lineError{column: p.dec.InputOffset() + 1, what: err.Error()}
-	if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
-		bad.column, bad.what = syntax.ByteOffset+1, syntax.Err.Error()
-	} else if errors.Is(err, io.ErrUnexpectedEOF) || err == io.EOF {
+	if errors.Is(err, io.ErrUnexpectedEOF) || err == io.EOF {
 		bad.column, bad.what = int64(len(line))+1, "unexpected end of line"
+	} else if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
+		bad.column, bad.what = syntax.ByteOffset+1, syntax.Err.Error()
 	}
 	return row{}, bad
 }
