@@ -161,7 +161,10 @@ func (x *Explained) render(s Style, width int) string {
 }
 
 func (x *Explained) place(s Style) []string {
-	at := fmt.Sprintf("  at %s:%d", Printable(x.Range.Filename), x.Range.Start.Line)
+	at := "  at " + Printable(x.Range.Filename)
+	if x.Range.Start.Line > 0 {
+		at += fmt.Sprintf(":%d", x.Range.Start.Line)
+	}
 	if x.Snippet == nil {
 		return []string{at + ":"}
 	}

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/qaplan/qaplan/"
+
+// layers says which packages of the module each package may import, directly
+// or not. A package that is missing here fails the test: adding one is a
+// decision about the architecture.
+func layers() map[string][]string {
+	batchfile := []string{"provider/batchfile"}
+	durable := []string{"state/durable"}
+	state := join([]string{"planner", "state"}, durable)
+	results := join([]string{"state/results"}, durable)
+	sources := join([]string{"config/source", "planner"}, batchfile, durable)
+	apply := join([]string{"planner/apply", "planner/budget", "provider"}, batchfile, state, results)
+	config := join([]string{"config"}, sources, results)
+	return map[string][]string{
+		"planner":                {},
+		"planner/budget":         {"planner"},
+		"planner/apply":          apply,
+		"provider":               {},
+		"provider/batchfile":     {},
+		"provider/gemini":        {"provider"},
+		"provider/emulator":      {},
+		"provider/providertest":  {"provider", "provider/batchfile"},
+		"state":                  state,
+		"state/durable":          {},
+		"state/results":          results,
+		"config/source":          sources,
+		"config":                 config,
+		"cmd/qaplan/internal/ui": join(config, apply),
+		"cmd/qaplan":             join(config, apply, []string{"provider/gemini", "provider/emulator", "cmd/qaplan/internal/ui"}),
+	}
+}
+
+func join(lists ...[]string) []string { return slices.Concat(lists...) }
+
+type listed struct {
+	ImportPath string
+	Deps       []string
+	Imports    []string
+}
+
+func listPackages(t *testing.T) []listed {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-json=ImportPath,Deps,Imports", module+"...").Output()
+	if err != nil {
+		if e, ok := errors.AsType[*exec.ExitError](err); ok {
+			t.Fatalf("go list: %v: %s", err, e.Stderr)
+		}
+		t.Fatal(err)
+	}
+	var all []listed
+	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p listed
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+}
+
+// Imports point downwards only, and planner is a leaf that touches nothing
+// outside itself.
+func TestLayering(t *testing.T) {
+	rules := layers()
+	for _, p := range listPackages(t) {
+		name := strings.TrimPrefix(p.ImportPath, module)
+		allowed, ok := rules[name]
+		if !ok {
+			t.Errorf("package %s has no rule: say here what it may import", name)
+			continue
+		}
+		delete(rules, name)
+		for _, dep := range p.Deps {
+			inner, ours := strings.CutPrefix(dep, module)
+			if ours && !slices.Contains(allowed, inner) {
+				t.Errorf("%s must not depend on %s", name, inner)
+			}
+		}
+	}
+	for name := range rules {
+		t.Errorf("there is a rule for %s, but no such package", name)
+	}
+}
+
+func TestWhatPlannerMayNotImport(t *testing.T) {
+	for _, p := range listPackages(t) {
+		name := strings.TrimPrefix(p.ImportPath, module)
+		var banned []string
+		switch name {
+		case "planner":
+			banned = []string{"os", "net", "net/http", "log", "log/slog", "context", "io/fs", "path/filepath"}
+		case "planner/budget":
+			banned = []string{"os", "net", "net/http", "log", "log/slog"}
+		case "provider/emulator":
+			banned = []string{"google.golang.org/genai"}
+		}
+		for _, b := range banned {
+			if slices.Contains(p.Imports, b) {
+				t.Errorf("%s must not import %s", name, b)
+			}
+		}
+	}
+}
+
+// No other folder stands at the top of the module.
+func TestTopLevel(t *testing.T) {
+	top := []string{"cmd", "config", "planner", "provider", "state", "examples"}
+	for _, p := range listPackages(t) {
+		first, _, _ := strings.Cut(strings.TrimPrefix(p.ImportPath, module), "/")
+		if !slices.Contains(top, first) {
+			t.Errorf("package %s stands in an unplanned folder", p.ImportPath)
+		}
+	}
+}
