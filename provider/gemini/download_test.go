@@ -171,3 +171,18 @@ func TestDownloadOverABadConnection(t *testing.T) {
 		})
 	}
 }
+
+// A packed answer would have another length, and ranges of other bytes.
+func TestDownloadAsksForPlainBytes(t *testing.T) {
+	var got []string
+	c, _ := listening(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got = r.Header["Accept-Encoding"]
+		piece{}.ServeHTTP(w, r)
+	}))
+	if _, err := c.Download(t.Context(), "files/batch-1", 0, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"identity"}, got); diff != "" {
+		t.Errorf("accepted encodings (-want +got):\n%s", diff)
+	}
+}

@@ -3,6 +3,9 @@ package gemini_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"io"
 	"log"
 	"log/slog"
@@ -11,6 +14,7 @@ import (
 	"net/http/httptest"
 	"runtime"
 	"runtime/metrics"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -285,5 +289,45 @@ func TestNotSentOverHTTP2(t *testing.T) {
 	_, err = open(&http.Transport{}).CreateJob(t.Context(), createRequest)
 	if e := wantError(t, err); !e.NotSent || e.Class != provider.ClassUnknown {
 		t.Errorf("to a host that is not trusted: %+v", e)
+	}
+}
+
+// zeros is a file of any size that needs no memory.
+type zeros struct{}
+
+func (zeros) ReadAt(p []byte, _ int64) (int, error) { clear(p); return len(p), nil }
+
+func TestBigFilesNeedNoMemory(t *testing.T) {
+	const size = 300 * mib
+	sum := sha256.New()
+	io.Copy(sum, io.NewSectionReader(zeros{}, 0, size))
+	u := &uploads{}
+	c, _ := listening(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasSuffix(r.URL.Path, ":download") {
+			u.ServeHTTP(w, r)
+			return
+		}
+		w.Header().Set("Content-Length", strconv.Itoa(size))
+		io.Copy(w, io.NewSectionReader(zeros{}, 0, size))
+	}))
+	r := provider.UploadRequest{Name: "files/big", Bytes: size, SHA256: hex.EncodeToString(sum.Sum(nil))}
+	for name, do := range map[string]func() error{
+		"upload": func() error { _, err := c.Upload(t.Context(), zeros{}, r); return err },
+		"download": func() error {
+			info, err := c.Download(t.Context(), "files/batch-1", 0, io.Discard)
+			if err == nil && (info.Bytes != size || info.Total != size) {
+				err = fmt.Errorf("got %+v", info)
+			}
+			return err
+		},
+	} {
+		peak := peakHeap(t, func() {
+			if err := do(); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		})
+		if peak > 16*mib {
+			t.Errorf("%s of %d MiB: the heap grew by %d MiB", name, size/mib, peak/mib)
+		}
 	}
 }

@@ -7,10 +7,8 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/qaplan/qaplan/provider"
 )
@@ -145,11 +143,7 @@ func (u *upload) start(ctx context.Context) (provider.File, error) {
 	case e == nil:
 		u.chunk = chunkFor(x.header)
 	case e.Status == statusExists && u.landed:
-		f, err := u.find(ctx, e)
-		if err == nil && f.SHA256 != strings.ToLower(u.req.SHA256) {
-			err = e
-		}
-		return f, err
+		return u.find(ctx, e)
 	default:
 		return provider.File{}, e
 	}
@@ -405,6 +399,8 @@ func (u *upload) lookUp(ctx context.Context, why *provider.Error) step {
 func (u *upload) find(ctx context.Context, why *provider.Error) (provider.File, error) {
 	f, err := u.c.GetFile(ctx, u.req.Name)
 	switch {
+	case err == nil && why.Status == statusExists && f.SHA256 != strings.ToLower(u.req.SHA256):
+		return provider.File{}, why // taken, by other bytes of this project
 	case err == nil:
 		return f, nil
 	case provider.ClassOf(err) != provider.ClassGone:
@@ -457,45 +453,6 @@ func (u *upload) do(req *http.Request) error {
 	return resp.Body.Close()
 }
 
-func (u *upload) url() *url.URL {
-	to := *u.c.base
-	s, _ := url.Parse(u.session) // sessionOf and check have parsed it before
-	if s != nil {
-		to.Path, to.RawPath, to.RawQuery = s.Path, s.RawPath, s.RawQuery
-	}
-	return &to
-}
-
-// sessionOf takes path and query of the upload URL. Its host is left behind:
-// the key goes to the base URL's alone, as the SDK has it. A key in the query
-// is left out too, since sessions are kept on disk.
-func sessionOf(h http.Header) (string, error) {
-	for _, name := range []string{"X-Goog-Upload-Url", "X-Goog-Upload-Control-Url"} {
-		s, err := url.Parse(h.Get(name))
-		if err != nil || s.Path == "" {
-			continue
-		}
-		if q := s.Query(); q.Has("key") {
-			q.Del("key")
-			s.RawQuery = q.Encode()
-		}
-		return (&url.URL{Path: s.Path, RawPath: s.RawPath, RawQuery: s.RawQuery}).String(), nil
-	}
-	return "", errors.New("the service began no upload")
-}
-
-// chunkFor gives the chunk size: a multiple of the service's granularity.
-func chunkFor(h http.Header) int64 {
-	g, err := strconv.ParseInt(h.Get("X-Goog-Upload-Chunk-Granularity"), 10, 64)
-	switch {
-	case err != nil || g <= 0:
-		return chunkSize
-	case g >= chunkSize:
-		return g
-	}
-	return chunkSize / g * g
-}
-
 func mimeRefused(s string) bool {
 	return strings.Contains(strings.ToLower(s), "unsupported mime type")
 }
@@ -510,51 +467,4 @@ func refusedMIME(e *provider.Error) *provider.Error {
 func dropped(e *provider.Error) *provider.Error {
 	e.Class, e.Err = provider.ClassTemporary, errSessionGone
 	return e
-}
-
-// source is one chunk of the file, as the body of a request. It tells a failing
-// source from a failing connection, and one that got shorter from a whole one.
-// The transport may read on while the answer is there already, so reading and
-// closing exclude each other: after Close the file is not touched.
-type source struct {
-	mu     sync.Mutex
-	r      io.Reader
-	want   int64
-	watch  *watch
-	closed bool
-	err    error
-}
-
-func (s *source) Read(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return 0, errors.New("read after the request ended")
-	}
-	n, err := s.r.Read(p)
-	s.want -= int64(n)
-	if n > 0 {
-		s.watch.moved()
-	}
-	if err == io.EOF && s.want > 0 {
-		err = io.ErrUnexpectedEOF
-	}
-	if err != nil && err != io.EOF {
-		s.err = err
-	}
-	return n, err
-}
-
-// Close ends reading. The transport calls it, and the upload does.
-func (s *source) Close() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.closed = true
-	return nil
-}
-
-func (s *source) failed() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.err
 }

@@ -330,6 +330,12 @@ func both(a, b func(*uploads, string, http.ResponseWriter, *http.Request) bool) 
 	}
 }
 
+// present is what get answers for an upload that is there.
+func present(content []byte) string {
+	r := request("files/qp-1", content)
+	return fmt.Sprintf(`{"name":%q,"sizeBytes":"%d","sha256Hash":%q}`, r.Name, r.Bytes, base64.StdEncoding.EncodeToString([]byte(r.SHA256)))
+}
+
 func TestUploadFails(t *testing.T) {
 	small := data(3000)
 	always := func(command string, a answer) func(*uploads, string, http.ResponseWriter, *http.Request) bool {
@@ -357,6 +363,11 @@ func TestUploadFails(t *testing.T) {
 		{"storage full", always("start", refusal(429, "RESOURCE_EXHAUSTED", "full", quotaFailure("FileStorageBytesPerProject"), retryInfo("9223372036854775807s"))), provider.ClassQuota, "RESOURCE_EXHAUSTED", nil, 1},
 		{"name taken at the start", always("start", refusal(409, "ALREADY_EXISTS", "taken")), provider.ClassRefused, "ALREADY_EXISTS", nil, 1},
 		{"name taken at the end", always("upload, finalize", refusal(409, "ALREADY_EXISTS", "taken")), provider.ClassRefused, "ALREADY_EXISTS", nil, 2},
+		{"name taken by the same bytes", both(always("upload, finalize", refusal(409, "ALREADY_EXISTS", "taken")), always("get", answer{body: present(small)})), provider.ClassRefused, "ALREADY_EXISTS", nil, 2},
+		{"name taken by other bytes, unnoticed", both(
+			nth("upload, finalize", 1, func(*uploads, http.ResponseWriter, *http.Request) { reset() }),
+			both(always("upload, finalize", refusal(409, "ALREADY_EXISTS", "taken")), always("get", answer{body: present(small[1:])})),
+		), provider.ClassRefused, "ALREADY_EXISTS", nil, 5},
 		{"wrong key", always("", refusal(400, "INVALID_ARGUMENT", wrongKey, infoBadKey)), provider.ClassRefused, "INVALID_ARGUMENT", nil, 1},
 		{"the outage of May 2026", always("", answer{status: 503}), provider.ClassTemporary, "", nil, 4},
 		{"chunks fail for ever", always("upload, finalize", answer{reset: true}), provider.ClassTemporary, "", nil, 20},
@@ -507,44 +518,4 @@ func TestUploadIsAdmittedAndWatched(t *testing.T) {
 			t.Errorf("admissions (-want +got), %d open:\n%s", open, diff)
 		}
 	})
-}
-
-// zeros is a file of any size that needs no memory.
-type zeros struct{}
-
-func (zeros) ReadAt(p []byte, _ int64) (int, error) { clear(p); return len(p), nil }
-
-func TestBigFilesNeedNoMemory(t *testing.T) {
-	const size = 300 * mib
-	sum := sha256.New()
-	io.Copy(sum, io.NewSectionReader(zeros{}, 0, size))
-	u := &uploads{}
-	c, _ := listening(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !strings.HasSuffix(r.URL.Path, ":download") {
-			u.ServeHTTP(w, r)
-			return
-		}
-		w.Header().Set("Content-Length", strconv.Itoa(size))
-		io.Copy(w, io.NewSectionReader(zeros{}, 0, size))
-	}))
-	r := provider.UploadRequest{Name: "files/big", Bytes: size, SHA256: hex.EncodeToString(sum.Sum(nil))}
-	for name, do := range map[string]func() error{
-		"upload": func() error { _, err := c.Upload(t.Context(), zeros{}, r); return err },
-		"download": func() error {
-			info, err := c.Download(t.Context(), "files/batch-1", 0, io.Discard)
-			if err == nil && (info.Bytes != size || info.Total != size) {
-				err = fmt.Errorf("got %+v", info)
-			}
-			return err
-		},
-	} {
-		peak := peakHeap(t, func() {
-			if err := do(); err != nil {
-				t.Errorf("%s: %v", name, err)
-			}
-		})
-		if peak > 16*mib {
-			t.Errorf("%s of %d MiB: the heap grew by %d MiB", name, size/mib, peak/mib)
-		}
-	}
 }
