@@ -57,10 +57,22 @@ func (v *view) decide() verdict {
 		v.describeAdoption(&out)
 	}
 	for _, j := range v.extra {
-		out.problems = append(out.problems, Problem{Severity: SeverityWarning, Code: "extra_job", Address: &v.addr, Job: j.Name,
-			Summary: fmt.Sprintf("a second job for this batch exists (%s, %s); it is left alone and its answers are not used", j.Name, j.RawState)})
+		out.extra(v.addr, j.Name, string(j.State))
+	}
+	if last := v.lastBought(); last != nil && v.want != nil {
+		for i := range v.rec.Attempts {
+			// A send that was settled as absent and whose job turned up after all.
+			if a := &v.rec.Attempts[i]; a.Number < last.Number && a.Outcome == OutcomeBought && a.Ended.IsZero() && !a.Gone {
+				out.extra(v.addr, a.Job, a.State)
+			}
+		}
 	}
 	return out
+}
+
+func (out *verdict) extra(a Address, job, state string) {
+	out.problems = append(out.problems, Problem{Severity: SeverityWarning, Code: "extra_job", Address: &a, Job: job,
+		Summary: fmt.Sprintf("a second job for this batch exists (%s, %s); it is left alone and its answers are not used", job, state)})
 }
 
 func (v *view) describeAdoption(out *verdict) {

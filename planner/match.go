@@ -140,10 +140,12 @@ func (m *matcher) inputFits(j *Job, sha string) bool {
 	return sha != "" && m.fileSHA[j.InputFile] == sha
 }
 
+// attemptTaken reports whether a job of that attempt would be one too many:
+// the attempt has a job, or a later one has.
 func (m *matcher) attemptTaken(a Address, rec *Record, number int) bool {
 	if rec != nil {
 		for i := range rec.Attempts {
-			if rec.Attempts[i].Number == number && rec.Attempts[i].Job != "" {
+			if rec.Attempts[i].Number >= number && rec.Attempts[i].Job != "" {
 				return true
 			}
 		}
