@@ -54,7 +54,7 @@ ends at once. Running it again goes on from there, and nothing is paid twice.`,
 	fl.DurationVar(&f.timeout, "timeout", 0, "end cleanly after this `TIME`, such as 90m; 0 is no limit")
 	fl.BoolVar(&f.json, "json", false, "one JSON event a line on stdout; needs --auto-approve")
 	fl.BoolVar(&f.detailed, "detailed-exitcode", false, "exit 2 when all went well but work remains for a later run")
-	fl.DurationVar(&f.lockTimeout, "lock-timeout", 0, "how long to wait for another run that holds the state, such as 10m")
+	fl.DurationVar(&f.lockTimeout, "lock-timeout", 0, "how long, as a `TIME`, to wait for another run that holds the state, such as 10m")
 	fl.BoolVar(&f.verbose, "verbose", false, "a line of the plan for each batch")
 	laterFlag(cmd, "max-cost", "limiting the cost of a run")
 	laterFlag(cmd, "expect-digest", "checking the digest of a plan")

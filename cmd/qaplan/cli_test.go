@@ -179,7 +179,7 @@ func TestHelp(t *testing.T) {
 				}
 			}
 			for line := range strings.Lines(stdout) {
-				if len(strings.TrimRight(line, "\n")) > 200 {
+				if len(strings.TrimRight(line, "\n")) > 90 {
 					t.Errorf("line of %d bytes in help: %s", len(line), line)
 				}
 			}

@@ -4,8 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
+	"strconv"
 
+	"github.com/qaplan/qaplan/cmd/qaplan/internal/ui"
 	"github.com/qaplan/qaplan/state"
 )
 
@@ -42,11 +43,11 @@ func exitCodes() []exitMeaning {
 
 // exitHelp is the table as help shows it.
 func exitHelp() string {
-	var b strings.Builder
+	var rows [][2]string
 	for _, e := range exitCodes() {
-		fmt.Fprintf(&b, "  %3d  %s\n", e.code, e.meaning)
+		rows = append(rows, [2]string{strconv.Itoa(e.code), e.meaning})
 	}
-	return b.String()
+	return ui.Definitions(rows)
 }
 
 // strongest gives the code that wins where several hold.

@@ -48,7 +48,7 @@ Symbols:
 	fl := cmd.Flags()
 	fl.StringVar(&f.output, "output", "", "write the plan to `FILE` in place of stdout")
 	fl.BoolVar(&f.detailed, "detailed-exitcode", false, "exit 2 when there are changes")
-	fl.BoolVar(&f.refresh, "refresh", true, "ask the service; --refresh=false plans from the state alone and needs no key")
+	fl.BoolVar(&f.refresh, "refresh", true, "plan from the state alone: the service is not asked and no key is needed")
 	fl.BoolVar(&f.verbose, "verbose", false, "a line for each batch")
 	laterFlag(cmd, "out", "saving a plan")
 	laterFlag(cmd, "max-bytes", "limiting the size of a plan")

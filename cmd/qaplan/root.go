@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -47,6 +48,10 @@ Symbols of a plan:
 	root.SetOut(a.ui.Out())
 	root.SetErr(a.ui.Err())
 	root.SetFlagErrorFunc(flagError)
+	root.SetUsageFunc(func(cmd *cobra.Command) error {
+		_, err := io.WriteString(cmd.OutOrStdout(), usage(cmd))
+		return err
+	})
 	a.global.register(root.PersistentFlags())
 	root.Flags().BoolVar(&showVersion, "version", false, "the same as the command version")
 	root.AddCommand(

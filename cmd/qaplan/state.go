@@ -118,7 +118,7 @@ still in the config may be found again by its labels.`,
 		},
 	}
 	cmd.Flags().BoolVar(&approved, "auto-approve", false, "do not ask")
-	cmd.Flags().DurationVar(&lockTimeout, "lock-timeout", 0, "how long to wait for another run that holds the state, such as 10m")
+	cmd.Flags().DurationVar(&lockTimeout, "lock-timeout", 0, "how long, as a `TIME`, to wait for another run that holds the state, such as 10m")
 	return cmd
 }
 

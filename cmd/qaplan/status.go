@@ -25,7 +25,7 @@ stay bad, and nothing else is left to do.`,
 		},
 	}
 	f.register(cmd)
-	cmd.Flags().BoolVar(&refresh, "refresh", true, "ask the service; --refresh=false reads the state alone and needs no key")
+	cmd.Flags().BoolVar(&refresh, "refresh", true, "read the state alone: the service is not asked and no key is needed")
 	cmd.Flags().BoolVar(&failed, "failed", false, "only batches that are failed or held, or have rows that stay bad")
 	return cmd
 }

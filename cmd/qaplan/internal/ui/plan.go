@@ -3,7 +3,6 @@ package ui
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/qaplan/qaplan/planner"
 )
@@ -201,7 +200,11 @@ func legend(changes []planner.Change, s Style) string {
 	var parts []string
 	for _, a := range actionsInOrder() {
 		if used[a] {
-			parts = append(parts, symbol(a)+" "+meaning(a))
+			word := string(a)
+			if a == planner.ActionCreate {
+				word = meaning(a) // where the money goes
+			}
+			parts = append(parts, symbol(a)+" "+word)
 		}
 	}
 	return s.bold("To be done") + " (" + strings.Join(parts, ", ") + "):\n"
@@ -224,22 +227,22 @@ func renderWaiting(b *strings.Builder, waiting []planner.Waiting, v PlanView) {
 		}
 		since := ""
 		if oldest != nil {
-			since = "since " + oldest.UTC().Format(time.RFC3339)
+			since = "since " + oldest.UTC().Format("2006-01-02 15:04Z")
 		}
 		job := ""
-		if j == i+1 {
+		if v.Verbose {
 			job = Printable(w.Job)
 		}
 		rows = append(rows, []string{span(w.Address.Block, w.Address.Number, waiting[j-1].Address.Number),
 			count(j-i, "batch"), waitingFor(w.JobState), since, job})
 		i = j
 	}
-	b.WriteString(indent("    ", table(rows, 1)))
+	b.WriteString(indent("  ", table(rows, 1)))
 }
 
 func waitingFor(state string) string {
 	if state == "UNKNOWN" {
-		return "sent, outcome not known yet"
+		return "outcome unknown"
 	}
 	return Printable(state)
 }

@@ -68,7 +68,7 @@ func (p *Progress) run() {
 			return
 		case <-tick.C:
 			if p.c.err.tty {
-				p.c.err.draw(p.bars(p.c.err.width(), time.Now()))
+				p.c.err.draw(p.bars(max(p.c.err.width(), minWidth), time.Now()))
 			} else {
 				p.c.Note("%s", p.line(time.Now()))
 			}

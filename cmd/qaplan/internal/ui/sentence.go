@@ -96,8 +96,14 @@ func limit(budget string) string {
 	switch budget {
 	case "":
 		return "a limit"
-	case "creates":
+	case apply.BudgetCreates:
 		return "the limit on creates"
+	case apply.BudgetActiveJobs:
+		return "the limit on active jobs"
+	case apply.BudgetStorage:
+		return "the limit on file storage"
+	case apply.BudgetCalls:
+		return "the limit on calls"
 	default:
 		return "the limit " + budget
 	}

@@ -134,7 +134,7 @@ func RenderStatus(s *Status, v StatusView) string {
 		i = j
 	}
 	if len(rows) > 0 {
-		head := []string{"BATCHES", "PHASE", "JOB", "OLDEST", "ROWS", "GOOD", "BAD", "TOKENS IN", "OUT"}
+		head := []string{"BATCHES", "PHASE", "JOB", "OLDEST", "ROWS", "GOOD", "BAD", "TOK IN", "TOK OUT"}
 		lines := table(append([][]string{head}, rows...), 3, 4, 5, 6, 7, 8)
 		b.WriteString("  " + v.Style.bold(lines[0]) + "\n")
 		b.WriteString(indent("  ", lines[1:]))
