@@ -1,6 +1,9 @@
 package planner
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // OnChange says what follows when the source or the model of a batch changes
 // after its job was bought.
@@ -20,6 +23,16 @@ type Desired struct {
 	// SettleTime is how long a create without an answer may still turn up in
 	// the listing.
 	SettleTime time.Duration
+}
+
+// sorted lists the batches by address.
+func (d *Desired) sorted() []*Batch {
+	list := make([]*Batch, len(d.Batches))
+	for i := range d.Batches {
+		list[i] = &d.Batches[i]
+	}
+	slices.SortFunc(list, func(a, b *Batch) int { return a.Address.Compare(b.Address) })
+	return list
 }
 
 // Batch is one desired batch.

@@ -11,9 +11,45 @@ type Options struct {
 	Targets  []Selector // only these; all when empty
 	Excludes []Selector // never these
 	// Rerun names batches for which another job is wanted, whatever was bought.
-	Rerun   []Selector
-	Version string    // of qaplan, for the plan's JSON
-	Now     time.Time // becomes CreatedAt; decides nothing
+	Rerun []Selector
+	// RerunFrom fixes the attempt that a rerun stands for. Once an attempt of
+	// that number or a higher one was sent, the wish is fulfilled. A run that
+	// plans more than once fills it with FixReruns: each plan would ask for one
+	// more job otherwise.
+	RerunFrom map[Address]int
+	Version   string    // of qaplan, for the plan's JSON
+	Now       time.Time // becomes CreatedAt; decides nothing
+}
+
+// FixReruns notes, for each batch for which another job is asked, which
+// attempt that will be. Items are those of the run's first Diff; what was noted
+// before stays.
+func (o *Options) FixReruns(items []Item) {
+	for i := range items {
+		it := &items[i]
+		if _, fixed := o.RerunFrom[it.Address]; fixed || !o.asksRerun(it.Address) {
+			continue
+		}
+		if o.RerunFrom == nil {
+			o.RerunFrom = map[Address]int{}
+		}
+		o.RerunFrom[it.Address] = it.Record.NextNumber()
+	}
+}
+
+func (o *Options) asksRerun(a Address) bool {
+	return slices.ContainsFunc(o.Rerun, func(s Selector) bool { return s.Contains(a) })
+}
+
+// wantsRerun reports whether another job is asked for and was not sent yet.
+func (o *Options) wantsRerun(a Address, rec *Record) bool {
+	if !o.asksRerun(a) {
+		return false
+	}
+	from, fixed := o.RerunFrom[a]
+	return !fixed || rec == nil || !slices.ContainsFunc(rec.Attempts, func(at Attempt) bool {
+		return at.Number >= from && (at.Outcome == OutcomeBought || at.Outcome == OutcomeIntent)
+	})
 }
 
 // Diff compares what is wanted with what is recorded and live, and says what
@@ -33,9 +69,13 @@ func Diff(d *Desired, o *Observed, opts Options) (*Plan, []Item) {
 	for i := range d.Batches {
 		x.want[d.Batches[i].Address] = &d.Batches[i]
 	}
-	x.matches = match(d, x.r, x.live)
 	x.findRenamed()
 	x.otherProject = l.OtherProject
+	seen := x.live
+	if x.otherProject {
+		seen = &Live{} // nothing of another project is taken for ours
+	}
+	x.matches = match(d, x.r, seen, x.renamed)
 	for _, a := range x.addresses() {
 		x.one(a)
 	}
@@ -92,8 +132,7 @@ func (x *differ) findRenamed() {
 	if len(homeless) == 0 {
 		return
 	}
-	for i := range x.d.Batches {
-		b := &x.d.Batches[i]
+	for _, b := range x.d.sorted() {
 		from := homeless[key{b.Address.Number, b.Source.SHA256, b.Model}]
 		// Several would be a guess; each is held for a person instead.
 		if x.r.Batches[b.Address] == nil && len(from) == 1 && !x.leaving[from[0]] {
@@ -190,7 +229,7 @@ func (x *differ) view(a Address) *view {
 	}
 	if v.want != nil {
 		v.upload = x.uploadFor(v)
-		v.rerun = slices.ContainsFunc(x.opts.Rerun, func(s Selector) bool { return s.Contains(a) })
+		v.rerun = x.opts.wantsRerun(a, v.rec)
 	}
 	return v
 }

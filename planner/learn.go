@@ -191,14 +191,23 @@ func (l *learner) learn(a Address, old *Record) {
 	}
 }
 
-// settledForGood reports whether the batch is delivered and no send of it is
-// open.
+// settledForGood reports whether the batch is delivered and no send or job of
+// it is open, an older one that turned up late included.
 func (r *Record) settledForGood() bool {
 	if r.Result == nil {
 		return false
 	}
 	last := r.Last()
-	return last != nil && last.Number == r.Result.Attempt && last.Ended != (time.Time{}) && r.Upload == nil
+	if last == nil || last.Number != r.Result.Attempt || r.Upload != nil {
+		return false
+	}
+	for i := range r.Attempts {
+		switch a := &r.Attempts[i]; {
+		case a.Outcome == OutcomeIntent, a.Outcome == OutcomeBought && a.Ended.IsZero():
+			return false
+		}
+	}
+	return true
 }
 
 // learnJob takes over what the listing says of a recorded job.
@@ -277,8 +286,8 @@ func (l *learner) findSend(at *Attempt) bool {
 // changed. The service's times decide where it tells them; where it does not,
 // the mark lives in this process only.
 func (l *learner) settle(at *Attempt) bool {
-	if !l.live.Complete {
-		return false
+	if !l.live.Complete || l.out.OtherProject {
+		return false // a listing that would not show the job tells nothing
 	}
 	from := at.SettleFrom
 	if l.live.LocalClock {
@@ -305,7 +314,7 @@ func (l *learner) settle(at *Attempt) bool {
 // learnUpload takes over what the listing says of the batch's upload.
 func (l *learner) learnUpload(rec *Record) bool {
 	up := rec.Upload
-	if up == nil || !l.live.FilesListed {
+	if up == nil || !l.live.FilesListed || l.out.OtherProject {
 		return false
 	}
 	f := l.files[up.File]
@@ -329,7 +338,7 @@ func (l *learner) learnUpload(rec *Record) bool {
 
 // learnStrange settles uploads that a restored older state does not know of.
 func (l *learner) learnStrange(b *Batch) {
-	if len(b.Source.SHA256) != 64 {
+	if len(b.Source.SHA256) != 64 || l.out.OtherProject {
 		return
 	}
 	old := l.out.Recorded.Batches[b.Address]
@@ -354,7 +363,7 @@ func (l *learner) learnStrange(b *Batch) {
 	}
 	s := rec.Strange
 	if s.Settled || !l.live.Complete {
-		if old == nil || old.Strange == nil {
+		if old == nil || old.Strange == nil || *old.Strange != *s {
 			l.put("strange_upload", b.Address, rec, nil)
 		}
 		return

@@ -20,12 +20,14 @@ type matches struct {
 	uploads   map[Address]*File  // a usable upload with the batch's bytes
 }
 
-// match finds out whose the unrecorded live jobs and files are.
-func match(d *Desired, r *Recorded, live *Live) *matches {
+// match finds out whose the unrecorded live jobs and files are. renamed gives
+// the former address of a batch whose block has another name now.
+func match(d *Desired, r *Recorded, live *Live, renamed map[Address]Address) *matches {
 	m := &matcher{
-		d: d, r: r, live: live, lineage6: r.Lineage6(), known: knownJobs(r),
+		d: d, r: r, live: live, renamed: renamed, lineage6: r.Lineage6(), known: knownJobs(r),
 		byNumber:  map[int][]*Batch{},
 		byContent: map[string][]*Batch{},
+		byPrefix:  map[string]string{},
 		fileSHA:   map[string]string{},
 		out: matches{
 			adopt: map[Address][]*Job{}, extra: map[Address][]*Job{}, claimed: map[Address]*Job{},
@@ -40,6 +42,9 @@ func match(d *Desired, r *Recorded, live *Live) *matches {
 		m.byNumber[b.Address.Number] = append(m.byNumber[b.Address.Number], b)
 		if b.Source.SHA256 != "" {
 			m.byContent[b.Source.SHA256] = append(m.byContent[b.Source.SHA256], b)
+		}
+		if len(b.Source.SHA256) == 64 {
+			m.byPrefix[b.Source.SHA256[:24]] = b.Source.SHA256
 		}
 	}
 	for _, same := range m.byContent {
@@ -57,12 +62,22 @@ type matcher struct {
 	d         *Desired
 	r         *Recorded
 	live      *Live
+	renamed   map[Address]Address
 	lineage6  string
 	known     map[string]bool
 	byNumber  map[int][]*Batch
 	byContent map[string][]*Batch
+	byPrefix  map[string]string // wanted sha256 by its first 24 digits
 	fileSHA   map[string]string // sha256 by the name of a live file
 	out       matches
+}
+
+// record gives what is recorded for a batch, under its former name too.
+func (m *matcher) record(a Address) *Record {
+	if from, ok := m.renamed[a]; ok {
+		return m.r.Batches[from]
+	}
+	return m.r.Batches[a]
 }
 
 func (m *matcher) jobs() {
@@ -102,14 +117,22 @@ func attemptOf(j *Job) int {
 // was lost, or the job is a second one.
 func (m *matcher) ours(j *Job, tok Token) {
 	for _, b := range m.byNumber[tok.Number] {
-		rec := m.r.Batches[b.Address]
+		rec := m.record(b.Address)
 		for _, content := range contentsOf(b, rec) {
-			if ContentSum(b.Address, content.sha, content.model) != tok.Sum || !m.inputFits(j, content.sha) {
+			if ContentSum(b.Address, content.sha, content.model) != tok.Sum {
 				continue
 			}
-			if m.attemptTaken(b.Address, rec, tok.Attempt) {
+			switch fits, told := m.inputFits(j, rec, tok.Attempt, content.sha); {
+			case !told:
+				// Its input is gone, and only its answers could tell.
+				if !b.IgnoreUnclaimed && m.out.maybe[b.Address] == nil && (j.Active() || j.State == JobSucceeded) {
+					m.out.maybe[b.Address] = j
+				}
+			case !fits:
+				// The display name was copied.
+			case m.attemptTaken(b.Address, rec, tok.Attempt):
 				m.out.extra[b.Address] = append(m.out.extra[b.Address], j)
-			} else {
+			default:
 				m.out.adopt[b.Address] = append(m.out.adopt[b.Address], j)
 			}
 			return
@@ -131,13 +154,22 @@ func contentsOf(b *Batch, rec *Record) []bought {
 	return list
 }
 
-// inputFits checks the second name: the input carries our hash of the content,
-// or is alive and has those bytes.
-func (m *matcher) inputFits(j *Job, sha string) bool {
-	if p, ok := ParseUploadName(j.InputFile); ok && len(sha) == 64 && p.Content == sha[:24] {
-		return true
+// inputFits checks the second name: the input is the journaled one, carries our
+// hash of the content, or is alive and has those bytes. told is false where
+// none of this can be known.
+func (m *matcher) inputFits(j *Job, rec *Record, attempt int, sha string) (fits, told bool) {
+	if rec != nil {
+		for i := range rec.Attempts {
+			if a := &rec.Attempts[i]; a.Number == attempt && a.File != "" && a.File == j.InputFile {
+				return true, true
+			}
+		}
 	}
-	return sha != "" && m.fileSHA[j.InputFile] == sha
+	if p, ok := ParseUploadName(j.InputFile); ok {
+		return len(sha) == 64 && p.Content == sha[:24], true
+	}
+	live, told := m.fileSHA[j.InputFile]
+	return told && live == sha, told && live != ""
 }
 
 // attemptTaken reports whether a job of that attempt would be one too many:
@@ -171,12 +203,7 @@ func (m *matcher) unlabelled(j *Job) bool {
 	sha := m.fileSHA[j.InputFile]
 	if sha == "" {
 		if p, ok := ParseUploadName(j.InputFile); ok {
-			for i := range m.d.Batches {
-				if s := m.d.Batches[i].Source.SHA256; len(s) == 64 && s[:24] == p.Content {
-					sha = s
-				}
-			}
-			if sha == "" {
+			if sha = m.byPrefix[p.Content]; sha == "" {
 				return true // some qaplan's, for content that is not wanted here
 			}
 		}
@@ -188,7 +215,7 @@ func (m *matcher) unlabelled(j *Job) bool {
 		return true
 	}
 	for _, b := range m.byContent[sha] {
-		if b.Model == j.Model && len(m.out.adopt[b.Address]) == 0 && m.r.Batches[b.Address].Accepted() == 0 {
+		if b.Model == j.Model && len(m.out.adopt[b.Address]) == 0 && m.record(b.Address).Accepted() == 0 {
 			m.out.adopt[b.Address] = append(m.out.adopt[b.Address], j)
 			return true
 		}
@@ -216,18 +243,19 @@ func (m *matcher) guard(unclaimed []*Job) {
 		return
 	}
 	held := map[string]*Job{} // by block
-	for i := range m.d.Batches {
-		b := &m.d.Batches[i]
-		if b.IgnoreUnclaimed || held[b.Address.Block] != nil || m.r.Batches[b.Address].Accepted() > 0 || len(m.out.adopt[b.Address]) > 0 {
+	batches := m.d.sorted()
+	for _, b := range batches {
+		if b.IgnoreUnclaimed || m.record(b.Address).Accepted() > 0 || len(m.out.adopt[b.Address]) > 0 {
 			continue
 		}
 		if j := cmp.Or(first[key{b.Model, b.Source.Rows}], first[key{b.Model, 0}]); j != nil {
-			held[b.Address.Block] = j
+			m.out.maybe[b.Address] = cmp.Or(m.out.maybe[b.Address], j)
+			held[b.Address.Block] = cmp.Or(held[b.Address.Block], j)
 		}
 	}
-	for i := range m.d.Batches {
-		if b := &m.d.Batches[i]; held[b.Address.Block] != nil {
-			m.out.maybe[b.Address] = held[b.Address.Block]
+	for _, b := range batches {
+		if j := held[b.Address.Block]; j != nil && !b.IgnoreUnclaimed {
+			m.out.maybe[b.Address] = cmp.Or(m.out.maybe[b.Address], j)
 		}
 	}
 }
@@ -246,7 +274,9 @@ func (m *matcher) files() {
 			continue
 		}
 		if p, ok := ParseUploadName(f.Name); ok && p.Lineage != m.lineage6 {
-			foreign[f.SHA256] = f
+			if have := foreign[f.SHA256]; have == nil || f.Name < have.Name {
+				foreign[f.SHA256] = f
+			}
 			continue
 		}
 		if !m.live.outlives(f.Expires) {
@@ -273,7 +303,15 @@ func (m *matcher) files() {
 func (m *matcher) shareUploads() {
 	owner := map[string]Address{}
 	for a, rec := range m.r.Batches {
-		if rec.Upload != nil {
+		if rec.Upload == nil {
+			continue
+		}
+		if have, taken := owner[rec.Upload.File]; !taken || a.Compare(have) < 0 {
+			owner[rec.Upload.File] = a
+		}
+	}
+	for a, from := range m.renamed {
+		if rec := m.r.Batches[from]; rec.Upload != nil {
 			owner[rec.Upload.File] = a
 		}
 	}

@@ -288,8 +288,7 @@ func (p *Plan) digest(d *Desired) string {
 		Purchases []purchase
 	}
 	body.Config = d.ConfigDigest
-	for i := range d.Batches {
-		b := &d.Batches[i]
+	for _, b := range d.sorted() {
 		body.Inputs = append(body.Inputs, input{b.Address.String(), b.Model, b.Source.SHA256, b.Output})
 	}
 	for i := range p.Changes {
