@@ -228,7 +228,7 @@ func byteRange(header string, size int64) (from, to int64, partial bool, err err
 	}
 	if first == "" {
 		n, err := parseInt64(last)
-		if err != nil || n <= 0 {
+		if err != nil || n <= 0 || size == 0 {
 			return 0, size, false, nil
 		}
 		return max(0, size-n), size, true, nil

@@ -56,9 +56,10 @@ func TestTwoServersOfOneFolder(t *testing.T) {
 			t.Error("the two give different outputs")
 		}
 		// Both at once.
+		a.upload("small", requests(2, 0))
 		var wg sync.WaitGroup
 		for i := range 40 {
-			wg.Go(func() { []*api{a, b}[i%2].create("in", fmt.Sprint(i)) })
+			wg.Go(func() { []*api{a, b}[i%2].create("small", fmt.Sprint(i)) })
 		}
 		wg.Wait()
 		if diff := cmp.Diff(purchases(t, a.server), purchases(t, b.server)); diff != "" || len(purchases(t, a.server)) != 41 {

@@ -44,7 +44,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	x.body = &responseBody{PipeReader: pr, cancel: cancel}
 	// A client that gives up sees its own reason, whatever the handler does.
 	x.body.stop = context.AfterFunc(req.Context(), func() {
-		pr.CloseWithError(req.Context().Err())
+		pw.CloseWithError(req.Context().Err())
 		closeBody(req)
 	})
 	go x.serve(t.handler, serverRequest(ctx, req), cancel)
@@ -148,7 +148,16 @@ func (x *exchange) serve(h http.Handler, r *http.Request, cancel context.CancelF
 		x.abort()
 		return
 	}
-	x.pipe.Close()
+	x.finish(nil)
+}
+
+// finish ends the body: well, or with err. To a client that gave up it never
+// ends well, even where the handler heard of that and returned.
+func (x *exchange) finish(err error) {
+	if gone := x.req.Context().Err(); gone != nil {
+		err = gone
+	}
+	x.pipe.CloseWithError(err) // nil is io.EOF
 }
 
 func (x *exchange) abort() {
@@ -157,7 +166,7 @@ func (x *exchange) abort() {
 		close(x.cut)
 		return
 	}
-	x.pipe.CloseWithError(io.ErrUnexpectedEOF)
+	x.finish(io.ErrUnexpectedEOF)
 }
 
 func bodyAllowed(method string) bool { return method != http.MethodHead }
