@@ -128,6 +128,21 @@ func TestDoubleDashes(t *testing.T) {
 	}
 }
 
+func TestNamed(t *testing.T) {
+	tests := []struct {
+		in   string
+		want bool
+	}{
+		{"apply --json", true}, {"apply -json", true}, {"-json apply", true}, {"apply --json=true", true}, {"apply -json=1", true},
+		{"apply", false}, {"apply --json=false", false}, {"apply --json --json=false", false}, {"apply -- --json", false}, {"apply --jsonx", false},
+	}
+	for _, tt := range tests {
+		if got := named(strings.Fields(tt.in), "json"); got != tt.want {
+			t.Errorf("named(%s) = %t, want %t", tt.in, got, tt.want)
+		}
+	}
+}
+
 func everyCommand(root *cobra.Command) []*cobra.Command {
 	all := []*cobra.Command{root}
 	for _, sub := range root.Commands() {

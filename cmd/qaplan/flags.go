@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/agext/levenshtein"
@@ -155,18 +156,22 @@ func didYouMean(word string, known []string) string {
 	return fmt.Sprintf("; did you mean %q?", best)
 }
 
-// named reports whether a long flag without a value stands on a command line,
-// before it is parsed.
+// named reports whether a boolean flag is set on a command line, before it is
+// parsed.
 func named(args []string, flag string) bool {
+	set := false
 	for _, arg := range args {
 		if arg == "--" {
-			return false
+			break
 		}
-		if arg == "--"+flag || arg == "-"+flag || arg == "--"+flag+"=true" || arg == "-"+flag+"=true" {
-			return true
+		name, value, valued := strings.Cut(arg, "=")
+		if name != "--"+flag && name != "-"+flag {
+			continue
 		}
+		on, err := strconv.ParseBool(value)
+		set = !valued || err == nil && on
 	}
-	return false
+	return set
 }
 
 // doubleDashes lets long flags begin with one dash, as Terraform's do. Without

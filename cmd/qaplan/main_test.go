@@ -55,6 +55,7 @@ func TestScripts(t *testing.T) {
 			"exits": exits, "gen-batches": genBatches, "purchases": purchases, "uploads": uploads, "answered": answered,
 			"ndjson": ndjson, "json": jsonValue, "wait-for": waitFor, "emulator": startEmulator, "web-page": webPage,
 			"same-files": sameFiles, "files-of": filesOf, "copy-tree": copyTree,
+			"pause": pause,
 		},
 	})
 }
@@ -408,4 +409,14 @@ func copyTree(ts *testscript.TestScript, _ bool, args []string) {
 		}
 		return os.WriteFile(filepath.Join(to, rel), text, 0o666)
 	}))
+}
+
+// pause TIME lets other processes get on.
+func pause(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: pause TIME")
+	}
+	d, err := time.ParseDuration(args[0])
+	ts.Check(err)
+	time.Sleep(d)
 }

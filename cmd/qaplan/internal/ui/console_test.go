@@ -317,6 +317,27 @@ func TestProgressBars(t *testing.T) {
 	})
 }
 
+// A bar shows its share from the first to the last, also at both ends.
+func TestBar(t *testing.T) {
+	tests := []struct {
+		n, total int64
+		want     string
+	}{
+		{0, 4, "Jobs         0% [........................................]  words"},
+		{1, 4, "Jobs        25% [##########..............................]  words"},
+		{4, 4, "Jobs       100% [########################################]  words"},
+		{5, 4, "Jobs       100% [########################################]  words"},
+	}
+	for _, tt := range tests {
+		if got := bar("Jobs", tt.n, tt.total, "words", 100); got != tt.want {
+			t.Errorf("bar(%d of %d) = %q, want %q", tt.n, tt.total, got, tt.want)
+		}
+	}
+	if got := bar("Jobs", 1, 2, "many words that leave no room", 40); cells(got) > 40 || !strings.HasPrefix(got, "Jobs       many words") {
+		t.Errorf("without room: %q", got)
+	}
+}
+
 // On a terminal the bars are redrawn, and gone at the end.
 func TestProgressRedraws(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

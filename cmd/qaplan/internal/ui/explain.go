@@ -219,6 +219,9 @@ func Valid(in *config.Inputs, warnings int) string {
 		bytes += in.Desired.Batches[i].Source.Bytes
 	}
 	s := fmt.Sprintf("Valid: %s, %s, %s.", count(len(in.Desired.Batches), "batch"), count(rows, "row"), size(max(bytes, 1)))
+	if in.Ignored > 0 {
+		s += " " + count(in.Ignored, "file") + " outside the ranges ignored."
+	}
 	if warnings > 0 {
 		s += " " + count(warnings, "warning") + "."
 	}

@@ -33,7 +33,9 @@ func RenderPlan(p *planner.Plan, v PlanView) string {
 	if e := p.Estimate; e.Requests > 0 {
 		section(&b, fmt.Sprintf("To be bought: %s, ~%s input tokens.\n", count(e.Requests, "row"), amount(e.InputTokens)))
 		if e.Basis != "" {
-			b.WriteString(v.Style.faint(indent("", wrap("Estimates: "+Printable(e.Basis)+".", v.Width))))
+			for _, line := range wrap("Estimates: "+Printable(e.Basis)+".", v.Width) {
+				b.WriteString(v.Style.faint(line) + "\n")
+			}
 		}
 	}
 	line := PlanLine(p.Summary, p.Applyable)

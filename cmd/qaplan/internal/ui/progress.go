@@ -235,7 +235,9 @@ func bar(name string, n, total int64, words string, width int) string {
 		progressbar.OptionSetWriter(io.Discard), progressbar.OptionSetWidth(min(room, 40)), progressbar.OptionThrottle(0),
 		progressbar.OptionSetDescription(fmt.Sprintf("%-*s", label, name)), progressbar.OptionSetPredictTime(false), progressbar.OptionSetElapsedTime(false),
 		progressbar.OptionSetTheme(progressbar.Theme{Saucer: "#", SaucerHead: "#", SaucerPadding: ".", BarStart: "[", BarEnd: "]"}))
-	_ = b.Set64(min(n, total)) // fails only where writing does
+	// Both fail only where writing does; a bar at 0 is drawn by the second alone.
+	_ = b.Set64(min(n, total))
+	_ = b.RenderBlank()
 	return cut(strings.TrimSpace(b.String())+"  "+words, width-1)
 }
 
