@@ -89,7 +89,7 @@ func (e *Engine) walkJobs(ctx context.Context) (*walk, error) {
 	for token := ""; ; {
 		page, err := e.opt.Jobs.ListJobs(ctx, token)
 		if err != nil {
-			return nil, fmt.Errorf("list jobs: %w", err)
+			return nil, err
 		}
 		e.noteDate(page.Date)
 		if w.first.IsZero() {
@@ -184,7 +184,7 @@ func (e *Engine) listFiles(ctx context.Context, o *planner.Observed) error {
 	for token := ""; ; {
 		page, err := e.opt.Files.ListFiles(ctx, token)
 		if err != nil {
-			return fmt.Errorf("list files: %w", err)
+			return err
 		}
 		e.noteDate(page.Date)
 		for i := range page.Files {
