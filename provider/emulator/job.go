@@ -63,7 +63,11 @@ const (
 
 func (j *job) name() string       { return "batches/" + j.ID }
 func (j *job) outputName() string { return "files/batch-" + j.ID }
-func (j *job) inline() bool       { return j.Input == "" }
+
+// copyKey names what copies are counted of.
+func (j *job) copyKey() string { return j.SHA256 + " " + j.Model }
+
+func (j *job) inline() bool { return j.Input == "" }
 
 func (j *job) position() position { return position{j.Create.UnixNano(), j.Seq} }
 

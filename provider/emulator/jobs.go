@@ -80,15 +80,8 @@ func (c *call) storeInline(j *job, requests []json.RawMessage) *reply {
 func (c *call) tryCreate(j *job) (answer *reply, again bool) {
 	var copies int
 	err := c.folder.update(func(tx *transaction) error {
-		if !j.inline() {
-			f := tx.rep.files[j.Input]
-			if f == nil || !f.alive(tx.now) {
-				answer = noSuchFile(j.Input)
-				return nil
-			}
-			j.Body, j.SHA256 = f.Body, f.SHA256
-		}
-		copies = tx.rep.copies[j.SHA256+" "+j.Model]
+		answer, _ = tx.takeInput(j)
+		copies = tx.rep.copies[j.copyKey()]
 		return nil
 	})
 	if err != nil {
@@ -100,35 +93,16 @@ func (c *call) tryCreate(j *job) (answer *reply, again bool) {
 	j.Plan = c.hits.rows()
 	j.Plan.Seed = fmt.Sprintf("%s %s %d", j.SHA256, j.Model, copies)
 	j.Plan.Faults = c.cfg.Rows
-	found, err := c.scan(j)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return noSuchFile(j.Input), false // deleted meanwhile
-	case err != nil:
-		return internal(err), false
-	case len(found.problems) > 0:
-		return refuse(400, "%s", strings.Join(found.problems, "\n")), false
-	case found.rows == 0:
-		return refuse(400, "The input file %s contains no requests.", j.Input), false
+	if answer = c.readInput(j); answer != nil {
+		return answer, false
 	}
-	j.Rows, j.Failed, j.Missing, j.Tokens = found.rows, found.failed, found.missing, found.tokens
 	err = c.folder.update(func(tx *transaction) error {
-		if tx.rep.copies[j.SHA256+" "+j.Model] != copies {
-			again = true
+		var changed bool
+		answer, changed = tx.takeInput(j)
+		switch again = changed || tx.rep.copies[j.copyKey()] != copies; {
+		case answer != nil, again:
 			return nil
-		}
-		if !j.inline() {
-			f := tx.rep.files[j.Input]
-			if f == nil || !f.alive(tx.now) {
-				answer = noSuchFile(j.Input)
-				return nil
-			}
-			if again = f.SHA256 != j.SHA256; again { // deleted, and the name used anew
-				return nil
-			}
-			j.Body = f.Body
-		}
-		if c.overQuota(tx, j) {
+		case c.overQuota(tx, j):
 			answer = overQuota(quotaHelpOnly, j.Model)
 			return nil
 		}
@@ -139,7 +113,39 @@ func (c *call) tryCreate(j *job) (answer *reply, again bool) {
 	if err != nil {
 		return internal(err), false
 	}
-	return answer, again
+	return answer, again && answer == nil
+}
+
+// takeInput gives the job the content of the file that it names, which inline
+// jobs have. It tells whether that is another one than the job had.
+func (tx *transaction) takeInput(j *job) (refusal *reply, changed bool) {
+	if j.inline() {
+		return nil, false
+	}
+	f := tx.rep.files[j.Input]
+	if f == nil || !f.alive(tx.now) {
+		return noSuchFile(j.Input), false
+	}
+	changed = f.SHA256 != j.SHA256
+	j.Body, j.SHA256 = f.Body, f.SHA256
+	return nil, changed
+}
+
+// readInput checks the input as the service does, and counts what it holds.
+func (c *call) readInput(j *job) (refusal *reply) {
+	found, err := c.scan(j)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return noSuchFile(j.Input) // deleted meanwhile
+	case err != nil:
+		return internal(err)
+	case len(found.problems) > 0:
+		return refuse(400, "%s", strings.Join(found.problems, "\n"))
+	case found.rows == 0:
+		return refuse(400, "The input file %s contains no requests.", j.Input)
+	}
+	j.Rows, j.Failed, j.Missing, j.Tokens = found.rows, found.failed, found.missing, found.tokens
+	return nil
 }
 
 // overQuota tells whether the project may not have the job now. The answer to it

@@ -199,7 +199,7 @@ func (rep *replica) addJob(j *job, at time.Time) {
 		rep.inUse[j.Body[0].Name] = true
 	}
 	if !j.Foreign {
-		rep.copies[j.SHA256+" "+j.Model]++
+		rep.copies[j.copyKey()]++
 		rep.creates = append(prune(rep.creates, at.Add(-minute)), at)
 	}
 }

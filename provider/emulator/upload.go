@@ -318,26 +318,21 @@ func (c *call) keep(chunk part, hash []byte, offset int64) *reply {
 			return nil
 		}
 		id := c.r.URL.Query().Get("upload_id")
-		var recs []*record
-		if chunk.Size > 0 && !last {
-			recs = append(recs, &record{Chunk: &chunkRecord{Upload: id, Part: chunk, Hash: hash}})
-		}
 		if last {
 			end, err := c.finalize(tx, tx.rep.uploads[id], chunk, hash, &answer)
 			if err != nil {
 				return err
 			}
-			recs = end
-			kept = end[0].File != nil
-		} else {
-			kept = true
-			answer = rawReply(200, "text/plain; charset=utf-8", nil).with(headStatus, uploadActive).
-				with(headHeld, strconv.FormatInt(offset+chunk.Size, 10)).with("Server", "UploadServer")
+			kept = end.File != nil
+			return tx.add(end)
 		}
-		if len(recs) == 0 {
+		answer = rawReply(200, "text/plain; charset=utf-8", nil).with(headStatus, uploadActive).
+			with(headHeld, strconv.FormatInt(offset+chunk.Size, 10)).with("Server", "UploadServer")
+		if chunk.Size == 0 {
 			return nil
 		}
-		return tx.add(recs...)
+		kept = true
+		return tx.add(&record{Chunk: &chunkRecord{Upload: id, Part: chunk, Hash: hash}})
 	})
 	if !kept {
 		c.folder.discard(body{chunk})
@@ -348,13 +343,13 @@ func (c *call) keep(chunk part, hash []byte, offset int64) *reply {
 	return answer
 }
 
-// finalize gives the records that end an upload, and the answer.
-func (c *call) finalize(tx *transaction, u *upload, chunk part, hash []byte, answer **reply) ([]*record, error) {
+// finalize gives the record that ends an upload, and the answer.
+func (c *call) finalize(tx *transaction, u *upload, chunk part, hash []byte, answer **reply) (*record, error) {
 	parts := append(body(nil), u.body...)
 	if chunk.Size > 0 {
 		parts = append(parts, chunk)
 	}
-	ended := []*record{{EndUpload: u.ID}}
+	ended := &record{EndUpload: u.ID}
 	switch {
 	case tx.nameTaken(u.Name):
 		*answer = nameTaken(u.Name).with(headStatus, uploadFinal)
@@ -393,7 +388,7 @@ func (c *call) finalize(tx *transaction, u *upload, chunk part, hash []byte, ans
 	if *answer == nil {
 		*answer = c.finished(f)
 	}
-	return []*record{{File: f}}, nil
+	return &record{File: f}, nil
 }
 
 // queryUpload tells how many bytes are held.
