@@ -73,17 +73,16 @@ type RowFaults struct {
 	DuplicatedShare float64 `json:"duplicated,omitempty"` // the line twice
 }
 
+// What the service fixes.
 const (
-	uploadLife     = 48 * time.Hour           // from the start of the upload
-	jobLife        = 48 * time.Hour           // until a job that has not ended is EXPIRED
-	outputLife     = 6 * 7 * 24 * time.Hour   // from the end of the job
-	inlineLimit    = 20 << 20                 // bytes of a create with inline requests
-	maxPageSize    = 100                      //
-	maxIDLength    = 40                       // of a file id
-	maxDisplayName = 512                      // of a file, in characters
-	minute         = time.Minute              // the window of the per-minute limits
-	day            = 24 * time.Hour           //
-	maxDuration    = time.Duration(1<<63 - 1) //
+	uploadLife     = 48 * time.Hour         // from the start of the upload
+	jobLife        = 48 * time.Hour         // until a job that has not ended is EXPIRED
+	outputLife     = 6 * 7 * 24 * time.Hour // from the end of the job
+	inlineLimit    = 20 << 20               // bytes of a create with inline requests
+	maxPageSize    = 100
+	maxIDLength    = 40          // of a file id
+	maxDisplayName = 512         // of a file, in characters
+	minute         = time.Minute // the window of the per-minute limits
 )
 
 // DefaultModels gives the ids of the models that exist when Config names none:

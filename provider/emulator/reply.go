@@ -51,7 +51,7 @@ type apiError struct {
 	Details []any  `json:"details,omitempty"`
 }
 
-// statusNames are the google.rpc names that go with the HTTP codes.
+// statusName gives the google.rpc name that goes with an HTTP code.
 func statusName(code int) string {
 	switch code {
 	case 400:

@@ -124,7 +124,7 @@ func (p *rowParser) read(line []byte, field func(name string) error) (row, error
 	return row{}, bad
 }
 
-// requestFields and generationFields are the fields of GenerateContentRequest
+// knownRequestField and knownGenerationField tell the fields of GenerateContentRequest
 // and GenerationConfig, in snake_case.
 func knownRequestField(name string) bool {
 	switch name {
