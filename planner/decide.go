@@ -38,7 +38,7 @@ func (v *view) decide() verdict {
 		v.describeAdoption(&out)
 	}
 	for _, j := range v.extra {
-		out.warnExtra(v.addr, j.Name, j.RawState)
+		out.warnExtra(v.addr, j.Name, string(j.State))
 	}
 	if v.rec != nil {
 		current := v.current()

@@ -140,15 +140,15 @@ func (m *matcher) ours(j *Job, tok Token) {
 	}
 }
 
-type bought struct{ sha, model string }
+type contentModel struct{ sha, model string }
 
 // contentsOf lists what may have been bought for a batch: what is wanted now
 // and what was sent before.
-func contentsOf(b *Batch, rec *Record) []bought {
-	list := []bought{{b.Source.SHA256, b.Model}}
+func contentsOf(b *Batch, rec *Record) []contentModel {
+	list := []contentModel{{b.Source.SHA256, b.Model}}
 	if rec != nil {
 		for i := range rec.Attempts {
-			list = append(list, bought{rec.Attempts[i].SHA256, rec.Attempts[i].Model})
+			list = append(list, contentModel{rec.Attempts[i].SHA256, rec.Attempts[i].Model})
 		}
 	}
 	return list
