@@ -408,6 +408,8 @@ func (v *view) again(last *Attempt, why Reason) verdict {
 		return v.buy(ReasonRerun)
 	case last.Rerun && v.rec.Result != nil:
 		return v.ended(last, why) // a person asked for one attempt, not for more
+	case w.OnChange == OnChangeKeep && v.rec.Result != nil:
+		return v.ended(last, why) // the former result is what is to be kept
 	case w.Source.Missing:
 		return v.ended(last, HoldSourceGone)
 	case w.OnChange != OnChangeRerun && w.Model != last.Model:

@@ -229,7 +229,7 @@ func (x *differ) view(a Address) *view {
 	}
 	if v.want != nil {
 		v.upload = x.uploadFor(v)
-		v.rerun = x.opts.wantsRerun(a, v.rec)
+		v.rerun = x.opts.wantsRerun(a, v.rec) || v.rec.rerunAbsent()
 	}
 	return v
 }

@@ -126,7 +126,7 @@ func (v *view) buy(why Reason) verdict {
 		out.phase, out.actions = PhaseUploaded, []Action{ActionAdopt, ActionCreate}
 		out.detail.File = up.File
 	}
-	if v.rec != nil && v.rec.Result != nil {
+	if v.rec != nil && v.rec.Result != nil && v.seen == ResultOurs {
 		out.phase = PhaseDone // the former result stands until the new one does
 	}
 	return out

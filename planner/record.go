@@ -182,6 +182,13 @@ func (r *Record) NextNumber() int {
 	return 1
 }
 
+// rerunAbsent reports whether a person asked for another job and its send
+// bought nothing: the wish still stands.
+func (r *Record) rerunAbsent() bool {
+	last := r.Last()
+	return last != nil && last.Rerun && last.Outcome == OutcomeAbsent && !last.CancelAsked
+}
+
 // Accepted counts the sends that the service accepted, adoptions included.
 func (r *Record) Accepted() int {
 	n := 0

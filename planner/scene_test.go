@@ -215,6 +215,7 @@ func sent(outcome Outcome, change ...func(*Attempt)) fact {
 }
 
 func settlingSince(t time.Time) func(*Attempt) { return func(at *Attempt) { at.SettleFrom = t } }
+func askedBy(at *Attempt)                      { at.Rerun = true }
 func cancelledMeanwhile(at *Attempt)           { at.CancelAsked = true }
 
 func refused(sha, model string, final bool) fact {
