@@ -37,6 +37,9 @@ func (a *Address) UnmarshalText(text []byte) error {
 	if s.Whole || s.First != s.Last {
 		return fmt.Errorf("read address %q: it names more than one batch", text)
 	}
+	if s.String() != string(text) {
+		return fmt.Errorf("read address %q: it is written %s", text, s)
+	}
 	*a = Address{Block: s.Block, Number: s.First}
 	return nil
 }

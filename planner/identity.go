@@ -81,7 +81,11 @@ func ParseToken(displayName string) (Token, bool) {
 	if err != nil || attempt < 1 {
 		return Token{}, false
 	}
-	return Token{Lineage: parts[0], Number: number, Attempt: attempt, Sum: parts[3]}, true
+	t := Token{Lineage: parts[0], Number: number, Attempt: attempt, Sum: parts[3]}
+	if t.String() != rest[open+1:] {
+		return Token{}, false // one token has one spelling
+	}
+	return t, true
 }
 
 // MaxUploads is how many uploads of one content a state can name.
@@ -114,6 +118,9 @@ func ParseUploadName(file string) (ParsedUpload, bool) {
 	n, err := parseNumber(parts[2])
 	if err != nil || n < 1 || n > MaxUploads {
 		return ParsedUpload{}, false
+	}
+	if strconv.Itoa(n) != parts[2] {
+		return ParsedUpload{}, false // one upload has one spelling
 	}
 	return ParsedUpload{Content: parts[0], Lineage: parts[1], N: n}, true
 }
