@@ -22,6 +22,7 @@ type view struct {
 	claimed      *Job
 	claimedUp    *File
 	maybe        *Job
+	stale        *Job
 	from         Address // former address of a renamed batch
 	rerun        bool
 	otherProject bool
@@ -135,12 +136,13 @@ func (v *view) newest() *Attempt {
 }
 
 // current gives the attempt that the batch hangs on: the newest with a job or,
-// where that one ended without answers, an older one that succeeded for what
-// is wanted now and is not delivered. So it is when a job turns up whose send
-// was held for absent, and when the source goes back to a former content.
+// where that one ended without answers to what is wanted now, an older one
+// that succeeded for it and is not delivered. So it is when a job turns up
+// whose send was held for absent, and when the source goes back to a former
+// content.
 func (v *view) current() *Attempt {
 	newest := v.newest()
-	if newest == nil || v.want == nil || !newest.fruitless() {
+	if newest == nil || v.want == nil || !newest.fruitless() && (!newest.kept() || v.isWanted(newest)) {
 		return newest
 	}
 	for i := len(v.rec.Attempts) - 1; i >= 0; i-- {
@@ -148,7 +150,7 @@ func (v *view) current() *Attempt {
 		if !v.isWanted(a) || JobState(a.State) != JobSucceeded || v.delivered(a) {
 			continue
 		}
-		inHand := !a.Gone && !a.Wrong && !a.CancelAsked && (a.hasOutput() || a.Part != nil)
+		inHand := !a.Gone && !a.Wrong && !a.CancelAsked && !a.RowsCancelled && (a.hasOutput() || a.Part != nil)
 		if inHand || v.rec.Result == nil && !newest.Rerun {
 			return a
 		}
@@ -218,6 +220,9 @@ func (a *Attempt) fruitless() bool {
 	}
 	return false
 }
+
+// kept reports whether the job's answers are in hand and make no result yet.
+func (a *Attempt) kept() bool { return a.OutputRead && a.Part != nil }
 
 // hasOutput reports whether there are answers to fetch.
 func (a *Attempt) hasOutput() bool {
@@ -343,7 +348,7 @@ func (v *view) answered(last *Attempt) verdict {
 			return v.ended(last, HoldNoOutput)
 		}
 		return v.wait(last)
-	case last.OutputRead && last.Part != nil:
+	case last.kept():
 		return v.kept(last)
 	}
 	out := v.download(last, ReasonJobSucceeded)
@@ -353,11 +358,14 @@ func (v *view) answered(last *Attempt) verdict {
 
 // kept: the answers are in hand but do not make a result yet.
 func (v *view) kept(last *Attempt) verdict {
+	answered := v.answeredWanted()
 	switch {
-	case last.CancelAsked:
+	case last.CancelAsked || last.RowsCancelled:
 		return v.ended(last, HoldCancelled)
 	case v.rerun:
 		return v.buy(ReasonRerun)
+	case answered != nil && v.rec.Result != nil && v.rec.Result.Attempt == answered.Number:
+		return v.former(string(ReasonSourceChanged), fmt.Sprintf("the answers of attempt %d are to another content or model; the result of attempt %d is what is wanted now", last.Number, answered.Number))
 	case v.want.Source.Missing:
 		return v.hold(HoldSourceGone, last)
 	case v.want.Source.SHA256 != last.SHA256 && v.want.OnChange == OnChangeRerun:

@@ -217,7 +217,7 @@ func (x *differ) finish() {
 func (x *differ) view(a Address) *view {
 	v := &view{
 		addr: a, want: x.want[a], rec: x.r.Batches[a], live: x.live, seen: x.results[a],
-		claimed: x.matches.claimed[a], claimedUp: x.matches.claimedUp[a], maybe: x.matches.maybe[a],
+		claimed: x.matches.claimed[a], claimedUp: x.matches.claimedUp[a], maybe: x.matches.maybe[a], stale: x.matches.stale[a],
 		extra: x.matches.extra[a], otherProject: x.otherProject,
 	}
 	if from, ok := x.renamed[a]; ok {

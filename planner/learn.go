@@ -65,9 +65,14 @@ type learner struct {
 	out      Learned
 }
 
-// seesNoneOfOurs reports whether not one recorded job is visible although the
-// service was asked for one that is awaited.
+// seesNoneOfOurs reports whether not one recorded job is visible, and none with
+// this state's label, although the service was asked for one that is awaited.
 func (l *learner) seesNoneOfOurs(r *Recorded) bool {
+	for i := range l.live.Jobs {
+		if tok, ok := ParseToken(l.live.Jobs[i].DisplayName); ok && tok.Lineage == l.lineage6 {
+			return false
+		}
+	}
 	missing := false
 	for _, rec := range r.Batches {
 		for i := range rec.Attempts {
@@ -289,6 +294,9 @@ func (l *learner) settle(at *Attempt) bool {
 	if !l.live.Complete || l.out.OtherProject {
 		return false // a listing that would not show the job tells nothing
 	}
+	if !l.inputVisible(at) {
+		return false
+	}
 	from := at.SettleFrom
 	if l.live.LocalClock {
 		from = l.marks[at.Token]
@@ -309,6 +317,16 @@ func (l *learner) settle(at *Attempt) bool {
 		return true
 	}
 	return false
+}
+
+// uploadLife is how long an upload lives at the service.
+const uploadLife = 48 * time.Hour
+
+// inputVisible reports whether the listing is one that would show the send's
+// job: it shows the send's input, or so much time has passed that the input
+// has expired. Another project's key shows neither.
+func (l *learner) inputVisible(at *Attempt) bool {
+	return l.files[at.File] != nil || l.live.Last.After(at.Sent.Add(uploadLife))
 }
 
 // learnUpload takes over what the listing says of the batch's upload.

@@ -17,6 +17,7 @@ type matches struct {
 	claimed   map[Address]*Job   // a job that another state made for it
 	claimedUp map[Address]*File  // an upload that another state made for it
 	maybe     map[Address]*Job   // a job that may be the batch's
+	stale     map[Address]*Job   // a job of this state's for a former content or model of it
 	uploads   map[Address]*File  // a usable upload with the batch's bytes
 }
 
@@ -31,7 +32,7 @@ func match(d *Desired, r *Recorded, live *Live, renamed map[Address]Address) *ma
 		fileSHA:   map[string]string{},
 		out: matches{
 			adopt: map[Address][]*Job{}, extra: map[Address][]*Job{}, claimed: map[Address]*Job{},
-			claimedUp: map[Address]*File{}, maybe: map[Address]*Job{}, uploads: map[Address]*File{},
+			claimedUp: map[Address]*File{}, maybe: map[Address]*Job{}, stale: map[Address]*Job{}, uploads: map[Address]*File{},
 		},
 	}
 	if !live.Refreshed {
@@ -138,6 +139,33 @@ func (m *matcher) ours(j *Job, tok Token) {
 			return
 		}
 	}
+	m.ofFormer(j, tok)
+}
+
+// ofFormer notes a job of this state's that fits nothing that is known: an
+// older state was restored, and the source or the model changed since the job
+// was bought. It may be any batch's of that number.
+func (m *matcher) ofFormer(j *Job, tok Token) {
+	if !j.Active() && j.State != JobSucceeded {
+		return
+	}
+	for _, b := range m.byNumber[tok.Number] {
+		rec := m.record(b.Address)
+		if m.out.stale[b.Address] == nil && (rec == nil || rec.NextNumber() <= tok.Attempt) && m.mayBeOf(b, j, tok) {
+			m.out.stale[b.Address] = j
+		}
+	}
+}
+
+// mayBeOf reports whether a label may be one of b's. Where the content is
+// known, the label tells.
+func (m *matcher) mayBeOf(b *Batch, j *Job, tok Token) bool {
+	if sha := m.fileSHA[j.InputFile]; sha != "" {
+		return ContentSum(b.Address, sha, j.Model) == tok.Sum
+	}
+	p, ok := ParseUploadName(j.InputFile)
+	wanted := ok && len(b.Source.SHA256) == 64 && p.Content == b.Source.SHA256[:24] && j.Model == b.Model
+	return !wanted // with what is wanted now it would have fitted
 }
 
 type contentModel struct{ sha, model string }

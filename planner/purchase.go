@@ -103,12 +103,14 @@ func (v *view) buy(why Reason) verdict {
 		return v.wait(active)
 	case w.Source.Missing:
 		return v.holdBuying(HoldSourceGone, v.newest())
-	case v.seen == ResultForeign:
-		return v.hold(HoldResultExists, nil)
 	case (v.claimed != nil || v.claimedUp != nil) && why != ReasonRerun:
 		return v.holdBuying(HoldClaimedElsewhere, nil)
+	case v.stale != nil && why != ReasonRerun:
+		return v.holdBuying(HoldSourceChanged, nil)
 	case v.maybe != nil:
 		return v.holdBuying(HoldMaybeBought, nil)
+	case v.seen == ResultForeign:
+		return v.hold(HoldResultExists, nil)
 	}
 	out := verdict{reason: why, attempt: v.rec.NextNumber(), phase: PhaseAbsent}
 	out.detail = Detail{Source: w.Source.Path, SHA256: w.Source.SHA256, Bytes: w.Source.Bytes, Rows: w.Source.Rows,

@@ -94,6 +94,11 @@ type Attempt struct {
 	Gone bool `json:"gone,omitempty"`
 	// OutputGone is set when the service said that the output is not there.
 	OutputGone bool `json:"output_gone,omitempty"`
+	// OutputGoneSince is when the service first said so; it is believed when it
+	// says so again a settle time later.
+	OutputGoneSince time.Time `json:"output_gone_since,omitzero"`
+	// RowsCancelled is set when the answers hold rows that a cancel cut off.
+	RowsCancelled bool `json:"rows_cancelled,omitempty"`
 	// OutputRead is set when the output was fetched as far as it goes; what
 	// came is in Part, or in the batch's result.
 	OutputRead bool `json:"output_read,omitempty"`

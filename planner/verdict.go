@@ -81,6 +81,10 @@ func (v *view) hold(why Reason, a *Attempt) verdict {
 		if v.claimed != nil {
 			h.Job = v.claimed.Name
 		}
+	case HoldSourceChanged:
+		if a == nil && v.stale != nil {
+			h.Job = v.stale.Name
+		}
 	}
 	h.Exit = Exit(why, v.addr, h.Job, v.outputPath())
 	return verdict{phase: PhaseHeld, held: h}
