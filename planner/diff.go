@@ -284,17 +284,27 @@ func AdoptJobs(old *Record, b *Batch, jobs []*Job) *Record {
 			}
 		}
 		at.See(j)
-		i, taken := slices.BinarySearchFunc(rec.Attempts, at.Number, func(x Attempt, n int) int { return x.Number - n })
-		if taken {
-			rec.Attempts[i] = at
-		} else {
-			rec.Attempts = slices.Insert(rec.Attempts, i, at)
-		}
+		rec.place(at)
 	}
 	if rec.Source.SHA256 == "" {
 		rec.Source = b.Source.Record()
 	}
 	return rec
+}
+
+// place puts an adopted attempt where its number belongs. A number that
+// another send has used since an older state was restored is left to that one.
+func (r *Record) place(at Attempt) {
+	i, taken := slices.BinarySearchFunc(r.Attempts, at.Number, func(x Attempt, n int) int { return x.Number - n })
+	switch {
+	case !taken:
+		r.Attempts = slices.Insert(r.Attempts, i, at)
+	case r.Attempts[i].Token == at.Token || r.Attempts[i].Job == at.Job:
+		r.Attempts[i] = at
+	default:
+		at.Number = r.NextNumber()
+		r.Attempts = append(r.Attempts, at)
+	}
 }
 
 // Record gives the source as the state keeps it.

@@ -131,7 +131,7 @@ func (m *matcher) ours(j *Job, tok Token) {
 				}
 			case !fits:
 				// The display name was copied.
-			case m.attemptTaken(b.Address, rec, tok.Attempt):
+			case m.oneTooMany(b, rec, tok, content):
 				m.out.extra[b.Address] = append(m.out.extra[b.Address], j)
 			default:
 				m.out.adopt[b.Address] = append(m.out.adopt[b.Address], j)
@@ -200,17 +200,27 @@ func (m *matcher) inputFits(j *Job, rec *Record, attempt int, sha string) (fits,
 	return told && live == sha, told && live != ""
 }
 
-// attemptTaken reports whether a job of that attempt would be one too many:
-// the attempt has a job, or a later one has.
-func (m *matcher) attemptTaken(a Address, rec *Record, number int) bool {
+// oneTooMany reports whether a job for that content has nothing to give to its
+// batch: its attempt has a job already, or a later attempt at the same content
+// has one that is at work or succeeded. For a content that is no longer wanted
+// any later job tells that it was given up.
+func (m *matcher) oneTooMany(b *Batch, rec *Record, tok Token, content contentModel) bool {
+	wanted := content == contentModel{b.Source.SHA256, b.Model}
 	if rec != nil {
 		for i := range rec.Attempts {
-			if rec.Attempts[i].Number >= number && rec.Attempts[i].Job != "" {
+			a := &rec.Attempts[i]
+			same := content == contentModel{a.SHA256, a.Model}
+			switch {
+			case a.Job == "" || a.Number < tok.Attempt:
+			case !wanted, same && a.Number == tok.Attempt, same && !a.fruitless():
 				return true
 			}
 		}
 	}
-	return slices.ContainsFunc(m.out.adopt[a], func(j *Job) bool { return attemptOf(j) == number })
+	return slices.ContainsFunc(m.out.adopt[b.Address], func(j *Job) bool {
+		other, _ := ParseToken(j.DisplayName)
+		return other.Attempt == tok.Attempt && (other.Sum == tok.Sum || !wanted)
+	})
 }
 
 // theirs notes a job that another state made for a batch of this config.

@@ -181,13 +181,27 @@ func part(at *Attempt, _ *Job) {
 }
 func unlisted(_ *Attempt, j *Job)       { j.Name = "" }
 func doneState(_ *Attempt, j *Job)      { j.Done, j.Ended = true, now.Add(-time.Hour) }
-func forModel(m string) trait           { return func(at *Attempt, j *Job) { at.Model, j.Model = m, m } }
-func forSource(sha string) trait        { return func(at *Attempt, _ *Job) { at.SHA256 = sha } }
 func endedAgo(d time.Duration) trait    { return func(_ *Attempt, j *Job) { j.Ended = now.Add(-d) } }
 func failedSaying(message string) trait { return func(_ *Attempt, j *Job) { j.Error = message } }
 func lastSeen(state JobState) trait     { return func(at *Attempt, _ *Job) { at.State = string(state) } }
 
-// delivered gives the subject the verified result of an attempt.
+func forModel(m string) trait {
+	return func(at *Attempt, j *Job) { at.Model, j.Model = m, m; relabel(at, j) }
+}
+
+func forSource(sha string) trait {
+	return func(at *Attempt, j *Job) {
+		at.SHA256, at.File, j.InputFile = sha, uploadOfOurs(sha, 1), uploadOfOurs(sha, 1)
+		relabel(at, j)
+	}
+}
+
+func relabel(at *Attempt, j *Job) {
+	at.Token = NewToken(ours6, subject, at.Number, at.SHA256, at.Model).String()
+	j.DisplayName = "r_1 [" + at.Token + "]"
+}
+
+// deliveredBy gives the subject the verified result of an attempt.
 func deliveredBy(attempt int, sha string) fact {
 	return both(seen(ResultOurs), func(s *scene) {
 		s.rec().Result = &Result{Path: s.batch().Output, SHA256: contentB, Attempt: attempt, Source: sha, Rows: goodRows, Succeeded: goodRows}

@@ -1,0 +1,65 @@
+// Package planner decides what an apply would do. It compares what is wanted
+// with what the state records and what the service shows, and gives back a
+// [Plan], which is plain data.
+//
+// # Terms
+//
+//   - batch: one input file, its jobs at the service and its one result file.
+//     An [Address] names it by the label of its block and its number; a
+//     [Selector] names several on a command line.
+//   - desired: the config and the sources ([Desired]); recorded: the state
+//     ([Recorded], one [Record] a batch); live: what the service lists ([Live]).
+//     With a look at the result paths they make up what is [Observed].
+//   - attempt: one create sent for a batch, or one job adopted for it, numbered
+//     from 1 ([Attempt]). Its [Outcome] says how the send ended: bought, refused,
+//     absent, withdrawn before its call, or not known yet.
+//   - lineage: the identity of a state. Its first six digits stand in every name
+//     that this state gives to something at the service: the [Token] at the end
+//     of a job's display name, and the name of an upload ([UploadName]).
+//   - phase: where a batch stands ([Phase]); each is in exactly one.
+//   - action: a step of a [Change]. Its [Reason] is a stable code, as is that of
+//     a batch which is held for a person or failed; [Exit] gives the way out.
+//
+// # Flow
+//
+//	Observed ─▶ Learn ─▶ match ─▶ one decision for each batch ─▶ Plan, Items
+//
+// [Learn] folds what is live into what is recorded: states of jobs, creates and
+// uploads whose answers were lost, things that are gone. Its updates are facts,
+// and an apply makes them durable before it acts on them. [Diff] learns for
+// itself, so that a plan needs no write.
+//
+// Matching finds out whose the jobs and files are that nothing records. A label
+// of this state and the input together make a job the batch's own, and so does
+// an input with the batch's bytes where there is no label. A label of another
+// state, or a job that may be the batch's, holds the purchase.
+//
+// The decision for a batch goes through the phases in the order unknown, done,
+// bought, to be bought. What stands against a purchase is looked at last, so
+// that it stops no waiting and no download of what was bought.
+//
+// [AdoptJobs] and [AdoptUpload] give the record as it stands after an adoption;
+// an apply and Diff use the same ones.
+//
+// # Promises
+//
+//   - Pure: no clock, no file, no network. The same arguments give the same plan
+//     to the byte, in whatever order batches, jobs and files come; no argument
+//     is changed. Diff takes memory and time in proportion to batches, jobs and
+//     files.
+//   - No create is planned while a job of the batch is active or a send of it
+//     unknown, on a listing that is not complete, or for a content and model
+//     that an attempt has answered, unless a person asks for another. A wish for
+//     another is one job: see [Options.FixReruns].
+//   - A create without an answer is found by its token and its input, or held
+//     for absent when two complete listings, a settle time apart by the
+//     service's clock, do not show it. Found late, it is still found.
+//   - A listing that shows not one recorded job, and none with a label of this
+//     state, teaches nothing: the key is another project's.
+//   - What was bought is followed to its end. A batch leaves the state only when
+//     nothing that was bought for it is undelivered.
+//   - A batch whose result is on disk and verified stays done while another
+//     attempt is held, refused or has failed; the plan warns of it.
+//   - The digest of a plan covers config, inputs and purchases. Progress that
+//     costs nothing leaves it as it is.
+package planner
