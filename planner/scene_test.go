@@ -291,6 +291,19 @@ func filesProcessing(s *scene) {
 	}
 }
 
+func filesShorter(s *scene) {
+	for i := range s.o.Live.Files {
+		s.o.Live.Files[i].Bytes--
+	}
+}
+
+// leftWithSameBytes: a batch of another block, out of the config too, has the
+// subject's number and content.
+func leftWithSameBytes(s *scene) {
+	rec := s.recOf(Address{Block: "z", Number: subject.Number})
+	rec.Attempts = []Attempt{{Number: 1, Outcome: OutcomeBought, Model: "m1", SHA256: contentA, Job: "batches/z", State: string(JobRunning)}}
+}
+
 // twinHolds: another batch with the same bytes has the upload on record.
 func twinHolds(file string) fact {
 	return func(s *scene) {
