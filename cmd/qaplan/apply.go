@@ -198,7 +198,7 @@ func (a *app) conclude(ctx context.Context, f *applyFlags, rep apply.Report, err
 				a.ui.Print("\n" + left)
 			}
 		}
-		a.ui.Print("\n" + ui.ApplyEnd(rep.Summary, rep.Stopped != nil || err != nil || interrupted) + "\n")
+		a.ui.Print("\n" + ui.ApplyEnd(rep.Summary, rep.Stopped != nil || len(rep.Errors) > 0 || err != nil || interrupted) + "\n")
 	}
 	switch {
 	case interrupted:
@@ -218,7 +218,7 @@ func (a *app) applyEnd(ctx context.Context, f *applyFlags, rep apply.Report) err
 	if errors.Is(context.Cause(ctx), errInterrupted) {
 		codes = append(codes, exitInterrupted)
 	}
-	if rep.Stopped != nil {
+	if rep.Stopped != nil || len(rep.Errors) > 0 {
 		codes = append(codes, exitError)
 	}
 	if f.detailed && rep.Remains {

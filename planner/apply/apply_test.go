@@ -495,3 +495,220 @@ func TestManyBatchesConverge(t *testing.T) {
 		t.Logf("154 batches: %d calls, of which %d creates and %d listings", len(clock.calls[""]), len(clock.calls["create"]), len(clock.calls["list jobs"]))
 	})
 }
+
+// A rerun is one more job, however many rounds the run has.
+func TestRerunBuysOneJob(t *testing.T) {
+	for _, wait := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, 2, 2, emulator.Config{})
+			w.mustConverge()
+			w.options = func(o *apply.Options) { o.Plan.Rerun = []planner.Selector{{Block: "qa", First: 51, Last: 51}} }
+			if _, err := w.apply(t.Context(), wait); err != nil {
+				t.Fatal(err)
+			}
+			w.options = nil
+			if _, err := w.apply(t.Context(), true); err != nil {
+				t.Fatal(err)
+			}
+			if n := w.purchases(); n != 3 {
+				t.Errorf("wait %v: %d jobs were bought, want 3: two, and the one that was asked for", wait, n)
+			}
+			w.mustHaveRightResults()
+		})
+	}
+}
+
+func (w *world) purchases() int {
+	w.t.Helper()
+	ledger, err := w.server.Ledger()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	n := 0
+	for _, p := range ledger.Purchases {
+		if !p.Foreign {
+			n++
+		}
+	}
+	return n
+}
+
+// Without Date headers an unknown create is settled by listings that began
+// after its send, and by no earlier one.
+func TestLocalClockCountsFromAfterTheSend(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, 1, emulator.Config{Faults: []emulator.Fault{
+			{Name: emulator.FaultNoDate, Count: -1},
+			{Name: emulator.FaultResetAfter, Op: emulator.OpCreate, Count: 1},
+			{Name: emulator.FaultSlow, Op: emulator.OpUploadFinalize, Count: 2, Value: "50s"},
+			{Name: emulator.FaultListLag, Op: emulator.OpCreate, Count: 1, Value: "40s"},
+		}})
+		w.desired.SettleTime = time.Minute
+		w.mustConverge()
+	})
+}
+
+// A run that does not wait buys what was shown and nothing else.
+func TestNothingIsBoughtThatWasNotShown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 2, 2, emulator.Config{Faults: []emulator.Fault{
+			{Name: emulator.FaultJobFailed, Op: emulator.OpCreate, Count: 1},
+			{Name: emulator.FaultPartialOutput, Op: emulator.OpCreate, Count: 1},
+		}})
+		if _, err := w.apply(t.Context(), false); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		rep, err := w.apply(t.Context(), false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rep.Summary.Created != 0 || rep.Summary.Deferred != 1 || !rep.Remains {
+			t.Errorf("summary %+v, remains %v; want no purchase, since none was shown, and the create left for the next plan", rep.Summary, rep.Remains)
+		}
+		w.mustConverge()
+		left, err := filepath.Glob(filepath.Join(w.dir, "out", ".parts", "*"))
+		if err != nil || len(left) != 0 {
+			t.Errorf("kept rows are left over: %v, %v", left, err)
+		}
+	})
+}
+
+func TestUploadThatIsAlwaysLost(t *testing.T) {
+	for _, wait := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, 2, 1, emulator.Config{Faults: []emulator.Fault{
+				{Name: emulator.FaultFileExpiredEarly, Op: emulator.OpUploadFinalize, Count: -1, Value: "0s"},
+			}})
+			clock := w.watch(apply.Limits{})
+			rep, err := w.apply(t.Context(), wait)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n := len(clock.calls["upload start"]); n != 4 {
+				t.Errorf("wait %v: %d uploads, want 4: each batch again, once a run", wait, n)
+			}
+			if len(rep.Errors) != 2 {
+				t.Errorf("wait %v: errors %v, want one for each batch", wait, rep.Errors)
+			}
+		})
+	}
+}
+
+func TestRefusalWithoutKnownCause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, 1, emulator.Config{Faults: []emulator.Fault{{Name: emulator.FaultStatusBefore, Op: emulator.OpCreate, Count: -1, Value: "400"}}})
+		clock := w.watch(apply.Limits{})
+		for run := 1; run <= 4; run++ {
+			rep, err := w.apply(t.Context(), true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n, want := len(clock.calls["create"]), min(run, 3); n != want {
+				t.Errorf("after run %d: %d creates, want %d", run, n, want)
+			}
+			if failed := rep.Summary.Failed == 1; failed != (run >= 3) {
+				t.Errorf("after run %d: summary %+v", run, rep.Summary)
+			}
+		}
+	})
+}
+
+func TestEmptyAnswersAreNoResult(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, 3, emulator.Config{})
+		w.mustConverge()
+		before, err := os.ReadFile(filepath.Join(w.dir, "out", "batch_051.jsonl"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.server.SetFaults(emulator.Fault{Name: emulator.FaultEmpty200, Op: emulator.OpDownload, Count: -1}); err != nil {
+			t.Fatal(err)
+		}
+		w.options = func(o *apply.Options) { o.Plan.Rerun = []planner.Selector{{Block: "qa", First: 51, Last: 51}} }
+		if _, err := w.apply(t.Context(), true); err != nil {
+			t.Fatal(err)
+		}
+		after, err := os.ReadFile(filepath.Join(w.dir, "out", "batch_051.jsonl"))
+		if err != nil || string(after) != string(before) {
+			t.Errorf("the former result was replaced by\n%s(%v)", after, err)
+		}
+	})
+}
+
+func TestOne404LosesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 2, 2, emulator.Config{Faults: []emulator.Fault{{Name: emulator.FaultStatusBefore, Op: emulator.OpDownload, Count: 1, Value: "404"}}})
+		w.mustConverge()
+	})
+}
+
+func TestCancelledRowsAreHeld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 2, 2, emulator.Config{Faults: []emulator.Fault{{Name: emulator.FaultAllRowsFailed, Op: emulator.OpCreate, Count: 1, Value: "1"}}})
+		rep, err := w.apply(t.Context(), true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rep.Summary.Held != 1 || rep.Summary.Done != 1 || rep.Plan.Held[0].Reason != planner.HoldCancelled {
+			t.Errorf("summary %+v, held %+v; want one held as cancelled", rep.Summary, rep.Plan.Held)
+		}
+	})
+}
+
+func TestForeignJobIsExplainedByItsInput(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 2, 2, emulator.Config{})
+		if _, err := w.server.AddJob(emulator.PlantedJob{Model: model, Requests: []byte(requests(51, 2)), Age: time.Hour}); err != nil {
+			t.Fatal(err)
+		}
+		// Other bytes of as many rows: somebody else's, and no reason to hold.
+		if _, err := w.server.AddJob(emulator.PlantedJob{Model: model, Requests: []byte(requests(999, 2)), Age: time.Hour}); err != nil {
+			t.Fatal(err)
+		}
+		rep, err := w.apply(t.Context(), true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rep.Summary.Adopted != 1 || rep.Summary.Created != 1 || rep.Summary.Done != 2 {
+			t.Errorf("summary %+v, want 1 adopted, 1 created, 2 done", rep.Summary)
+		}
+	})
+}
+
+func TestOutageIsWaitedOut(t *testing.T) {
+	for _, fault := range []emulator.Fault{
+		{Name: emulator.FaultHTML503, Op: emulator.OpListJobs, First: 4, Count: 60},
+		{Name: emulator.FaultQuota429, Op: emulator.OpListJobs, First: 1, Count: 20},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, 2, 1, emulator.Config{Faults: []emulator.Fault{fault}})
+			w.mustConverge()
+			if len(w.eventsOf(apply.EventRateWait)) == 0 {
+				t.Errorf("%s: nothing said that the run waits", fault.Name)
+			}
+		})
+	}
+}
+
+func TestFullDiskEndsTheRunWithAnError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, 1, emulator.Config{})
+		// A file where the output folder should be.
+		if err := os.WriteFile(filepath.Join(w.dir, "blocked"), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		p := w.paths[at(51)]
+		p.OutputDir = filepath.Join(w.dir, "blocked", "out")
+		good := w.paths[at(51)]
+		if _, err := w.apply(t.Context(), false); err != nil {
+			t.Fatal(err)
+		}
+		w.paths[at(51)] = p
+		if rep, err := w.apply(t.Context(), true); err == nil && len(rep.Errors) == 0 {
+			t.Errorf("no error, summary %+v", rep.Summary)
+		}
+		w.paths[at(51)] = good
+		w.mustConverge()
+	})
+}

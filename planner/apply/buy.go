@@ -56,10 +56,13 @@ func (e *Engine) purchase(ctx context.Context, c *planner.Change) (spent bool, e
 		e.again[c.Address] = true
 		e.mu.Unlock()
 		if once {
-			e.warn(&c.Address, "the service lost the upload twice; it is sent again in the next run")
+			e.failed(c.Address, errors.New("the service says twice in a row that the upload is gone; it is uploaded again in the next run"), true)
 			return false, nil
 		}
 		up = true
+		next := *c
+		next.Attempt++ // a new number for each send
+		c = &next
 	}
 }
 
@@ -93,7 +96,7 @@ func (e *Engine) create(ctx context.Context, c *planner.Change) (createResult, e
 	}
 	rec := e.opt.Journal.Record(c.Address).Clone()
 	if rec == nil || rec.Upload == nil || !rec.Upload.Done || rec.Upload.SHA256 != c.Detail.SHA256 {
-		e.warn(&c.Address, "its upload is no longer the planned one; it is planned again in the next run")
+		e.failed(c.Address, errors.New("its upload is no longer the planned one; it is planned again in the next run"), true)
 		return createNothing, nil
 	}
 	if rec.NextNumber() > c.Attempt {
@@ -178,6 +181,7 @@ func (e *Engine) bought(c *planner.Change, number int, job *provider.Job) error 
 	}); err != nil {
 		return err
 	}
+	e.mended(c.Address)
 	e.count(func(s *Summary) { s.Created++ })
 	e.emit(Event{Type: EventCreateComplete, Address: &c.Address, Attempt: number, Job: j.Name, JobState: string(j.State)})
 	return e.accepted(BudgetCreates)
@@ -188,7 +192,7 @@ func (e *Engine) bought(c *planner.Change, number int, job *provider.Job) error 
 func (e *Engine) notBought(ctx context.Context, c *planner.Change, number int, sent time.Time, err error) (createResult, error) {
 	pe, ok := errors.AsType[*provider.Error](err)
 	if ok && pe.NotSent {
-		e.warn(&c.Address, "%v; nothing was sent", err)
+		e.failed(c.Address, fmt.Errorf("%w; nothing was sent", err), false)
 		return createNothing, e.change("create_not_sent", c.Address, number, func(_ *planner.Record, at *planner.Attempt) {
 			at.Outcome = planner.OutcomeNotSent
 		})
@@ -202,12 +206,12 @@ func (e *Engine) notBought(ctx context.Context, c *planner.Change, number int, s
 	refusal := e.judge(ctx, pe, e.opt.Journal.Record(c.Address).Upload)
 	if werr := e.change("create_refused", c.Address, number, func(rec *planner.Record, at *planner.Attempt) {
 		at.Outcome = planner.OutcomeRefused
-		at.Error = pe.Message
-		refusal.note(rec, at, pe)
+		at.Error = words(pe)
+		refusal.note(rec, at.SHA256, at.Model, pe)
 	}); werr != nil {
 		return createNothing, werr
 	}
-	e.emit(Event{Type: EventCreateRefused, Severity: planner.SeverityWarning, Address: &c.Address, Attempt: number, Message: pe.Message, Reason: string(refusal)})
+	e.emit(Event{Type: EventCreateRefused, Severity: planner.SeverityWarning, Address: &c.Address, Attempt: number, Message: words(pe), Reason: string(refusal)})
 	switch refusal {
 	case refusalQuota:
 		return createNothing, e.refusedByQuota(BudgetCreates, pe, sent)
@@ -217,8 +221,18 @@ func (e *Engine) notBought(ctx context.Context, c *planner.Change, number int, s
 		e.stopBlock(c.Block, pe)
 	case refusalFileGone:
 		return createFileGone, nil
+	case refusalOther:
+		e.failed(c.Address, fmt.Errorf("%w; it is sent again in the next run, %d times in all", pe, maxRepeats), true)
 	}
 	return createNothing, nil
+}
+
+// words are the service's own, or what stands for them.
+func words(pe *provider.Error) string {
+	if pe.Message != "" {
+		return pe.Message
+	}
+	return fmt.Sprintf("HTTP %d without a message", pe.HTTPStatus)
 }
 
 // refusal is what follows from the service's no.
@@ -262,16 +276,16 @@ func (e *Engine) judge(ctx context.Context, pe *provider.Error, up *planner.Uplo
 }
 
 // note keeps what the next plan has to know of a refusal.
-func (r refusal) note(rec *planner.Record, at *planner.Attempt, pe *provider.Error) {
+func (r refusal) note(rec *planner.Record, sha256, model string, pe *provider.Error) {
 	switch r {
 	case refusalFileGone:
 		rec.Upload = nil
 	case refusalInput, refusalOther:
 		times := 1
-		if old := rec.Refused; old != nil && old.SHA256 == at.SHA256 && old.Model == at.Model && old.Message == pe.Message {
+		if old := rec.Refused; old != nil && old.SHA256 == sha256 && old.Model == model && old.Message == words(pe) {
 			times = old.Times + 1
 		}
-		rec.Refused = &planner.Refusal{SHA256: at.SHA256, Model: at.Model, Message: pe.Message, Times: times,
+		rec.Refused = &planner.Refusal{SHA256: sha256, Model: model, Message: words(pe), Times: times,
 			Final: r == refusalInput || times >= maxRepeats}
 	}
 }

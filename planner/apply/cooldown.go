@@ -45,6 +45,9 @@ func (e *Engine) deferralLocked(c *planner.Change) *deferral {
 	if err := e.blocks[c.Block]; err != nil {
 		return &deferral{reason: "buying stopped for this block: " + err.Error()}
 	}
+	if e.givenUp[c.Address] {
+		return &deferral{reason: "it is tried again in the next run"}
+	}
 	if d := e.cooling(BudgetCreates); d != nil {
 		return d
 	}
@@ -71,7 +74,7 @@ func (e *Engine) cooling(name string) *deferral {
 // blocked reports whether a change cannot be carried out now.
 func (e *Engine) blocked(c *planner.Change) bool {
 	if !c.Has(planner.ActionCreate) {
-		return false
+		return e.blockedForGood(c)
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -80,12 +83,12 @@ func (e *Engine) blocked(c *planner.Change) bool {
 
 // blockedForGood reports whether waiting cannot help a change in this run.
 func (e *Engine) blockedForGood(c *planner.Change) bool {
-	if !c.Has(planner.ActionCreate) {
-		return false
-	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.stopped != nil || e.blocks[c.Block] != nil
+	if e.givenUp[c.Address] {
+		return true
+	}
+	return c.Has(planner.ActionCreate) && (e.stopped != nil || e.blocks[c.Block] != nil)
 }
 
 // giveBack frees the place of a purchase that bought nothing.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/qaplan/qaplan/planner"
+	"github.com/qaplan/qaplan/planner/budget"
 	"github.com/qaplan/qaplan/state"
 	"github.com/qaplan/qaplan/state/results"
 )
@@ -39,10 +40,13 @@ type Engine struct {
 	blocks    map[string]error // buying ended for a block
 	tried     map[string]bool  // changes that this run has carried out, or tried to
 	deferred  map[planner.Address]bool
-	again     map[planner.Address]bool // uploaded again after the service lost the file
-	active    int                      // jobs that count against the limit
-	refusedAt map[string]time.Time     // when this process last met a refusal, by budget
-	probe     sync.Mutex               // held by the one create that follows a refusal
+	again     map[planner.Address]bool  // uploaded again after the service lost the file
+	givenUp   map[planner.Address]bool  // what waiting cannot mend within this run
+	errs      map[planner.Address]error // what went wrong and was not mended yet
+	approved  map[planner.Address]int   // attempts that a person was shown, nil for all
+	active    int                       // jobs that count against the limit
+	refusedAt map[string]time.Time      // when this process last met a refusal, by budget
+	probe     sync.Mutex                // held by the one create that follows a refusal
 
 	emitMu sync.Mutex
 }
@@ -75,7 +79,7 @@ func New(o Options) *Engine {
 		opt: o, log: o.Log, wants: wants,
 		marks: map[string]time.Time{}, asked: map[string]*planner.Job{}, dirs: map[string]*results.Dir{},
 		blocks: map[string]error{}, tried: map[string]bool{}, deferred: map[planner.Address]bool{},
-		again: map[planner.Address]bool{},
+		again: map[planner.Address]bool{}, givenUp: map[planner.Address]bool{}, errs: map[planner.Address]error{},
 	}
 }
 
@@ -88,18 +92,38 @@ type round struct {
 	at       time.Time
 }
 
+// look observes and plans. Only here do settle marks move on: a listing counts
+// for a send only when it began after the send was over, and every call of a
+// round is over before the next look.
 func (e *Engine) look(ctx context.Context) (*round, error) {
 	o, err := e.observe(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return e.think(o), nil
+	r := e.think(o)
+	e.marks = r.learned.Marks
+	return r, nil
+}
+
+// lookPatiently looks until it works, when the run waits: an outage, or a
+// refusal of the listing itself, is waited out like any other.
+func (e *Engine) lookPatiently(ctx context.Context) (*round, error) {
+	for n := 1; ; n++ {
+		r, err := e.look(ctx)
+		if err == nil || !e.opt.Wait || ctx.Err() != nil || !temporary(err) {
+			return r, err
+		}
+		pause := budget.Cooldown(e.opt.PollInterval, n, 0)
+		e.emit(Event{Type: EventRateWait, Budget: BudgetCalls, Reason: err.Error(), Until: time.Now().Add(pause)})
+		if sleepUntil(ctx, time.Now().Add(pause)) != nil {
+			return nil, err
+		}
+	}
 }
 
 // think plans from an observation.
 func (e *Engine) think(o *planner.Observed) *round {
 	r := &round{observed: o, learned: planner.Learn(&e.opt.Desired, o), at: time.Now()}
-	e.marks = r.learned.Marks
 	opts := e.opt.Plan
 	opts.Now = r.at
 	r.plan, r.items = planner.Diff(&e.opt.Desired, o, opts)
@@ -109,10 +133,11 @@ func (e *Engine) think(o *planner.Observed) *round {
 // Plan observes and says what Apply would do. It changes nothing, neither at
 // the service nor in the state.
 func (e *Engine) Plan(ctx context.Context) (*planner.Plan, []planner.Item, error) {
-	r, err := e.look(ctx)
+	r, err := e.lookPatiently(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
+	e.opt.Plan.FixReruns(r.items)
 	e.shown = r
 	return r.plan, r.items, nil
 }
@@ -126,6 +151,9 @@ type Report struct {
 	// Stopped says why buying ended early: a refusal that concerns the key, the
 	// project or a model. nil when it did not.
 	Stopped error
+	// Errors are what went wrong for single batches and was not mended by the
+	// end of the run.
+	Errors map[planner.Address]error
 	// Remains tells that a later run can do more without anybody's help: jobs
 	// run, a quota was reached, or work was deferred.
 	Remains bool
@@ -140,21 +168,18 @@ const shownFor = time.Minute
 func (e *Engine) Apply(ctx context.Context) (Report, error) {
 	r := e.shown
 	e.shown = nil
-	var approved *planner.Plan
 	if r != nil {
-		approved = r.plan
+		e.approve(r.plan)
 	}
 	if r == nil || time.Since(r.at) > shownFor {
 		var err error
-		if r, err = e.look(ctx); err != nil {
+		if r, err = e.lookPatiently(ctx); err != nil {
 			return e.report(ctx, r), err
 		}
+		e.opt.Plan.FixReruns(r.items)
 	}
 	e.sweep()
-	for first := true; ; first = false {
-		if first && approved != nil {
-			withoutUnapproved(r.plan, approved)
-		}
+	for {
 		if err := e.carryOut(ctx, r); err != nil {
 			return e.report(ctx, r), err
 		}
@@ -165,21 +190,12 @@ func (e *Engine) Apply(ctx context.Context) (Report, error) {
 		if sleepUntil(ctx, time.Now().Add(pause)) != nil {
 			break
 		}
-		next, err := e.look(ctx)
+		next, err := e.lookPatiently(ctx)
 		if err != nil {
 			if ctx.Err() != nil {
 				break
 			}
-			if !e.opt.Wait || !temporary(err) {
-				return e.report(ctx, r), err
-			}
-			e.warn(nil, "%v; it is tried again in %s", err, e.opt.PollInterval)
-			if sleepUntil(ctx, time.Now().Add(e.opt.PollInterval)) != nil {
-				break
-			}
-			if next, err = e.look(ctx); err != nil {
-				return e.report(ctx, r), err
-			}
+			return e.report(ctx, r), err
 		}
 		r = next
 	}
@@ -199,25 +215,24 @@ func (e *Engine) sweep() {
 	}
 }
 
-// withoutUnapproved drops purchases that nobody was shown: a plan made anew
-// after a long wait at the prompt may hold more.
-func withoutUnapproved(p, approved *planner.Plan) {
-	if p == approved {
-		return
-	}
-	shown := map[planner.Address]int{}
-	for i := range approved.Changes {
-		if c := &approved.Changes[i]; c.Has(planner.ActionCreate) {
-			shown[c.Address] = c.Attempt
+// approve notes the purchases that a person was shown.
+func (e *Engine) approve(p *planner.Plan) {
+	e.approved = map[planner.Address]int{}
+	for i := range p.Changes {
+		if c := &p.Changes[i]; c.Has(planner.ActionCreate) {
+			e.approved[c.Address] = c.Attempt
 		}
 	}
-	kept := p.Changes[:0]
-	for _, c := range p.Changes {
-		if !c.Has(planner.ActionCreate) || shown[c.Address] == c.Attempt {
-			kept = append(kept, c)
-		}
+}
+
+// shownToNobody reports whether a purchase came up after the plan was shown. A
+// run that does not wait leaves it to the next plan; one that waits was asked
+// to go on until all is done.
+func (e *Engine) shownToNobody(c *planner.Change) bool {
+	if e.opt.Wait || e.approved == nil || !c.Has(planner.ActionCreate) {
+		return false
 	}
-	p.Changes = kept
+	return e.approved[c.Address] != c.Attempt
 }
 
 // goesOn decides whether another round follows, and after what pause.
@@ -228,7 +243,8 @@ func (e *Engine) goesOn(ctx context.Context, r *round) (more bool, pause time.Du
 	now := e.rethink(r)
 	immediate := false
 	for i := range now.plan.Changes {
-		if !e.tried[changeKey(&now.plan.Changes[i])] && !e.blocked(&now.plan.Changes[i]) {
+		c := &now.plan.Changes[i]
+		if !e.tried[changeKey(c)] && !e.shownToNobody(c) && !e.blocked(c) {
 			immediate = true
 		}
 	}
@@ -286,7 +302,7 @@ func (e *Engine) lastLook(ctx context.Context, r *round) (*round, error) {
 }
 
 func (e *Engine) report(ctx context.Context, r *round) Report {
-	rep := Report{Summary: e.sum, Interrupted: ctx.Err() != nil, Stopped: e.whyStopped()}
+	rep := Report{Summary: e.sum, Interrupted: ctx.Err() != nil, Stopped: e.whyStopped(), Errors: e.errs}
 	if r == nil {
 		return rep
 	}
@@ -314,9 +330,10 @@ func (e *Engine) stoppedBuying() bool {
 	return e.stopped != nil
 }
 
-// changeKey names one change within a run.
+// changeKey names one change within a run. The number of the attempt is no part
+// of it: a refused send must not make the next one look like fresh work.
 func changeKey(c *planner.Change) string {
-	return fmt.Sprintf("%s %v %s %d", c.Address, c.Actions, c.Reason, c.Attempt)
+	return fmt.Sprintf("%s %v %s", c.Address, c.Actions, c.Reason)
 }
 
 func (e *Engine) emit(ev Event) {
@@ -324,6 +341,25 @@ func (e *Engine) emit(ev Event) {
 	defer e.emitMu.Unlock()
 	ev.Time = time.Now()
 	e.opt.Emit(ev)
+}
+
+// failed notes that a batch got no further, and why. forGood says that waiting
+// cannot mend it within this run.
+func (e *Engine) failed(a planner.Address, err error, forGood bool) {
+	e.mu.Lock()
+	e.errs[a] = err
+	if forGood {
+		e.givenUp[a] = true
+	}
+	e.mu.Unlock()
+	e.emit(Event{Type: EventDiagnostic, Severity: planner.SeverityError, Address: &a, Message: err.Error()})
+}
+
+// mended takes back what failed noted.
+func (e *Engine) mended(a planner.Address) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.errs, a)
 }
 
 // warn tells of something that a person should know and that stops nothing.

@@ -9,6 +9,7 @@ import (
 	"hash"
 	"io"
 	"os"
+	"time"
 
 	"github.com/qaplan/qaplan/planner"
 	"github.com/qaplan/qaplan/provider"
@@ -40,10 +41,17 @@ func (e *Engine) fetch(ctx context.Context, r *round, c *planner.Change) error {
 	case errors.As(err, &broken):
 		return fmt.Errorf("%s: %w", c.Address, broken.err)
 	case err != nil && ctx.Err() == nil:
-		e.warn(&c.Address, "%v; nothing is lost, it is fetched again in the next run", err)
+		// What the service did not give may come with the next poll; a disk that
+		// is full, or a folder that cannot be written, needs somebody.
+		_, remote := errors.AsType[*provider.Error](err)
+		e.failed(c.Address, fmt.Errorf("%w; nothing is lost, it is fetched again", err), !remote && !errors.Is(err, errNotYet))
 	}
 	return nil
 }
+
+// errNotYet marks an answer that does not hold what the job is said to have
+// made, and that may do so later.
+var errNotYet = errors.New("the answers are not all there yet")
 
 // unrecorded is an error of the journal, after which a run must not go on.
 type unrecorded struct{ err error }
@@ -98,6 +106,9 @@ func (d *delivery) run(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
+		if rep.Codes[codeCancelled] > 0 {
+			return d.keepCancelled(ctx, first)
+		}
 		if rep.Verdict() == batchfile.Complete {
 			return d.deliver(ctx, src, j, rep, first)
 		}
@@ -109,6 +120,9 @@ func (d *delivery) run(ctx context.Context) (err error) {
 		switch {
 		case alike && rep.Verdict() == batchfile.Foreign:
 			return d.wrongJob(ctx, first, rep)
+		case alike && rep.Succeeded+rep.Failed == 0:
+			// No line answers any key: that is no result, whoever says so twice.
+			return d.nothingIn(rep)
 		case alike:
 			return d.deliver(ctx, src, j, rep, first)
 		case err != nil:
@@ -170,6 +184,10 @@ func (d *delivery) download(ctx context.Context) (*answers, error) {
 	} else {
 		err = d.e.opt.Answers.InlineAnswers(ctx, d.at.Job, w)
 	}
+	if w.err != nil {
+		// The client reports it as a failed download, which it is not.
+		return nil, fmt.Errorf("store the answers in %s: %w", d.path.OutputDir, w.err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -179,21 +197,57 @@ func (d *delivery) download(ctx context.Context) (*answers, error) {
 type hashedWriter struct {
 	w    io.Writer
 	hash hash.Hash
+	err  error // of w
 }
 
 func (h *hashedWriter) Write(p []byte) (int, error) {
 	n, err := h.w.Write(p)
 	h.hash.Write(p[:n])
+	if err != nil {
+		h.err = err
+	}
 	return n, err
 }
 
-// goneOr records that the service does not have the output any more.
+// codeCancelled is the google.rpc code of rows that a cancel cut off.
+const codeCancelled = 1
+
+// goneOr records that the service says it does not have the output. It is
+// believed when it says so again a settle time later: one 404 must not cost
+// what was paid for.
 func (d *delivery) goneOr(err error) error {
 	if provider.ClassOf(err) != provider.ClassGone {
 		return err
 	}
-	d.e.warn(&d.c.Address, "%v; the answers are not to be had any more", err)
-	return d.record("output_gone", func(_ *planner.Record, at *planner.Attempt) { at.OutputGone = true })
+	return d.gone(err)
+}
+
+func (d *delivery) gone(err error) error {
+	now := d.e.serviceTime()
+	switch since := d.at.OutputGoneSince; {
+	case since.IsZero():
+		if werr := d.record("output_not_seen", func(_ *planner.Record, at *planner.Attempt) { at.OutputGoneSince = now }); werr != nil {
+			return werr
+		}
+	case now.Sub(since) >= d.e.opt.Desired.SettleTime:
+		d.e.warn(&d.c.Address, "%v; the answers are not to be had any more", err)
+		return d.record("output_gone", func(_ *planner.Record, at *planner.Attempt) { at.OutputGone = true })
+	}
+	return fmt.Errorf("%w; this is believed when the service says so again after %s", err, d.e.opt.Desired.SettleTime)
+}
+
+// nothingIn handles answers that hold not one row: they count as missing.
+func (d *delivery) nothingIn(rep batchfile.JoinReport) error {
+	return d.gone(fmt.Errorf("download %s: two downloads hold %d lines and no answer to any key: %w", d.at.Output, rep.Lines, errNotYet))
+}
+
+// keepCancelled keeps the rows of a job that was cancelled before it had
+// answered all: a person decides.
+func (d *delivery) keepCancelled(ctx context.Context, from *answers) error {
+	if err := d.keep(ctx, from); err != nil {
+		return err
+	}
+	return d.record("rows_cancelled", func(_ *planner.Record, at *planner.Attempt) { at.RowsCancelled = true })
 }
 
 func (d *delivery) record(op string, f func(*planner.Record, *planner.Attempt)) error {
@@ -289,9 +343,15 @@ func (d *delivery) deliver(ctx context.Context, src *source, j *batchfile.Joiner
 	if err != nil {
 		return err
 	}
-	part := d.at.Part
+	var parts []string
 	if err := d.record("download_complete", func(rec *planner.Record, at *planner.Attempt) {
-		at.OutputRead, at.Part = true, nil
+		at.OutputRead, at.OutputGoneSince = true, time.Time{}
+		for i := range rec.Attempts {
+			if rec.Attempts[i].Part != nil {
+				parts = append(parts, rec.Attempts[i].Job)
+				rec.Attempts[i].Part = nil
+			}
+		}
 		rec.Upload = nil // its work is done; it expires by itself
 		rec.Source = d.want.Source.Record()
 		rec.Result = &planner.Result{
@@ -304,9 +364,10 @@ func (d *delivery) deliver(ctx context.Context, src *source, j *batchfile.Joiner
 	}); err != nil {
 		return err
 	}
+	d.e.mended(d.c.Address)
 	d.e.count(func(s *Summary) { s.Downloaded++ })
-	if part != nil {
-		if p, err := d.dir.Part(d.at.Job); err == nil {
+	for _, job := range parts {
+		if p, err := d.dir.Part(job); err == nil {
 			if err := p.Remove(); err != nil {
 				d.e.warn(&d.c.Address, "remove the kept rows: %v", err)
 			}
@@ -356,7 +417,7 @@ func (d *delivery) keep(ctx context.Context, from *answers) error {
 		return err
 	}
 	return d.record("answers_kept", func(_ *planner.Record, at *planner.Attempt) {
-		at.OutputRead = true
+		at.OutputRead, at.OutputGoneSince = true, time.Time{}
 		at.Part = &planner.Part{Path: part.Path(), SHA256: written.SHA256, Bytes: written.Size, Rows: rows}
 	})
 }

@@ -44,7 +44,7 @@ func (e *Engine) observe(ctx context.Context) (*planner.Observed, error) {
 	}
 	// A trial tells what hangs on the listing.
 	trial, items := planner.Diff(&e.opt.Desired, o, e.opt.Plan)
-	if trial.Summary.Create > 0 || hasUnknown(items) {
+	if trial.Summary.Create > 0 || hasUnknown(items) || hangsOnJobs(trial) {
 		if err := e.walkUntilAgreed(ctx, o, first); err != nil {
 			return nil, err
 		}
@@ -60,6 +60,14 @@ func (e *Engine) observe(ctx context.Context) (*planner.Observed, error) {
 
 func hasUnknown(items []planner.Item) bool {
 	return slices.ContainsFunc(items, func(i planner.Item) bool { return i.Phase == planner.PhaseUnknown })
+}
+
+// hangsOnJobs reports whether a batch is held for a job that its input may
+// explain.
+func hangsOnJobs(p *planner.Plan) bool {
+	return slices.ContainsFunc(p.Held, func(h planner.Held) bool {
+		return h.Reason == planner.HoldMaybeBought || h.Reason == planner.HoldClaimedElsewhere
+	})
 }
 
 // recorded is the state as it is now.
@@ -125,6 +133,15 @@ func (e *Engine) noteDate(date time.Time) {
 	if date.After(e.lastDate) {
 		e.lastDate = date
 	}
+}
+
+// serviceTime is the newest time that the service told, or the local one where
+// it tells none.
+func (e *Engine) serviceTime() time.Time {
+	if e.localClock || e.lastDate.IsZero() {
+		return time.Now().Round(0).UTC()
+	}
+	return e.lastDate.UTC()
 }
 
 // walkUntilAgreed walks again until two walks in a row show the same jobs

@@ -188,6 +188,7 @@ func (e *Engine) work(ctx context.Context, r *round) error {
 	for i := range r.plan.Changes {
 		c := &r.plan.Changes[i]
 		switch {
+		case e.shownToNobody(c), e.isGivenUp(c.Address):
 		case c.Has(planner.ActionDownload):
 			downloads = append(downloads, c)
 		case c.Has(planner.ActionCreate):
@@ -268,6 +269,12 @@ func (e *Engine) untry(list []*planner.Change) {
 	for _, c := range list {
 		delete(e.tried, changeKey(c))
 	}
+}
+
+func (e *Engine) isGivenUp(a planner.Address) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.givenUp[a]
 }
 
 func (e *Engine) count(f func(*Summary)) {

@@ -29,7 +29,7 @@ func (e *Engine) upload(ctx context.Context, c *planner.Change) (ok bool, err er
 	want := e.want(c.Address)
 	src, err := openSource(e.opt.Paths[c.Address].Source, want.Source.Bytes)
 	if err != nil {
-		e.warn(&c.Address, "%v; nothing was sent", err)
+		e.failed(c.Address, fmt.Errorf("%w; nothing was sent", err), true)
 		return false, nil
 	}
 	defer src.Close()
@@ -54,7 +54,7 @@ func (e *Engine) upload(ctx context.Context, c *planner.Change) (ok bool, err er
 			return done, err
 		}
 	}
-	e.warn(&c.Address, "the service says that %d names for the upload are taken; it is tried again in the next run", takenNames)
+	e.failed(c.Address, fmt.Errorf("the service says that %d names for the upload are taken; it is tried again in the next run", takenNames), true)
 	return false, nil
 }
 
@@ -140,6 +140,7 @@ func (e *Engine) uploaded(c *planner.Change, file *provider.File) error {
 	}); err != nil {
 		return err
 	}
+	e.mended(c.Address)
 	e.count(func(s *Summary) { s.Uploaded++ })
 	e.emit(Event{Type: EventUploadComplete, Address: &c.Address, Attempt: c.Attempt, File: file.Name, Bytes: file.Bytes, SHA256: file.SHA256})
 	return e.accepted(BudgetStorage)
@@ -162,9 +163,30 @@ func (e *Engine) uploadFailed(ctx context.Context, c *planner.Change, up *planne
 	case ok && pe.Class == provider.ClassRefused && (pe.HTTPStatus == 401 || pe.HTTPStatus == 403 || pe.About == provider.AboutKey || pe.About == provider.AboutProject):
 		e.stop(pe)
 		return false, nil
+	case ok && pe.Class == provider.ClassRefused:
+		return false, e.uploadRefused(c, pe)
 	}
-	e.warn(&c.Address, "%v; it is uploaded again in the next run", err)
+	e.failed(c.Address, fmt.Errorf("%w; it is uploaded again", err), false)
 	return false, nil
+}
+
+// uploadRefused keeps the service's no: an input that it does not take is
+// refused for good, anything else after the same answer in several runs.
+func (e *Engine) uploadRefused(c *planner.Change, pe *provider.Error) error {
+	rec := e.opt.Journal.Record(c.Address).Clone()
+	why := refusalOther
+	if pe.About == provider.AboutInput {
+		why = refusalInput
+	}
+	rec.Upload = nil
+	why.note(rec, c.Detail.SHA256, c.Detail.Model, pe)
+	if err := e.opt.Journal.Write("upload_refused", state.Change{Address: c.Address, Record: rec}); err != nil {
+		return fmt.Errorf("%s: record the refusal: %w", c.Address, err)
+	}
+	if why == refusalOther {
+		e.failed(c.Address, fmt.Errorf("%w; it is sent again in the next run, %d times in all", pe, maxRepeats), true)
+	}
+	return nil
 }
 
 // uploadThere looks at a name that is taken. Bytes that are the planned ones
@@ -179,7 +201,7 @@ func (e *Engine) uploadThere(ctx context.Context, c *planner.Change, up *planner
 		err = e.dropUpload(c, up)
 		return false, err == nil, err
 	}
-	e.warn(&c.Address, "%v; it is looked at again in the next run", err)
+	e.failed(c.Address, fmt.Errorf("%w; it is looked at again", err), false)
 	return false, false, nil
 }
 

@@ -121,6 +121,8 @@ func (w *world) apply(ctx context.Context, wait bool) (apply.Report, error) {
 		w.options(&o)
 	}
 	o.Gate = apply.NewGate(o.Limits, lastCreate(store.State()))
+	ctx, w.crash.end = context.WithCancel(ctx)
+	defer w.crash.end()
 	next := w.transport
 	if next == nil {
 		next = emulator.Transport(w.server)
@@ -297,6 +299,7 @@ type crasher struct {
 	after  bool // after the point's effect, else before it
 	points []string
 	dead   bool
+	end    func() // ends what the dead process still waits for
 }
 
 // pass runs do as one point.
@@ -310,6 +313,7 @@ func (c *crasher) pass(name string, do func() error) error {
 	here := len(c.points) == c.at
 	if here {
 		c.dead = true
+		defer c.end()
 	}
 	c.mu.Unlock()
 	if here && !c.after {

@@ -146,11 +146,11 @@ func Question(p *planner.Plan, wait bool) string {
 	case !p.Applyable:
 		return fmt.Sprintf("Wait for %s, and do what follows from it?", count(p.Summary.InProgress, "job"))
 	case p.Summary.Create > 0 && wait:
-		return fmt.Sprintf("Carry this out and buy %s, and go on until all is done?", count(p.Summary.Create, "job"))
+		return fmt.Sprintf("Carry this out and buy %s, and go on until all is done? A job that fails is bought again, up to max_attempts.", count(p.Summary.Create, "job"))
 	case p.Summary.Create > 0:
 		return fmt.Sprintf("Carry this out and buy %s?", count(p.Summary.Create, "job"))
 	case wait:
-		return "Carry this out, and go on until all is done?"
+		return "Carry this out, and go on until all is done? A job that fails is bought again, up to max_attempts."
 	}
 	return "Carry this out?"
 }
