@@ -151,12 +151,22 @@ type Report struct {
 	// Stopped says why buying ended early: a refusal that concerns the key, the
 	// project or a model. nil when it did not.
 	Stopped error
+	// Left says why planned changes are left for a later run, most first.
+	Left []Left
 	// Errors are what went wrong for single batches and was not mended by the
 	// end of the run.
 	Errors map[planner.Address]error
 	// Remains tells that a later run can do more without anybody's help: jobs
 	// run, a quota was reached, or work was deferred.
 	Remains bool
+}
+
+// Left is a reason for which changes are left for a later run.
+type Left struct {
+	Budget string // which limit, "" when it is none
+	Reason string
+	Until  time.Time // when it may go on, zero when that is not known
+	Count  int       // of batches
 }
 
 // shownFor is how long an observation that a person was shown is acted on.
