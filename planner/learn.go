@@ -203,7 +203,7 @@ func (r *Record) settledForGood() bool {
 		return false
 	}
 	last := r.Last()
-	if last == nil || last.Number != r.Result.Attempt || r.Upload != nil {
+	if last == nil || last.Number != r.Result.Attempt {
 		return false
 	}
 	for i := range r.Attempts {

@@ -13,6 +13,7 @@ const (
 	OpDeleteFile    = "delete file"
 	OpUpload        = "upload"
 	OpDownload      = "download"
+	OpGetModel      = "get model"
 )
 
 // What a refusal is about, see [Error.About].

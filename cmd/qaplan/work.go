@@ -57,7 +57,7 @@ func (a *app) openWork(ctx context.Context, f *applyFlags) (_ *work, err error) 
 	if err := w.service.connect(ctx, a, o.Gate); err != nil {
 		return nil, err
 	}
-	o.Jobs, o.Files, o.Answers = w.service.client, w.service.client, w.service.client
+	o.Jobs, o.Files, o.Answers, o.Models = w.service.client, w.service.client, w.service.client, w.service.client
 	w.engine = apply.New(o)
 	return w, nil
 }

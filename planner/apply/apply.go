@@ -27,6 +27,13 @@ type Files interface {
 	Upload(ctx context.Context, src io.ReaderAt, r provider.UploadRequest) (provider.File, error)
 }
 
+// Models is asked, once a run for each model and before the first upload for
+// it, whether a model exists.
+type Models interface {
+	// CheckModel's error has the class gone when the service says no.
+	CheckModel(ctx context.Context, model string) error
+}
+
 // Answers is where finished jobs are read from.
 type Answers interface {
 	// Download writes the bytes of an output from an offset on. Where the
@@ -73,6 +80,7 @@ type Options struct {
 	Jobs    Jobs
 	Files   Files
 	Answers Answers
+	Models  Models  // nil asks nothing
 	Journal Journal // nil for a plan: nothing is written then
 	// Recorded is the state that a plan reads; ignored when Journal is set.
 	Recorded *state.State

@@ -265,6 +265,9 @@ func TestModelThatIsNotThereStopsItsBlockOnly(t *testing.T) {
 		if rep.Stopped == nil || !strings.Contains(rep.Stopped.Error(), "gemini-9-typo") {
 			t.Errorf("stopped: %v, want the model's name", rep.Stopped)
 		}
+		if rep.Summary.Uploaded != 2 {
+			t.Errorf("%d uploads, want 2: nothing is uploaded for a model that does not exist", rep.Summary.Uploaded)
+		}
 		if rep.Summary.Done != 2 || rep.Summary.Failed != 0 {
 			t.Errorf("summary %+v, want the other block's 2 batches done and none failed", rep.Summary)
 		}
@@ -710,5 +713,46 @@ func TestFullDiskEndsTheRunWithAnError(t *testing.T) {
 		}
 		w.paths[at(51)] = good
 		w.mustConverge()
+	})
+}
+
+// Places under the limit of active jobs go to the first batches of the plan.
+func TestFirstBatchesAreBoughtFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 8, 1, emulator.Config{})
+		w.watch(apply.Limits{MaxActiveJobs: 3, Parallelism: 4})
+		rep, err := w.apply(t.Context(), false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var bought []int
+		for _, e := range w.eventsOf(apply.EventCreateComplete) {
+			bought = append(bought, e.Address.Number)
+		}
+		slices.Sort(bought)
+		if !slices.Equal(bought, []int{51, 52, 53}) {
+			t.Errorf("bought %v, want the first three", bought)
+		}
+		if len(rep.Left) != 1 || rep.Left[0].Count != 5 || rep.Left[0].Budget != apply.BudgetActiveJobs {
+			t.Errorf("left %+v, want 5 batches for the limit on active jobs", rep.Left)
+		}
+	})
+}
+
+func TestWaitsAreTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 3, 1, emulator.Config{})
+		w.watch(apply.Limits{CreatesPerMinute: 6, Parallelism: 1})
+		w.mustConverge()
+		told := map[string]bool{}
+		for _, e := range w.eventsOf(apply.EventRateWait) {
+			told[e.Budget] = true
+			if e.Reason == "" || e.Until.IsZero() {
+				t.Errorf("a wait without reason or end: %+v", e)
+			}
+		}
+		if !told[apply.BudgetCreateRate] || !told[apply.BudgetPoll] {
+			t.Errorf("waits were told for %v, want creates_per_minute and poll_interval", told)
+		}
 	})
 }

@@ -20,13 +20,23 @@ const sendWithin = 5 * time.Second
 // counts as final.
 const maxRepeats = 3
 
+// admitted books a place for a purchase, or puts it off.
+func (e *Engine) admitted(c *planner.Change) bool {
+	d := e.admitPurchase(c)
+	if d != nil {
+		e.putOff(c, d)
+	}
+	return d == nil
+}
+
 // buy uploads what is to be uploaded and sends the create. It returns an
 // error only when something that was done could not be recorded.
 func (e *Engine) buy(ctx context.Context, _ *round, c *planner.Change) error {
 	if ctx.Err() != nil {
 		return nil
 	}
-	if d := e.admitPurchase(c); d != nil {
+	if d := e.stillCooling(c); d != nil { // a refusal came while it waited for its turn
+		e.giveBack()
 		e.putOff(c, d)
 		return nil
 	}

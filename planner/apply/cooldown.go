@@ -16,6 +16,9 @@ const (
 	BudgetActiveJobs = "max_active_jobs"
 	BudgetStorage    = "file_storage"
 	BudgetCalls      = "calls"
+	BudgetRequests   = "requests_per_minute"
+	BudgetCreateRate = "creates_per_minute"
+	BudgetPoll       = "poll_interval"
 )
 
 // deferral says why a purchase is left for later.

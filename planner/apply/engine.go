@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,6 +41,7 @@ type Engine struct {
 	blocks    map[string]error // buying ended for a block
 	tried     map[string]bool  // changes that this run has carried out, or tried to
 	deferred  map[planner.Address]bool
+	models    map[string]error          // what the service said of each model
 	again     map[planner.Address]bool  // uploaded again after the service lost the file
 	givenUp   map[planner.Address]bool  // what waiting cannot mend within this run
 	errs      map[planner.Address]error // what went wrong and was not mended yet
@@ -75,12 +77,16 @@ func New(o Options) *Engine {
 	for i := range o.Desired.Batches {
 		wants[o.Desired.Batches[i].Address] = &o.Desired.Batches[i]
 	}
-	return &Engine{
+	e := &Engine{
 		opt: o, log: o.Log, wants: wants,
 		marks: map[string]time.Time{}, asked: map[string]*planner.Job{}, dirs: map[string]*results.Dir{},
-		blocks: map[string]error{}, tried: map[string]bool{}, deferred: map[planner.Address]bool{},
+		blocks: map[string]error{}, tried: map[string]bool{}, deferred: map[planner.Address]bool{}, models: map[string]error{},
 		again: map[planner.Address]bool{}, givenUp: map[planner.Address]bool{}, errs: map[planner.Address]error{},
 	}
+	o.Gate.waits = func(budget string, until time.Time) {
+		e.emit(Event{Type: EventRateWait, Budget: budget, Reason: "the declared limit", Until: until})
+	}
+	return e
 }
 
 // round is one observation and what follows from it.
@@ -197,6 +203,7 @@ func (e *Engine) Apply(ctx context.Context) (Report, error) {
 		if !more {
 			break
 		}
+		e.tellPause(r, pause)
 		if sleepUntil(ctx, time.Now().Add(pause)) != nil {
 			break
 		}
@@ -276,6 +283,51 @@ func (e *Engine) goesOn(ctx context.Context, r *round) (more bool, pause time.Du
 	return open, e.opt.PollInterval
 }
 
+// tellPause says what a waiting run waits for until it looks again.
+func (e *Engine) tellPause(r *round, pause time.Duration) {
+	if pause < time.Second {
+		return
+	}
+	ev := Event{Type: EventRateWait, Budget: BudgetPoll, Reason: "jobs are running; the next listing shows which have ended", Until: time.Now().Add(pause)}
+	if left := e.left(e.rethink(r).plan); len(left) > 0 && left[0].Budget != "" {
+		ev.Budget, ev.Reason = left[0].Budget, left[0].Reason
+		if left[0].Until.After(ev.Until) {
+			ev.Until = left[0].Until
+		}
+	}
+	e.emit(ev)
+}
+
+// left groups the changes that remain planned by what stands against them.
+func (e *Engine) left(p *planner.Plan) []Left {
+	index := map[Left]int{}
+	for i := range p.Changes {
+		c := &p.Changes[i]
+		why := Left{Reason: "they came up after the plan was shown"}
+		e.mu.Lock()
+		d, err := e.deferralLocked(c), e.errs[c.Address]
+		e.mu.Unlock()
+		switch {
+		case err != nil:
+			continue // told as an error
+		case c.Has(planner.ActionCreate) && d != nil:
+			why = Left{Budget: d.budget, Reason: d.reason, Until: d.until}
+		case !e.shownToNobody(c):
+			why = Left{Reason: "the run ended before their turn"}
+		}
+		index[why]++
+	}
+	list := make([]Left, 0, len(index))
+	for why, n := range index {
+		why.Count = n
+		list = append(list, why)
+	}
+	slices.SortFunc(list, func(a, b Left) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Budget, b.Budget), cmp.Compare(a.Reason, b.Reason))
+	})
+	return list
+}
+
 // rethink plans again from the same listing and the state as it is now: what
 // this run bought is recorded, although the listing does not show it.
 func (e *Engine) rethink(r *round) *round {
@@ -320,6 +372,9 @@ func (e *Engine) report(ctx context.Context, r *round) Report {
 	s := r.plan.Summary
 	rep.Summary.InProgress, rep.Summary.Done, rep.Summary.Failed, rep.Summary.Held = s.InProgress, s.Done, s.Failed, s.Held
 	rep.Summary.Deferred = s.Upload + s.Create + s.Adopt + s.Download + s.Forget
+	if e.opt.Journal != nil {
+		rep.Left = e.left(r.plan)
+	}
 	rep.Remains = s.InProgress > 0 || rep.Summary.Deferred > 0
 	return rep
 }

@@ -352,7 +352,6 @@ func (d *delivery) deliver(ctx context.Context, src *source, j *batchfile.Joiner
 				rec.Attempts[i].Part = nil
 			}
 		}
-		rec.Upload = nil // its work is done; it expires by itself
 		rec.Source = d.want.Source.Record()
 		rec.Result = &planner.Result{
 			Path: d.want.Output, SHA256: written.SHA256, Bytes: written.Size, ModTime: written.ModTime.UnixNano(),

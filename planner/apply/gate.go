@@ -16,6 +16,8 @@ import (
 // calls in flight only.
 type Gate struct {
 	slots chan struct{}
+	// waits hears of waits for a minute's budget that a person would notice.
+	waits func(budget string, until time.Time)
 
 	mu      sync.Mutex
 	calls   budget.Pacer
@@ -37,6 +39,7 @@ func NewGate(l Limits, lastCreate time.Time) *Gate {
 	}
 	return &Gate{
 		slots:   make(chan struct{}, n),
+		waits:   func(string, time.Time) {},
 		calls:   budget.NewPacer(l.RequestsPerMinute, time.Time{}),
 		creates: budget.NewPacer(l.CreatesPerMinute, lastCreate),
 	}
@@ -87,6 +90,7 @@ func (g *Gate) Admit(ctx context.Context, _ string) (release func(), err error) 
 	}
 	at := g.calls.Take(now)
 	g.mu.Unlock()
+	g.tell(BudgetRequests, at)
 	if err := sleepUntil(ctx, at); err != nil {
 		return nil, err
 	}
@@ -104,6 +108,7 @@ func (g *Gate) Reserve(ctx context.Context) (_ context.Context, done func(), err
 	g.mu.Lock()
 	at := g.creates.Take(time.Now())
 	g.mu.Unlock()
+	g.tell(BudgetCreateRate, at)
 	if err := sleepUntil(ctx, at); err != nil {
 		return nil, nil, err
 	}
@@ -112,6 +117,13 @@ func (g *Gate) Reserve(ctx context.Context) (_ context.Context, done func(), err
 		return nil, nil, err
 	}
 	return context.WithValue(ctx, reservedKey{}, &reserved{}), release, nil
+}
+
+// tell says that a call waits, when it waits for more than a moment.
+func (g *Gate) tell(budget string, until time.Time) {
+	if time.Until(until) >= time.Second {
+		g.waits(budget, until)
+	}
 }
 
 // sleepUntil waits for a time and hears ctx.

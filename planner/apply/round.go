@@ -82,6 +82,7 @@ func (e *Engine) carryOut(ctx context.Context, r *round) error {
 	if err := e.takeOver(r); err != nil {
 		return err
 	}
+	e.checkModels(ctx, r)
 	return e.work(ctx, r)
 }
 
@@ -111,6 +112,31 @@ func (e *Engine) begin(r *round) {
 	defer e.mu.Unlock()
 	e.active = active
 	e.uploads = planner.HighestUploads(&r.observed.Recorded, r.observed.Live.Files)
+}
+
+// checkModels stops the purchases of blocks whose model does not exist, before
+// anything is uploaded for them. Only the service's own no counts: a gateway
+// may not know how to answer.
+func (e *Engine) checkModels(ctx context.Context, r *round) {
+	if e.opt.Models == nil {
+		return
+	}
+	for i := range r.plan.Changes {
+		c := &r.plan.Changes[i]
+		if !c.Has(planner.ActionCreate) || e.blocked(c) || ctx.Err() != nil {
+			continue
+		}
+		err, asked := e.models[c.Detail.Model]
+		if !asked {
+			if err = e.opt.Models.CheckModel(ctx, c.Detail.Model); provider.ClassOf(err) != provider.ClassGone {
+				err = nil
+			}
+			e.models[c.Detail.Model] = err
+		}
+		if err != nil {
+			e.stopBlock(c.Block, err)
+		}
+	}
 }
 
 // takeOver records adoptions and forgets what left the config. Neither needs a
@@ -207,8 +233,11 @@ func (e *Engine) work(ctx context.Context, r *round) error {
 		once.Do(func() { fatal = err; cancel(err) })
 	}
 	var wg sync.WaitGroup
-	e.start(ctx, &wg, r, downloads, stop, e.fetch)
-	e.start(ctx, &wg, r, purchases, stop, e.buy)
+	always := func(*planner.Change) bool { return true }
+	e.start(ctx, &wg, r, downloads, stop, always, e.fetch)
+	// Places under a limit are given in the order of the plan, not to the worker
+	// that happens to be first.
+	e.start(ctx, &wg, r, purchases, stop, e.admitted, e.buy)
 	wg.Wait()
 	return fatal
 }
@@ -234,7 +263,7 @@ func (e *Engine) soonestLost(r *round) func(a, b *planner.Change) int {
 // start lets workers carry out changes one by one. While waiting for jobs a
 // round hands nothing out after its poll interval, so that downloads of jobs
 // that finished meanwhile are not kept waiting behind a long queue.
-func (e *Engine) start(ctx context.Context, wg *sync.WaitGroup, r *round, list []*planner.Change, stop func(error), do func(context.Context, *round, *planner.Change) error) {
+func (e *Engine) start(ctx context.Context, wg *sync.WaitGroup, r *round, list []*planner.Change, stop func(error), admit func(*planner.Change) bool, do func(context.Context, *round, *planner.Change) error) {
 	next := make(chan *planner.Change)
 	for range min(cap(e.opt.Gate.slots), len(list)) {
 		wg.Go(func() {
@@ -252,6 +281,9 @@ func (e *Engine) start(ctx context.Context, wg *sync.WaitGroup, r *round, list [
 			if e.opt.Wait && i > 0 && time.Since(began) > e.opt.PollInterval {
 				e.untry(list[i:])
 				return
+			}
+			if !admit(c) {
+				continue
 			}
 			select {
 			case next <- c:

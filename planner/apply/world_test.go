@@ -128,7 +128,7 @@ func (w *world) apply(ctx context.Context, wait bool) (apply.Report, error) {
 		next = emulator.Transport(w.server)
 	}
 	c := w.client(&crashingTransport{next: next, crash: w.crash}, o.Gate)
-	o.Jobs, o.Files, o.Answers = c, c, c
+	o.Jobs, o.Files, o.Answers, o.Models = c, c, c, c
 	e := apply.New(o)
 	if _, _, err := e.Plan(ctx); err != nil {
 		return apply.Report{}, err
