@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/qaplan/qaplan/planner/apply"
 	"github.com/qaplan/qaplan/provider/emulator"
 )
 
@@ -15,7 +16,10 @@ type scenario struct {
 	name    string
 	batches int
 	rows    int
-	faults  []emulator.Fault
+	// parallel is the number of calls in flight, 1 when 0. With more than one
+	// the order of the points differs from run to run, and so does their number.
+	parallel int
+	faults   []emulator.Fault
 	// must are points that a run has to pass, with how often at least. They are
 	// what keeps the matrix from shrinking unnoticed.
 	must map[string]int
@@ -28,6 +32,10 @@ func scenarios() []scenario {
 			"journal upload_complete": 3, "journal create_intent": 3, "call create": 3, "journal create_complete": 3,
 			"call list jobs": 3, "call list files": 1, "journal refresh": 1, "call download": 3, "journal download_complete": 3,
 		}},
+		{name: "four at a time", batches: 5, rows: 1, parallel: 4, must: map[string]int{"journal create_intent": 5, "call create": 5, "call download": 5}},
+		{name: "job failed with some answers", batches: 2, rows: 2,
+			faults: []emulator.Fault{{Name: emulator.FaultJobFailed, Op: "create", First: 1}, {Name: emulator.FaultPartialOutput, Op: "create", First: 1}},
+			must:   map[string]int{"call create": 3, "journal answers_kept": 1, "journal download_complete": 2}},
 		{name: "refused for a while", batches: 2, rows: 2,
 			faults: []emulator.Fault{{Name: emulator.FaultQuota429, Op: "create", First: 2, Count: 2}},
 			must:   map[string]int{"journal create_refused": 2, "journal budget": 3, "call create": 4}},
@@ -103,14 +111,16 @@ func enumerate(t *testing.T, sc scenario) (points []string) {
 }
 
 func (sc scenario) world(t *testing.T) *world {
-	return newWorld(t, sc.batches, sc.rows, emulator.Config{Faults: sc.faults})
+	w := newWorld(t, sc.batches, sc.rows, emulator.Config{Faults: sc.faults})
+	w.options = func(o *apply.Options) { o.Limits.Parallelism = max(1, sc.parallel) }
+	return w
 }
 
 func crashOnce(t *testing.T, sc scenario, at int, after bool) {
 	w := sc.world(t)
 	w.crash.at, w.crash.after = at, after
 	w.apply(t.Context(), true) // it dies on the way; what it returned died with it
-	if !w.crash.dead {
+	if !w.crash.dead && sc.parallel <= 1 {
 		t.Fatalf("the run passed only %d points and was not killed at %d", len(w.crash.points), at)
 	}
 	w.crash = &crasher{}
