@@ -15,6 +15,9 @@
 //
 //	observe ─▶ planner.Diff ─▶ for each change: admit ─▶ intent ─▶ call ─▶ outcome ─▶ event
 //
+// Before the first upload for a model the service is asked, once a run, whether
+// the model exists.
+//
 // Observing costs one walk of the job listing; further ones are made, until two
 // agree, only where something could be bought or an unknown create settled on
 // its strength, and the files are listed only then. Downloads and purchases run
@@ -27,9 +30,16 @@
 //   - A create is sent once. Only the service's own refusal proves that nothing
 //     was bought; everything else stays unknown until a listing shows the job or
 //     two complete listings, a settle time apart by the service's clock, do not.
+//   - A run that does not wait buys what it showed and nothing else; one that
+//     waits was asked to go on until all is done, and buys failed jobs again up
+//     to the batch's limit. A rerun is one job, however many rounds a run has.
 //   - Interrupting lets calls in flight finish and be recorded; nothing new
 //     begins. What could not be recorded stops the run at once.
-//   - One batch that fails stops no other. A refusal that concerns the key, the
+//   - What was paid for is given up on no single word: an output is gone when the
+//     service says so twice, a settle time apart, and answers without a single row
+//     are no result.
+//   - One batch that fails stops no other; it is tried again in this run where
+//     waiting may help, else in the next, and the report names it. A refusal that concerns the key, the
 //     project or a model stops the purchases that it concerns, and no download.
 //   - Declared limits hold over all runs of a state: see [Gate].
 //   - A result file is published only after the answers were joined to the keys
