@@ -119,15 +119,13 @@ func selector(text string) Selector {
 
 // What the service shows beside the subject's own job.
 
-func notRefreshed(s *scene)      { s.o.Live = Live{} }
-func incomplete(s *scene)        { s.o.Live.Complete = false }
-func noLineage(s *scene)         { s.o.Recorded.Lineage, s.o.Recorded.Serial = "", 0 }
-func filesNotListed(s *scene)    { s.o.Live.FilesListed, s.o.Live.Files = false, nil }
-func localClock(s *scene)        { s.o.Live.LocalClock = true }
-func missing(job string) fact    { return func(s *scene) { s.o.Live.Missing[job] = true } }
-func marked(t time.Time) fact    { return func(s *scene) { s.o.Marks[s.rec().Last().Token] = t } }
-func shows(j Job) fact           { return func(s *scene) { s.o.Live.Jobs = append(s.o.Live.Jobs, j) } }
-func noAttemptRecorded(s *scene) { s.rec().Attempts = nil }
+func notRefreshed(s *scene)   { s.o.Live = Live{} }
+func incomplete(s *scene)     { s.o.Live.Complete = false }
+func noLineage(s *scene)      { s.o.Recorded.Lineage, s.o.Recorded.Serial = "", 0 }
+func filesNotListed(s *scene) { s.o.Live.FilesListed, s.o.Live.Files = false, nil }
+func localClock(s *scene)     { s.o.Live.LocalClock = true }
+func missing(job string) fact { return func(s *scene) { s.o.Live.Missing[job] = true } }
+func marked(t time.Time) fact { return func(s *scene) { s.o.Marks[s.rec().Last().Token] = t } }
 
 // otherJobOfOurs is a recorded job of another batch, so that not all of ours
 // are out of sight.
