@@ -143,11 +143,13 @@ func (r *reader) exclude(block *Block) bool {
 		return false
 	}
 	var outside []int
-	for _, e := range list {
+	wrong := 0
+	for i, e := range list {
 		whole, err := wholeNumber(e, 0, maxNumber)
 		if err != nil {
-			r.l.errorIn(expr, r.scope, `Invalid value for "exclude"`, "Every element of exclude must be %s%s.", err, notGiven(e))
-			return false
+			wrong++
+			r.l.errorIn(element(expr, i), r.scope, `Invalid value in "exclude"`, "Every element of exclude must be %s%s.", err, notGiven(e))
+			continue
 		}
 		n := int(whole)
 		if n < block.First || n > block.Last {
@@ -155,6 +157,9 @@ func (r *reader) exclude(block *Block) bool {
 			continue
 		}
 		block.Exclude = append(block.Exclude, n)
+	}
+	if wrong > 0 {
+		return false
 	}
 	slices.Sort(block.Exclude)
 	block.Exclude = slices.Compact(block.Exclude)
@@ -169,6 +174,15 @@ func (r *reader) exclude(block *Block) bool {
 		return false
 	}
 	return true
+}
+
+// element gives the expression of one element where a list is written out, else
+// that of the list.
+func element(list hclsyntax.Expression, i int) hclsyntax.Expression {
+	if tuple, ok := list.(*hclsyntax.TupleConsExpr); ok && i < len(tuple.Exprs) {
+		return tuple.Exprs[i]
+	}
+	return list
 }
 
 var modelPattern = regexp.MustCompile(`^[a-z][a-z0-9]*([._-][a-z0-9]+)*$`)

@@ -17,15 +17,48 @@ const (
 )
 
 func emulatorGrammar(common []string) grammar {
+	hints := insideBlock("quota", quotaNames())
+	for name, hint := range insideBlock("rows", shareNames()) {
+		hints[name] = hint
+	}
+	for flag, name := range map[string]string{
+		"error_rows": "error_share", "truncated_rows": "truncated_share", "blocked_rows": "blocked_share",
+		"empty_rows": "empty_share", "missing_rows": "missing_share", "duplicated_rows": "duplicated_share",
+	} {
+		hints[flag] = "write " + name + " = … inside rows { … }"
+	}
+	for _, name := range []string{"max_active_jobs", "creates_per_minute", "requests_per_minute"} {
+		hints[name] = "write it inside quota { … } for what the emulator refuses, inside rate { … } for what qaplan keeps to"
+	}
+	hints["parallelism"] = "write it inside rate { … }"
+	hints["base_url"] = "it is embedded; to use an emulator that serves elsewhere, write provider \"gemini\" { base_url = … }"
+	hints["data_dir"] = "its data is kept in " + emulatorData
 	return grammar{
 		attrs:  append(common, "queue_time", "run_time", "clock_rate", "models", "page_size"),
 		blocks: map[string]int{"rate": 0, "quota": 0, "rows": 0, "fault": 1},
 		once:   []string{"rate", "quota", "rows"},
-		hints: map[string]string{
-			"base_url": "it is embedded; to use an emulator that serves elsewhere, write provider \"gemini\" { base_url = … }",
-			"data_dir": "its data is kept in " + emulatorData,
-		},
+		hints:  hints,
 	}
+}
+
+// insideBlock gives the hints for arguments that stand one block too far out.
+func insideBlock(block string, names []string) map[string]string {
+	hints := make(map[string]string, len(names))
+	for _, name := range names {
+		hints[name] = "write it inside " + block + " { … }"
+	}
+	return hints
+}
+
+func quotaNames() []string {
+	return []string{
+		"max_active_jobs", "creates_per_minute", "requests_per_minute", "file_bytes", "storage_bytes",
+		"enqueued_tokens", "release_delay",
+	}
+}
+
+func shareNames() []string {
+	return []string{"error_share", "truncated_share", "blocked_share", "empty_share", "missing_share", "duplicated_share"}
 }
 
 func (l *loader) decodeEmulator(r *reader) *Emulator {
@@ -82,10 +115,7 @@ func (r *reader) span(name string, into *Span) {
 }
 
 func (r *reader) quota(q *Quota) {
-	r.l.check(r.where, r.body, grammar{attrs: []string{
-		"max_active_jobs", "creates_per_minute", "requests_per_minute", "file_bytes", "storage_bytes",
-		"enqueued_tokens", "release_delay",
-	}})
+	r.l.check(r.where, r.body, grammar{attrs: quotaNames()})
 	if n, ok := r.whole("max_active_jobs", 1, maxLimit); ok {
 		q.MaxActiveJobs = n
 	}
@@ -172,23 +202,15 @@ func listOf(v cty.Value) ([]cty.Value, bool) {
 }
 
 func (r *reader) rows(rows *Rows) {
-	shares := []struct {
-		name string
-		into *float64
-	}{
-		{"error_share", &rows.Error}, {"truncated_share", &rows.Truncated}, {"blocked_share", &rows.Blocked},
-		{"empty_share", &rows.Empty}, {"missing_share", &rows.Missing}, {"duplicated_share", &rows.Duplicated},
-	}
-	g := grammar{}
+	into := []*float64{&rows.Error, &rows.Truncated, &rows.Blocked, &rows.Empty, &rows.Missing, &rows.Duplicated}
 	total := 0.0
-	for _, s := range shares {
-		g.attrs = append(g.attrs, s.name)
-		if share, ok := r.decimal(s.name, 0, 1); ok {
-			*s.into = share
+	for i, name := range shareNames() {
+		if share, ok := r.decimal(name, 0, 1); ok {
+			*into[i] = share
 			total += share
 		}
 	}
-	r.l.check(r.where, r.body, g)
+	r.l.check(r.where, r.body, grammar{attrs: shareNames()})
 	if total > 1 {
 		at := r.body.SrcRange
 		r.l.errorf(&at, "The shares of rows exceed the whole", "Together they are %s; they must be at most 1, since a row can go wrong in one way only.", short(total))

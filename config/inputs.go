@@ -154,11 +154,25 @@ func (g *gathering) missing(b *Block, found *source.Found, numbers []int) {
 	g.at(severity, b.sourceAt, b.Name, summary, detail)
 }
 
-// outputFolder reports a file in the place of output_dir.
+// outputFolder reports a file in the place of output_dir, or of a folder that it
+// is in.
 func (g *gathering) outputFolder(b *Block) {
-	if info, err := os.Stat(b.OutputDirAbs); err == nil && !info.IsDir() {
-		g.at(SeverityError, b.outputAt, b.Name, "output_dir is a file",
-			fmt.Sprintf("%s is no folder. Name another folder, or move the file away.", b.OutputDir))
+	shown := b.OutputDir
+	for abs := b.OutputDirAbs; ; abs, shown = filepath.Dir(abs), path.Dir(shown) {
+		info, err := os.Stat(abs)
+		switch {
+		case err == nil && info.IsDir(), filepath.Dir(abs) == abs:
+			return
+		case err != nil:
+			continue // not there, or below a file
+		case abs == b.OutputDirAbs:
+			g.at(SeverityError, b.outputAt, b.Name, "output_dir is a file",
+				fmt.Sprintf("%s is no folder. Name another folder, or move the file away.", b.OutputDir))
+		default:
+			g.at(SeverityError, b.outputAt, b.Name, "output_dir is below a file",
+				fmt.Sprintf("%s is no folder, so %s cannot be made. Name another folder, or move the file away.", shown, b.OutputDir))
+		}
+		return
 	}
 }
 

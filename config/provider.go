@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"path"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -96,7 +98,7 @@ func (l *loader) decodeProvider(cfg *Config, blocks []*hclsyntax.Block) {
 		if raw, ok := l.opts.env(baseURLVariable); ok && strings.TrimSpace(raw) != "" {
 			u, err := CheckBaseURL(strings.TrimSpace(raw))
 			if err != nil {
-				l.errorf(nil, "Invalid "+baseURLVariable, "The environment variable %s does not hold a base URL: %s.", baseURLVariable, err)
+				l.errorf(nil, "Invalid "+baseURLVariable, "The environment variable %s does not hold a base URL: %s.%s", baseURLVariable, err, withScheme(raw))
 				return
 			}
 			p.BaseURL, p.BaseURLFrom = u, baseURLVariable
@@ -110,12 +112,11 @@ func (l *loader) decodeProviderBlock(p *Provider, b *hclsyntax.Block) {
 	common := []string{"settle_time", "poll_interval", "cooldown"}
 	switch kind := ProviderKind(b.Labels[0]); kind {
 	case ProviderGemini:
+		hints := insideBlock("rate", rateNames())
+		hints["model"], hints["url"] = "the model stands in the batch block", "write base_url"
+		hints["project"], hints["location"] = "the project follows from the API key", "the Gemini API has no locations"
 		l.check(where, b.Body, grammar{
-			attrs: append(common, "base_url"), blocks: map[string]int{"rate": 0}, once: []string{"rate"},
-			hints: map[string]string{
-				"model": "the model stands in the batch block", "url": "write base_url",
-				"project": "the project follows from the API key", "location": "the Gemini API has no locations",
-			},
+			attrs: append(common, "base_url"), blocks: map[string]int{"rate": 0}, once: []string{"rate"}, hints: hints,
 		})
 		l.decodeBaseURL(p, r)
 	case ProviderEmulator:
@@ -150,9 +151,13 @@ func didYouMean(got string, words []string) string {
 	return ""
 }
 
+func rateNames() []string {
+	return []string{"requests_per_minute", "creates_per_minute", "parallelism", "max_active_jobs"}
+}
+
 func (l *loader) decodeRate(rate *Rate, b *hclsyntax.Block) {
 	l.check("rate", b.Body, grammar{
-		attrs: []string{"requests_per_minute", "creates_per_minute", "parallelism", "max_active_jobs"},
+		attrs: rateNames(),
 		later: map[string]string{"max_enqueued_tokens": "a limit on enqueued tokens"},
 	})
 	r := &reader{l: l, body: b.Body, where: "rate", scope: l.scope}
@@ -180,7 +185,7 @@ func (l *loader) decodeBaseURL(p *Provider, r *reader) {
 		if strings.ContainsAny(text, "@?#") { // what follows, or stands before it, may be a secret
 			l.keepSecret(expr.Range())
 		}
-		l.errorIn(expr, r.scope, `Invalid value for "base_url"`, "base_url must be an address such as \"https://generativelanguage.googleapis.com\": %s.", err)
+		l.errorIn(expr, r.scope, `Invalid value for "base_url"`, "base_url must be an address such as \"https://generativelanguage.googleapis.com\": %s.%s", err, withScheme(text))
 		return
 	}
 	p.BaseURL = u
@@ -198,6 +203,34 @@ func loopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
+// withScheme suggests what an address without a scheme most likely stands for,
+// where it holds nothing that may be a secret: " Did you mean …?", or "".
+func withScheme(text string) string {
+	text = strings.TrimSpace(text)
+	host, _, _ := strings.Cut(text, "/")
+	if strings.Contains(text, "://") || !hostPattern.MatchString(host) || keyPattern.MatchString(text) {
+		return ""
+	}
+	name, _, _ := strings.Cut(host, ":")
+	scheme := "https"
+	if loopback(name) {
+		scheme = "http"
+	}
+	u, err := CheckBaseURL(scheme + "://" + text)
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf(" Did you mean %q?", u)
+}
+
+// hostPattern is a name or an address with an optional port: it needs a dot, a
+// port or to be localhost, so that no other word is taken for one.
+var hostPattern = regexp.MustCompile(`^(localhost|[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)+|[0-9A-Za-z-]+:[0-9]+)(:[0-9]+)?$`)
+
+// versionPath ends addresses that name a version of the API. A plain /v1 may be
+// where a gateway has its own.
+var versionPath = regexp.MustCompile(`/v[0-9]+(alpha|beta)[0-9]*/*$`)
+
 // CheckBaseURL gives the address of a service without a slash at its end, or
 // says why it is none. The error never repeats the address, which may hold a
 // secret.
@@ -214,6 +247,8 @@ func CheckBaseURL(text string) (string, error) {
 		return "", fmt.Errorf("it must not hold a user name or password")
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
 		return "", fmt.Errorf("it must end before any ? or #; keys come from GOOGLE_API_KEY or GEMINI_API_KEY")
+	case versionPath.MatchString(u.Path):
+		return "", fmt.Errorf("leave the version of the API out of base_url: it is added to every call, so that %s would stand there twice", path.Base(strings.TrimRight(u.Path, "/")))
 	}
 	u.Host = strings.ToLower(u.Host)
 	u.Path = strings.TrimRight(u.Path, "/")

@@ -73,6 +73,10 @@ func (l *loader) readConfig(path string) ([]byte, bool) {
 		l.errorf(nil, fmt.Sprintf("%s is a folder", l.name),
 			"--config takes a file. To work in that folder, write -C %s.", l.name)
 		return nil, false
+	case err != nil && fileAbove(path) != "":
+		l.errorf(nil, fmt.Sprintf("No config file %s", l.name),
+			"%s is a file. -C takes a folder; a config file is named with --config.", fileAbove(path))
+		return nil, false
 	case errors.Is(err, fs.ErrNotExist):
 		l.errorf(nil, fmt.Sprintf("No config file %s", l.name), "%s", l.whereElse())
 		return nil, false
@@ -88,6 +92,19 @@ func (l *loader) readConfig(path string) ([]byte, bool) {
 		return nil, false
 	}
 	return src, true
+}
+
+// fileAbove gives the file that stands where path needs a folder, "" when none
+// does. Systems tell the one from the other in different ways, or not at all.
+func fileAbove(path string) string {
+	for at := filepath.Dir(path); ; at = filepath.Dir(at) {
+		switch info, err := os.Stat(at); {
+		case err == nil && !info.IsDir():
+			return filepath.ToSlash(at)
+		case err == nil, filepath.Dir(at) == at:
+			return ""
+		}
+	}
 }
 
 // whereElse tells what is there instead of the config file.

@@ -17,8 +17,9 @@ import (
 const maxSnippet = 1000
 
 // keyPattern is what API keys of Google's services look like: the long-standing
-// form, and the "auth keys" that AI Studio hands out as well.
-var keyPattern = regexp.MustCompile(`AIza[0-9A-Za-z_-]{35}|\bAQ\.[0-9A-Za-z_-]{20,}`)
+// form, and the "auth keys" that AI Studio hands out as well. Both are open
+// ended: what follows a key may be more of it.
+var keyPattern = regexp.MustCompile(`AIza[0-9A-Za-z_-]{35,}|\bAQ\.[0-9A-Za-z_-]{20,}`)
 
 // sourceFile is a text that diagnostics point into, with its lines indexed once,
 // so that a thousand diagnostics cost no more than a thousand lines.

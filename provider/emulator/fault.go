@@ -162,8 +162,8 @@ func FaultNames() []string {
 	}
 }
 
-// check tells what is wrong with the fault as it was written down.
-func (f Fault) check() error {
+// Check tells what is wrong with the fault as it was written down.
+func (f Fault) Check() error {
 	ops, known := naturalOps(f.Name)
 	switch {
 	case !known:
@@ -276,7 +276,7 @@ type switches struct {
 
 func (s *switches) set(faults []Fault) error {
 	for _, f := range faults {
-		if err := f.check(); err != nil {
+		if err := f.Check(); err != nil {
 			return err
 		}
 	}
