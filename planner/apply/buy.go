@@ -118,6 +118,11 @@ func (e *Engine) create(ctx context.Context, c *planner.Change) (createResult, e
 	if err := e.opt.Journal.Write("create_intent", state.Change{Address: c.Address, Record: rec}); err != nil {
 		return createNothing, fmt.Errorf("%s: record the intent: %w", c.Address, err)
 	}
+	if at.Rerun {
+		e.mu.Lock()
+		e.reran[c.Address] = true
+		e.mu.Unlock()
+	}
 	e.emit(Event{Type: EventCreateIntent, Address: &c.Address, Attempt: at.Number, File: at.File})
 	if time.Now().Round(0).Sub(began) > sendWithin {
 		return createNothing, e.withdraw(c, at.Number)

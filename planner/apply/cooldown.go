@@ -51,6 +51,10 @@ func (e *Engine) deferralLocked(c *planner.Change) *deferral {
 	if e.givenUp[c.Address] {
 		return &deferral{reason: "it is tried again in the next run"}
 	}
+	if c.Reason == planner.ReasonRerun && e.reran[c.Address] {
+		// The plan says so too. A second pair of eyes, since this is money.
+		return &deferral{reason: "this run has bought the other job that was asked for"}
+	}
 	if d := e.cooling(BudgetCreates); d != nil {
 		return d
 	}

@@ -23,6 +23,8 @@ type scenario struct {
 	// must are points that a run has to pass, with how often at least. They are
 	// what keeps the matrix from shrinking unnoticed.
 	must map[string]int
+	// rerun asks for another job of the first batch, which was delivered before.
+	rerun bool
 }
 
 func scenarios() []scenario {
@@ -36,6 +38,8 @@ func scenarios() []scenario {
 		{name: "job failed with some answers", batches: 2, rows: 2,
 			faults: []emulator.Fault{{Name: emulator.FaultJobFailed, Op: "create", First: 1}, {Name: emulator.FaultPartialOutput, Op: "create", First: 1}},
 			must:   map[string]int{"call create": 3, "journal answers_kept": 1, "journal download_complete": 2}},
+		{name: "another job asked for", batches: 2, rows: 2, rerun: true,
+			must: map[string]int{"journal create_intent": 1, "call create": 1, "journal download_complete": 1}},
 		{name: "refused for a while", batches: 2, rows: 2,
 			faults: []emulator.Fault{{Name: emulator.FaultQuota429, Op: "create", First: 2, Count: 2}},
 			must:   map[string]int{"journal create_refused": 2, "journal budget": 3, "call create": 4}},
@@ -93,8 +97,9 @@ func enumerate(t *testing.T, sc scenario) (points []string) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w := sc.world(t)
-		w.mustConverge()
+		w.converge()
 		points = w.crash.points
+		w.mustBeDone()
 	})
 	for name, least := range sc.must {
 		n := 0
@@ -113,6 +118,11 @@ func enumerate(t *testing.T, sc scenario) (points []string) {
 func (sc scenario) world(t *testing.T) *world {
 	w := newWorld(t, sc.batches, sc.rows, emulator.Config{Faults: sc.faults})
 	w.options = func(o *apply.Options) { o.Limits.Parallelism = max(1, sc.parallel) }
+	if sc.rerun {
+		w.mustConverge()
+		w.crash = &crasher{}
+		w.rerunOf = 51
+	}
 	return w
 }
 
@@ -124,6 +134,11 @@ func crashOnce(t *testing.T, sc scenario, at int, after bool) {
 		t.Fatalf("the run passed only %d points and was not killed at %d", len(w.crash.points), at)
 	}
 	w.crash = &crasher{}
+	if sc.rerun && w.purchases() > sc.batches {
+		w.options = nil // the other job is there; asking again would ask for one more
+		w.rerunOf = 0
+		w.asked = 1
+	}
 	time.Sleep(time.Second) // nobody starts again at once
 	w.mustConverge()
 }

@@ -45,6 +45,7 @@ type Engine struct {
 	again     map[planner.Address]bool  // uploaded again after the service lost the file
 	givenUp   map[planner.Address]bool  // what waiting cannot mend within this run
 	errs      map[planner.Address]error // what went wrong and was not mended yet
+	reran     map[planner.Address]bool  // sent once more because a person asked
 	approved  map[planner.Address]int   // attempts that a person was shown, nil for all
 	active    int                       // jobs that count against the limit
 	refusedAt map[string]time.Time      // when this process last met a refusal, by budget
@@ -80,7 +81,7 @@ func New(o Options) *Engine {
 	e := &Engine{
 		opt: o, log: o.Log, wants: wants,
 		marks: map[string]time.Time{}, asked: map[string]*planner.Job{}, dirs: map[string]*results.Dir{},
-		blocks: map[string]error{}, tried: map[string]bool{}, deferred: map[planner.Address]bool{}, models: map[string]error{},
+		blocks: map[string]error{}, tried: map[string]bool{}, deferred: map[planner.Address]bool{}, models: map[string]error{}, reran: map[planner.Address]bool{},
 		again: map[planner.Address]bool{}, givenUp: map[planner.Address]bool{}, errs: map[planner.Address]error{},
 	}
 	o.Gate.waits = func(budget string, until time.Time) {
