@@ -81,11 +81,12 @@ func openFile(name string, flag int, perm os.FileMode) (f *os.File, err error) {
 // a way that bars us. That happens on Windows only: there a file that somebody
 // reads (a virus scanner, a plan beside an apply) cannot be replaced, and one
 // that is being replaced cannot be opened. Such programs are done within
-// milliseconds; who holds on for two seconds is reported.
+// milliseconds; who holds on for two seconds is reported. The pauses stay
+// short, so that a gap between many short readings is found as well.
 func retry(do func() error) error {
 	const patience = 2 * time.Second
 	var waited time.Duration
-	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
+	for pause := time.Millisecond; ; pause = min(2*pause, 8*time.Millisecond) {
 		err := do()
 		if err == nil || !contended(err) || waited >= patience {
 			return err

@@ -140,11 +140,12 @@ func sweepOne(root *os.Root, name string) (removed bool, err error) {
 
 // patiently repeats do while another program has a file open in a way that
 // bars us, which happens on Windows only: a result that somebody is reading
-// cannot be replaced. Who holds on for two seconds is reported.
+// cannot be replaced. Who holds on for two seconds is reported. The pauses stay
+// short, so that a gap between many short readings is found as well.
 func patiently(do func() error) error {
 	const patience = 2 * time.Second
 	var waited time.Duration
-	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
+	for pause := time.Millisecond; ; pause = min(2*pause, 8*time.Millisecond) {
 		err := do()
 		if err == nil || !contended(err) || waited >= patience {
 			return err
