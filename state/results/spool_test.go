@@ -133,7 +133,7 @@ func TestSweep(t *testing.T) {
 	if err := os.Chtimes(filepath.Join(dir, live.temp), old, old); err != nil {
 		t.Fatal(err)
 	}
-	stay := []string{"a.jsonl", ".qaplan-0123456789abcde.tmp", ".qaplan-0123456789abcdef.jsonl", ".qaplan-0123456789ABCDEF.tmp", "x.qaplan-0123456789abcdef.tmp", ".qaplan-..............tmp", ".parts/.qaplan-0123456789abcdef.tmp"}
+	stay := []string{"a.jsonl", ".qaplan-0123456789abcde.tmp", ".qaplan-0123456789abcdef.jsonl", ".qaplan-0123456789ABCDE0.tmp", "x.qaplan-0123456789abcdef.tmp", ".qaplan-..............tmp", ".parts/.qaplan-0123456789abcdef.tmp"}
 	dead := []string{".qaplan-0123456789abcdef.tmp", ".qaplan-ffffffffffffffff.tmp"}
 	os.Mkdir(filepath.Join(dir, ".parts"), 0o700)
 	os.Mkdir(filepath.Join(dir, ".qaplan-0000000000000000.tmp"), 0o700)
