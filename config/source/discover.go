@@ -199,21 +199,21 @@ func respell(p string) (string, bool) {
 
 func folderProblem(shown, folder string, err error) *Problem {
 	p := &Problem{Path: shown}
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		p.Summary = fmt.Sprintf("the folder %s does not exist", shown)
-		p.Detail = fmt.Sprintf("Looked for %s; relative paths start from the folder of the config file.", filepath.ToSlash(folder))
-		if near := sibling(folder); near != "" {
-			p.Detail += fmt.Sprintf(" Did you mean %q?", near)
-		}
-	default:
-		if info, statErr := os.Stat(folder); statErr == nil && !info.IsDir() {
-			p.Summary = fmt.Sprintf("not a folder: %s", shown)
-			p.Detail = "Expected a folder that holds the source files."
-			return p
-		}
+	// Asked first: listing a file fails on Windows as if there were none.
+	if info, statErr := os.Stat(folder); statErr == nil && !info.IsDir() {
+		p.Summary = fmt.Sprintf("not a folder: %s", shown)
+		p.Detail = "Expected a folder that holds the source files."
+		return p
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
 		p.Summary = fmt.Sprintf("the folder %s cannot be read", shown)
 		p.Detail = sentence(reason(err))
+		return p
+	}
+	p.Summary = fmt.Sprintf("the folder %s does not exist", shown)
+	p.Detail = fmt.Sprintf("Looked for %s; relative paths start from the folder of the config file.", filepath.ToSlash(folder))
+	if near := sibling(folder); near != "" {
+		p.Detail += fmt.Sprintf(" Did you mean %q?", near)
 	}
 	return p
 }
