@@ -46,6 +46,9 @@ type Batch struct {
 	MaxAttempts int
 	// IgnoreUnclaimed lifts the guard against jobs that may be this batch's.
 	IgnoreUnclaimed bool
+	// Imports are jobs (batches/…) and files (files/…) that a person said are
+	// this batch's: at most one of each, jobs first.
+	Imports []string
 }
 
 // Source is the input file of a batch as it is on disk now.

@@ -159,10 +159,13 @@ func (e *Engine) accepted(name string) error {
 	return nil
 }
 
-// probing reports whether the last create was refused, so that the next one
-// goes alone.
+// probing reports whether creates go one by one: after a refusal that no success
+// has followed, in this run or before it, and from then on to the end of the
+// run, so that the next limit is met by one create and not by several at once.
 func (e *Engine) probing() bool {
-	return e.opt.Journal.Budget(BudgetCreates).Strikes > 0
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return !e.refusedAt[BudgetCreates].IsZero() || e.opt.Journal.Budget(BudgetCreates).Strikes > 0
 }
 
 // endCooldownEarly ends the pause of creates when any job of the project has
