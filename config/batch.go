@@ -74,7 +74,7 @@ func (l *loader) decodeBatch(ctx context.Context, cfg *Config, block *Block, b *
 	r.missing("source", `source = "submissions/batch_*_proper.jsonl"`, block.declared)
 	r.missing("output_dir", `output_dir = "results"`, block.declared)
 
-	ranged := r.numbers(block)
+	block.numbered = r.numbers(block)
 	if text, expr, ok := r.text("model"); ok {
 		model, complaint := modelName(text)
 		if complaint != "" {
@@ -95,7 +95,7 @@ func (l *loader) decodeBatch(ctx context.Context, cfg *Config, block *Block, b *
 		block.MaxAttempts = n
 	}
 	block.AllowMissing, _ = r.flag("allow_missing")
-	if ranged {
+	if block.numbered {
 		r.displayNames(ctx, block)
 	}
 }

@@ -45,7 +45,8 @@ type Config struct {
 	Dir      string // absolute folder of the file
 	Backend  Backend
 	Provider Provider
-	Blocks   []Block // sorted by name
+	Blocks   []Block  // sorted by name
+	Imports  []Import // sorted by batch, jobs first
 	// Digest is the sha256 of the meaning in lower-case hex: it changes with any
 	// value, not with comments, order or spelling, and is the same on every
 	// machine.
@@ -163,6 +164,7 @@ type Block struct {
 	MaxAttempts  int
 	AllowMissing bool
 
+	numbered   bool     // range and exclude are right
 	names      []string // of the numbers First..Last; one: the same for all; "" and none: NAME_number
 	declared   hcl.Range
 	sourceAt   hcl.Range

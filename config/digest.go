@@ -28,6 +28,9 @@ func digest(cfg *Config) string {
 			h.Write(strconv.AppendQuote(nil, b.DisplayName(n)))
 		}
 	}
+	for i := range cfg.Imports {
+		write(h, "import", cfg.Imports[i].To.String(), cfg.Imports[i].ID)
+	}
 	return hex.EncodeToString(h.Sum(nil))
 }
 

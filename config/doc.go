@@ -4,7 +4,8 @@
 //
 // A [Config] is what a config file means after every variable, local and
 // function has been evaluated: a [Backend], a [Provider] and the batch
-// [Block]s. A [Diagnostic] is one thing that is wrong or doubtful, with its
+// [Block]s. An [Import] says that a job or a file at the service is a batch's.
+// A [Diagnostic] is one thing that is wrong or doubtful, with its
 // place in a file. [Inputs] are the desired batches: blocks multiplied out over
 // the source files that are really there.
 //

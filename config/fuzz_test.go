@@ -31,6 +31,7 @@ func seed(f *testing.F) {
 	f.Add([]byte(block()))
 	f.Add([]byte("\xef\xbb\xbf" + strings.ReplaceAll(block(), "\n", "\r\n")))
 	f.Add([]byte("variable \"s\" {\n  sensitive = true\n  default = { a = [1, null] }\n}\nlocals {\n  x = [for k, v in var.s : \"${k}-${try(v[0], 1)}\"]\n}\n" + block("display_name = local.x[0]")))
+	f.Add([]byte(block() + "import {\n  to = batch.qa[1]\n  id = \"https://example.com/v1beta/batches/a\"\n}\nimport {\n  to = batch.qa[2]\n  id = join(\"/\", [\"files\", \"b\"])\n}\n"))
 }
 
 // Whatever the text, loading ends without a panic, says the same twice, and what

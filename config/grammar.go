@@ -59,7 +59,7 @@ func (l *loader) checkLabels(b *hclsyntax.Block, want int) {
 		at := b.DefRange()
 		l.errorf(&at, fmt.Sprintf("Missing name for %s", b.Type), "A %s block needs a name: write %s \"NAME\" { … }.", b.Type, b.Type)
 	case len(b.Labels) > want && want == 0:
-		l.errorf(&b.LabelRanges[0], fmt.Sprintf("Unexpected name for %s", b.Type), "A %s block has no name: write %s { … }.", b.Type, b.Type)
+		l.errorf(&b.LabelRanges[0], fmt.Sprintf("Unexpected name for %s", b.Type), "%s blocks have no name: write %s { … }.", upperFirst(b.Type), b.Type)
 	case len(b.Labels) > want:
 		l.errorf(&b.LabelRanges[want], fmt.Sprintf("Unexpected name for %s", b.Type), "A %s block has one name: write %s %q { … }.", b.Type, b.Type, b.Labels[0])
 	}

@@ -48,7 +48,10 @@ func (c *Config) CachePath() string {
 // diagnostics hold errors; the error is that of ctx. It writes nothing; saving
 // the cache is the caller's business.
 func (c *Config) Inputs(ctx context.Context, cache *source.Cache, bought Bought) (*Inputs, Diagnostics, error) {
-	g := &gathering{cfg: c, bought: bought, in: &Inputs{Paths: map[planner.Address]Paths{}}, sources: map[string]planner.Address{}}
+	g := &gathering{
+		cfg: c, bought: bought, in: &Inputs{Paths: map[planner.Address]Paths{}},
+		sources: map[string]planner.Address{}, imports: c.imports(),
+	}
 	for i := range c.Blocks {
 		g.block(&c.Blocks[i])
 	}
@@ -81,6 +84,7 @@ type gathering struct {
 	files   []source.File
 	batches []int                      // for each file, its place in in.Desired.Batches
 	sources map[string]planner.Address // by the folded path of the source
+	imports map[planner.Address][]string
 	diags   Diagnostics
 }
 
@@ -106,7 +110,9 @@ func (g *gathering) block(b *Block) {
 			was, ok = g.bought(a)
 		}
 		if !ok {
-			unbought = append(unbought, n)
+			if !g.orphaned(a) {
+				unbought = append(unbought, n)
+			}
 			continue
 		}
 		if was == "" {
@@ -125,7 +131,21 @@ func (g *gathering) add(b *Block, a planner.Address, s planner.Source, file, nam
 		Address: a, Model: b.Model, DisplayName: b.DisplayName(a.Number),
 		Output: path.Join(b.OutputDir, name), Source: s,
 		OnChange: b.OnChange, MaxAttempts: b.MaxAttempts, IgnoreUnclaimed: b.Unclaimed == UnclaimedIgnore,
+		Imports: g.imports[a],
 	})
+}
+
+// orphaned reports what is imported for a batch without a source: nothing could
+// tell whether it is the batch's, so that allow_missing does not cover it.
+func (g *gathering) orphaned(a planner.Address) bool {
+	for i := range g.cfg.Imports {
+		if imp := &g.cfg.Imports[i]; imp.To == a {
+			g.at(SeverityError, imp.declared, a.String(), "Import without a source file",
+				fmt.Sprintf("%s matches no file for batch %d, so what is imported cannot be checked against it. Put the file there, or remove the import.", g.cfg.find(a.Block).Source, a.Number))
+			return true
+		}
+	}
+	return false
 }
 
 // missing reports the numbers without a file in one diagnostic.

@@ -77,6 +77,7 @@ func (l *loader) load(ctx context.Context, src []byte) (*Config, Diagnostics) {
 	l.decodeProvider(cfg, blocks["provider"])
 	l.decodeSettings(cfg, blocks["qaplan"])
 	l.decodeBatches(ctx, cfg, blocks["batch"])
+	l.decodeImports(cfg, blocks["import"])
 	if ctx.Err() != nil {
 		l.diags = append(l.diags, &hcl.Diagnostic{Severity: hcl.DiagError, Summary: "Interrupted while reading the config"})
 	}
@@ -92,9 +93,8 @@ const topWhere = "the config"
 // topLevel sorts the blocks of the config by type and refuses the rest.
 func (l *loader) topLevel(body *hclsyntax.Body) map[string][]*hclsyntax.Block {
 	l.check(topWhere, body, grammar{
-		blocks: map[string]int{"qaplan": 0, "provider": 1, "variable": 1, "locals": 0, "batch": 1},
+		blocks: map[string]int{"qaplan": 0, "provider": 1, "variable": 1, "locals": 0, "batch": 1, "import": 0},
 		later: map[string]string{
-			"import":  "adopting existing jobs with import blocks",
 			"dataset": "putting datasets together with dataset blocks",
 		},
 		hints: map[string]string{
