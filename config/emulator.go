@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -235,8 +236,16 @@ func (r *reader) fault(b *hclsyntax.Block) Fault {
 	}
 	if r.l.opts.CheckFault != nil {
 		if err := r.l.opts.CheckFault(f); err != nil {
-			r.l.errorf(&b.LabelRanges[0], "Invalid fault", "%s.", upperFirst(err.Error()))
+			r.l.errorf(&b.LabelRanges[0], "Invalid fault", "%s", sentence(err.Error()))
 		}
 	}
 	return f
+}
+
+// sentence makes one of the words of an error.
+func sentence(s string) string {
+	if !strings.HasSuffix(s, "?") {
+		s += "."
+	}
+	return upperFirst(s)
 }

@@ -300,8 +300,8 @@ func TestLongKeyHidden(t *testing.T) {
 	key := "AIza" + strings.Repeat("x", 35) + "-and-the-rest"
 	for _, text := range []string{
 		"# " + key + "\nbatch {\n",
-		block("nope = \""+key+"\""),
-		block("on_change = \""+key+"\""),
+		block("nope = \"" + key + "\""),
+		block("on_change = \"" + key + "\""),
 	} {
 		_, ds := loadText(t, text)
 		if shown := render(t, ds, 0); !ds.HasErrors() || strings.Contains(shown, "AIza") || strings.Contains(shown, "-and-the-rest") {

@@ -40,7 +40,7 @@ sourced by the shell.`,
 			case "powershell":
 				return root.GenPowerShellCompletionWithDesc(out)
 			}
-			return fmt.Errorf("no completion for the shell %q; it must be %s%s", args[0], orList(shells), didYouMean(args[0], shells))
+			return advised(fmt.Errorf("no completion for the shell %q; it must be %s", args[0], orList(shells)), didYouMean(args[0], shells))
 		},
 	}
 }

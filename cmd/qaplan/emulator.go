@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/qaplan/qaplan/cmd/qaplan/internal/ui"
+	"github.com/qaplan/qaplan/config"
 	"github.com/qaplan/qaplan/provider/emulator"
 )
 
@@ -37,9 +38,31 @@ func emulatorCommand(a *app) *cobra.Command {
 jobs, listings, downloads, quotas, expiry. Any SDK works with it. Jobs go on over
 restarts. It serves until it is interrupted, which is its normal end.
 
+A config rehearses with an emulator of its own, with the same settings:
+
+  provider "emulator" {
+    queue_time = "1s"
+    run_time   = ["2s", "1m"]   # a time, or the shortest and the longest
+    clock_rate = 60             # seconds that pass in it for each real one
+    quota {
+      max_active_jobs    = 20
+      creates_per_minute = 5
+    }
+    rows {
+      error_share   = 0.03      # of the rows, 0 to 1
+      missing_share = 0.01
+    }
+    fault "reset_after" {
+      op    = "create"
+      first = 2
+      count = 1
+    }
+  }
+
 A fault makes certain calls go wrong: NAME, or NAME:OP:FIRST:COUNT:VALUE where every
 part but the name may be left empty. --fault reset_after:create:2 answers the second
-create with a broken connection after it was carried out. Names:
+create with a broken connection after it was carried out; a count of -1 is all
+calls. Names:
 ` + ui.Paragraph(strings.Join(emulator.FaultNames(), ", ")),
 		Example: `  qaplan emulator --data-dir /tmp/rehearsal
   qaplan emulator --listen 127.0.0.1:9000 --run-time 5s --clock-rate 60
@@ -119,6 +142,9 @@ func (f *emulatorFlags) config(a *app) (emulator.Config, error) {
 		fault, err := parseFault(text)
 		if err != nil {
 			return cfg, err
+		}
+		if err := checkFault(config.Fault(fault)); err != nil {
+			return cfg, fmt.Errorf("--fault %s: %w", text, err)
 		}
 		cfg.Faults = append(cfg.Faults, fault)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/qaplan/qaplan/cmd/qaplan/internal/ui"
 	"github.com/qaplan/qaplan/planner"
 )
 
@@ -54,7 +55,7 @@ func (c *choice) Set(s string) error {
 	case slices.Contains(c.later, s):
 		return fmt.Errorf("%q is not carried out by this version yet; use %s", s, orList(c.allowed))
 	default:
-		return fmt.Errorf("it must be %s%s", orList(c.allowed), didYouMean(s, c.allowed))
+		return advised(fmt.Errorf("it must be %s", orList(c.allowed)), didYouMean(s, c.allowed))
 	}
 }
 
@@ -139,10 +140,23 @@ func unknownAddress(sel planner.Selector, known []planner.Address) error {
 	if slices.Contains(blocks, sel.Block) {
 		return fmt.Errorf("%s names no batch of the config or the state", sel)
 	}
-	return fmt.Errorf("%s names no batch: there is no block %q%s", sel, sel.Block, didYouMean(sel.Block, blocks))
+	return advised(fmt.Errorf("%s names no batch: there is no block %q", sel, sel.Block), didYouMean(sel.Block, blocks))
 }
 
-// didYouMean gives the known word nearest to what was written, in brackets, or "".
+// advised adds sentences of advice to an error; empty ones are left out.
+func advised(err error, sentences ...string) error {
+	sentences = slices.DeleteFunc(sentences, func(s string) bool { return s == "" })
+	if len(sentences) == 0 {
+		return err
+	}
+	return &ui.Advised{Err: err, Advice: strings.Join(sentences, " ")}
+}
+
+// seeHelp is the sentence that names the help page of a command.
+func seeHelp(cmd *cobra.Command) string { return "See " + cmd.CommandPath() + " --help." }
+
+// didYouMean asks for the known word nearest to what was written; "" where none
+// is near.
 func didYouMean(word string, known []string) string {
 	best, distance := "", 3
 	for _, k := range known {
@@ -153,7 +167,7 @@ func didYouMean(word string, known []string) string {
 	if best == "" {
 		return ""
 	}
-	return fmt.Sprintf("; did you mean %q?", best)
+	return fmt.Sprintf("Did you mean %q?", best)
 }
 
 // named reports whether a boolean flag is set on a command line, before it is
@@ -218,14 +232,16 @@ func collectFlags(cmd *cobra.Command, into map[string]*pflag.Flag) {
 
 // flagError adds what may have been meant to an error of parsing.
 func flagError(cmd *cobra.Command, err error) error {
-	hint := fmt.Sprintf("see %s --help", cmd.CommandPath())
+	if invalid, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
+		return invalidValue(cmd, invalid)
+	}
 	missing, ok := errors.AsType[*pflag.NotExistError](err)
 	if !ok {
-		return fmt.Errorf("%w; %s", err, hint)
+		return advised(err, seeHelp(cmd))
 	}
 	name := missing.GetSpecifiedName()
 	if shorthand := missing.GetSpecifiedShortnames(); shorthand != "" {
-		return fmt.Errorf("unknown flag: -%s; %s", shorthand, hint)
+		return advised(fmt.Errorf("unknown flag: -%s", shorthand), seeHelp(cmd))
 	}
 	var known []string
 	add := func(f *pflag.Flag) {
@@ -235,5 +251,26 @@ func flagError(cmd *cobra.Command, err error) error {
 	}
 	cmd.Flags().VisitAll(add)
 	cmd.InheritedFlags().VisitAll(add)
-	return fmt.Errorf("unknown flag: --%s%s; %s", name, didYouMean("--"+name, known), hint)
+	return advised(fmt.Errorf("unknown flag: --%s", name), didYouMean("--"+name, known), seeHelp(cmd))
+}
+
+// invalidValue says what a flag takes in place of what it was given.
+func invalidValue(cmd *cobra.Command, invalid *pflag.InvalidValueError) error {
+	f, cause := invalid.GetFlag(), invalid.Unwrap()
+	if _, ok := f.Value.(*refusedFlag); ok {
+		return fmt.Errorf("--%s: %w", f.Name, cause)
+	}
+	switch f.Value.Type() {
+	case "duration":
+		cause = errors.New("it must be a length of time with its unit, such as 30s, 15m or 2h")
+	case "bool":
+		cause = errors.New("it must be true or false")
+	case "int", "float64":
+		cause = errors.New("it must be a number")
+	}
+	err := fmt.Errorf("--%s %s: %w", f.Name, invalid.GetValue(), cause)
+	if e, ok := errors.AsType[*ui.Advised](cause); ok {
+		return advised(err, e.Advice, seeHelp(cmd))
+	}
+	return advised(err, seeHelp(cmd))
 }

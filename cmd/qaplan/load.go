@@ -35,7 +35,9 @@ func (a *app) configOptions() config.Options {
 	for i, f := range a.global.varFiles {
 		files[i] = a.path(f)
 	}
-	return config.Options{Path: a.path(a.global.config), Vars: a.global.vars, VarFiles: files, Env: a.env, Version: version}
+	return config.Options{
+		Path: a.path(a.global.config), Vars: a.global.vars, VarFiles: files, Env: a.env, Version: version, CheckFault: checkFault,
+	}
 }
 
 // inputs reads the source files of the batches and shows what is wrong with

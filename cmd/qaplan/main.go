@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"io"
+	"log"
 	"os"
 	"os/signal"
 	"syscall"
@@ -13,6 +15,9 @@ func main() {
 
 // mainExit runs qaplan as this process.
 func mainExit() int {
+	// The Google SDK warns through Go's standard logger, in words that are not
+	// ours and past --log-level; what it warns of is said in openService.
+	log.SetOutput(io.Discard)
 	ctx, interrupt := context.WithCancelCause(context.Background())
 	defer interrupt(nil)
 	signals := make(chan os.Signal, 2)

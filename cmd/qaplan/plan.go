@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 
 	"github.com/spf13/cobra"
 
@@ -93,8 +95,11 @@ func (a *app) deliver(file, text string) error {
 		_, err := io.WriteString(w, text)
 		return err
 	})
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		err = &fs.PathError{Op: "write", Path: a.path(file), Err: e.Err} // it names a temporary file
+	}
 	if err != nil {
-		return fmt.Errorf("write --output: %w", err)
+		return fmt.Errorf("--output: %w", err)
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -59,6 +60,7 @@ Symbols of a plan:
 		stateCommand(a), emulatorCommand(a), versionCommand(a), completionCommand(),
 	)
 	root.AddCommand(laterCommands()...)
+	root.SetHelpCommand(helpCommand())
 	return root
 }
 
@@ -68,7 +70,42 @@ func unknownCommand(cmd *cobra.Command, word string) error {
 	for _, sub := range cmd.Commands() {
 		known = append(known, sub.Name())
 	}
-	return fmt.Errorf("unknown command %q for %s%s; see %s --help", word, cmd.CommandPath(), didYouMean(word, known), cmd.CommandPath())
+	return advised(fmt.Errorf("unknown command %q for %s", word, cmd.CommandPath()), didYouMean(word, known), seeHelp(cmd))
+}
+
+// helpCommand takes the place of cobra's, which ends with 0 where there is no
+// such command.
+func helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "help [COMMAND]",
+		Short:   "Explain a command",
+		Example: "  qaplan help apply\n  qaplan help state show",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			at := cmd.Root()
+			for _, word := range args {
+				i := slices.IndexFunc(at.Commands(), func(sub *cobra.Command) bool { return sub.Name() == word })
+				if i < 0 {
+					return unknownCommand(at, word)
+				}
+				at = at.Commands()[i]
+			}
+			at.InitDefaultHelpFlag() // cobra makes it when a command runs
+			return at.Help()
+		},
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			at, _, err := cmd.Root().Find(args)
+			if err != nil {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			var words []string
+			for _, sub := range at.Commands() {
+				if sub.IsAvailableCommand() {
+					words = append(words, sub.Name())
+				}
+			}
+			return words, cobra.ShellCompDirectiveNoFileComp
+		},
+	}
 }
 
 // noArguments is for commands that take flags alone.
@@ -76,7 +113,7 @@ func noArguments(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%s takes no arguments, but got %q; see %s --help", cmd.CommandPath(), strings.Join(args, " "), cmd.CommandPath())
+	return advised(fmt.Errorf("%s takes no arguments, but got %q", cmd.CommandPath(), strings.Join(args, " ")), seeHelp(cmd))
 }
 
 // noPlanFile is for commands that will take a saved plan.

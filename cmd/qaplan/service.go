@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -36,8 +38,11 @@ func (a *app) openService(cfg *config.Config) (*service, error) {
 	}
 	key := ""
 	for _, name := range keyVariables() {
-		if key, _ = a.env(name); key != "" {
-			break
+		switch value, _ := a.env(name); {
+		case key == "":
+			key = value
+		case value != "" && value != key:
+			a.log().Info("two API keys are set: GOOGLE_API_KEY is used, GEMINI_API_KEY is not")
 		}
 	}
 	if key == "" {
@@ -90,10 +95,22 @@ func embed(e *config.Emulator) (*service, error) {
 	}, nil
 }
 
+// checkFault says what is wrong with a fault of a config.
+func checkFault(f config.Fault) error {
+	if known := emulator.FaultNames(); !slices.Contains(known, f.Name) {
+		words := fmt.Sprintf("there is no fault %q", f.Name)
+		if near := didYouMean(f.Name, known); near != "" {
+			return fmt.Errorf("%s. %s", words, near)
+		}
+		return fmt.Errorf("%s. The names are in qaplan emulator --help", words)
+	}
+	return emulator.Fault(f).Check()
+}
+
 func emulatorConfig(e *config.Emulator) emulator.Config {
 	faults := make([]emulator.Fault, len(e.Faults))
 	for i, f := range e.Faults {
-		faults[i] = emulator.Fault{Name: f.Name, Op: f.Op, First: f.First, Count: f.Count, Value: f.Value}
+		faults[i] = emulator.Fault(f)
 	}
 	return emulator.Config{
 		Dir:       e.DataDir,
@@ -142,7 +159,15 @@ func serve(cfg emulator.Config, address string) (*server, error) {
 	return s, nil
 }
 
-func (s *server) url() string { return "http://" + s.listener.Addr().String() }
+// url is an address that reaches the server from this machine: a server that
+// listens on every address is reached by none of the name 0.0.0.0.
+func (s *server) url() string {
+	at := s.listener.Addr().String()
+	if tcp, ok := s.listener.Addr().(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
+		at = net.JoinHostPort("127.0.0.1", strconv.Itoa(tcp.Port))
+	}
+	return "http://" + at
+}
 
 // shutdownTime is how long calls in flight may take to end.
 const shutdownTime = 5 * time.Second

@@ -22,12 +22,25 @@ type Explained struct {
 	Warning bool
 }
 
+// Advised is an error together with what to do about it, in whole sentences.
+type Advised struct {
+	Err    error
+	Advice string
+}
+
+func (e *Advised) Error() string { return e.Err.Error() }
+func (e *Advised) Unwrap() error { return e.Err }
+
 // Explain puts an error into words. This is the only place where types of
 // errors become hints.
 func Explain(err error) Explained {
 	x := Explained{Summary: err.Error()}
 	if errors.Is(err, context.DeadlineExceeded) {
 		x.Detail = "The time that --timeout allows is over. Nothing is lost: run the command again."
+	}
+	if e, ok := errors.AsType[*Advised](err); ok {
+		x.Detail = e.Advice
+		return x
 	}
 	if e, ok := errors.AsType[*provider.Error](err); ok {
 		x.Detail = providerHint(e)
@@ -166,7 +179,7 @@ func (x *Explained) place(s Style) []string {
 		at += fmt.Sprintf(":%d", x.Range.Start.Line)
 	}
 	if x.Snippet == nil {
-		return []string{at + ":"}
+		return []string{at}
 	}
 	sn := x.Snippet
 	if sn.Context != "" {
@@ -220,7 +233,7 @@ func Valid(in *config.Inputs, warnings int) string {
 	}
 	s := fmt.Sprintf("Valid: %s, %s, %s.", count(len(in.Desired.Batches), "batch"), count(rows, "row"), size(max(bytes, 1)))
 	if in.Ignored > 0 {
-		s += " " + count(in.Ignored, "file") + " outside the ranges ignored."
+		s += " " + count(in.Ignored, "file") + " excluded or outside the ranges ignored."
 	}
 	if warnings > 0 {
 		s += " " + count(warnings, "warning") + "."

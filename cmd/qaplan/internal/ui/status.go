@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize"
+
 	"github.com/qaplan/qaplan/planner"
 )
 
@@ -185,7 +187,7 @@ func nonzero(n int64) string {
 	if n == 0 {
 		return ""
 	}
-	return fmt.Sprint(n)
+	return humanize.Comma(n)
 }
 
 func short(n int64) string {

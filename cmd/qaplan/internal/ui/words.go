@@ -86,7 +86,7 @@ func because(r planner.Reason) string {
 	case planner.ReasonResultMissing:
 		return "the result file is gone"
 	case planner.ReasonResultChanged:
-		return "the result file was changed"
+		return "the result file was changed by hand and will be replaced"
 	case planner.ReasonSourceBack:
 		return "the answers are here, and so is the source again"
 	case planner.ReasonResultMoved:

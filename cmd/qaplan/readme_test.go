@@ -1,0 +1,58 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/qaplan/qaplan/config"
+)
+
+// What the README shows of a config is canonical, and loads.
+func TestReadme(t *testing.T) {
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var blocks []string
+	for rest := string(text); ; {
+		_, after, found := strings.Cut(rest, "\n```hcl\n")
+		if !found {
+			break
+		}
+		block, end, found := strings.Cut(after, "\n```\n")
+		if !found {
+			t.Fatal("an hcl block has no end")
+		}
+		blocks = append(blocks, block+"\n")
+		rest = "\n" + end
+	}
+	if len(blocks) < 2 {
+		t.Fatalf("found %d hcl blocks, want at least 2", len(blocks))
+	}
+	for i, block := range blocks {
+		t.Run(fmt.Sprint(i+1), func(t *testing.T) {
+			after, ds := config.Format([]byte(block), "README.md")
+			if ds.HasErrors() {
+				t.Fatal(ds.Err())
+			}
+			if !bytes.Equal(after, []byte(block)) {
+				t.Errorf("not canonical; qaplan fmt makes of it:\n%s", after)
+			}
+			if !strings.Contains(block, "\nbatch ") { // a part of a config
+				block += "\nbatch \"qa\" {\n  range      = [1, 2]\n  model      = \"gemini-2.5-flash\"\n  source     = \"in/batch_*.jsonl\"\n  output_dir = \"out\"\n}\n"
+			}
+			file := filepath.Join(t.TempDir(), "qaplan.hcl")
+			if err := os.WriteFile(file, []byte(block), 0o666); err != nil {
+				t.Fatal(err)
+			}
+			_, ds = config.Load(t.Context(), config.Options{Path: file, Version: version, CheckFault: checkFault})
+			if len(ds) > 0 {
+				t.Errorf("it has something to say: %v", ds)
+			}
+		})
+	}
+}
