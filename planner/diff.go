@@ -76,6 +76,7 @@ func Diff(d *Desired, o *Observed, opts Options) (*Plan, []Item) {
 		seen = &Live{} // nothing of another project is taken for ours
 	}
 	x.matches = match(d, x.r, seen, x.renamed)
+	x.plan.Problems = append(x.plan.Problems, x.matches.problems...)
 	for _, a := range x.addresses() {
 		x.one(a)
 	}

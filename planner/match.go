@@ -17,8 +17,9 @@ type matches struct {
 	claimed   map[Address]*Job   // a job that another state made for it
 	claimedUp map[Address]*File  // an upload that another state made for it
 	maybe     map[Address]*Job   // a job that may be the batch's
-	stale     map[Address]*Job   // a job of this state's for a former content or model of it
-	uploads   map[Address]*File  // a usable upload with the batch's bytes
+	problems  []Problem
+	stale     map[Address]*Job  // a job of this state's for a former content or model of it
+	uploads   map[Address]*File // a usable upload with the batch's bytes
 }
 
 // match finds out whose the unrecorded live jobs and files are. renamed gives
@@ -54,6 +55,7 @@ func match(d *Desired, r *Recorded, live *Live, renamed map[Address]Address) *ma
 	for i := range live.Files {
 		m.fileSHA[live.Files[i].Name] = live.Files[i].SHA256
 	}
+	m.imports()
 	m.jobs()
 	m.files()
 	return &m.out

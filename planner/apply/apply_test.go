@@ -756,3 +756,61 @@ func TestWaitsAreTold(t *testing.T) {
 		}
 	})
 }
+
+// An import block settles what nothing else can: a job without a label whose
+// input is gone.
+func TestImportBlock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 2, 2, emulator.Config{})
+		job, err := w.server.AddJob(emulator.PlantedJob{Model: model, Requests: []byte(requests(51, 2)), InputFile: "files/long-gone", Age: 60 * time.Hour})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, _ := w.plan(t.Context())
+		if p.Summary.Held != 2 || p.Summary.Create != 0 {
+			t.Errorf("before the import: %+v, want both held: the job may be either's", p.Summary)
+		}
+		w.desired.Batches[0].Imports = []string{job}
+		rep, err := w.apply(t.Context(), true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rep.Summary.Adopted != 1 || rep.Summary.Created != 1 || rep.Summary.Done != 2 {
+			t.Errorf("summary %+v, want 1 adopted, 1 created, 2 done", rep.Summary)
+		}
+		w.mustHaveRightResults()
+		if p, _ := w.plan(t.Context()); len(p.Changes)+len(p.Problems) != 0 {
+			t.Errorf("the import block is not settled: %+v, %+v", p.Changes, p.Problems)
+		}
+	})
+}
+
+func TestImportsThatAreContradicted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 3, 2, emulator.Config{})
+		add := func(p emulator.PlantedJob) string {
+			t.Helper()
+			p.InputFile, p.Age = "files/long-gone", 60*time.Hour
+			job, err := w.server.AddJob(p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return job
+		}
+		w.desired.Batches[0].Imports = []string{add(emulator.PlantedJob{Model: "gemini-2.5-pro", Requests: []byte(requests(51, 2))})}
+		w.desired.Batches[1].Imports = []string{add(emulator.PlantedJob{Model: model, Requests: []byte(requests(52, 7))})}
+		w.desired.Batches[2].Imports = []string{"batches/no-such-job"}
+		_, err := w.apply(t.Context(), true)
+		if err == nil {
+			t.Fatal("no error")
+		}
+		for _, words := range []string{"gemini-2.5-pro", "7 rows", "does not have this job", "batch.qa[51]", "batch.qa[52]", "batch.qa[53]"} {
+			if !strings.Contains(err.Error(), words) {
+				t.Errorf("the error lacks %q: %v", words, err)
+			}
+		}
+		if n := w.purchases(); n != 0 {
+			t.Errorf("%d jobs were bought", n)
+		}
+	})
+}

@@ -144,9 +144,23 @@ func (e *Engine) Plan(ctx context.Context) (*planner.Plan, []planner.Item, error
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := wrongImports(r.plan); err != nil {
+		return nil, nil, err
+	}
 	e.opt.Plan.FixReruns(r.items)
 	e.shown = r
 	return r.plan, r.items, nil
+}
+
+// wrongImports collects what contradicts the config's import blocks.
+func wrongImports(p *planner.Plan) error {
+	var errs []error
+	for i := range p.Problems {
+		if pr := &p.Problems[i]; pr.Code == planner.CodeImport && pr.Severity == planner.SeverityError {
+			errs = append(errs, fmt.Errorf("%s: %s", pr.Address, pr.Summary))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // Report is how an apply ended.

@@ -42,9 +42,13 @@ func (e *Engine) observe(ctx context.Context) (*planner.Observed, error) {
 	if err := e.askMissing(ctx, o); err != nil {
 		return nil, err
 	}
+	filesWanted, err := e.askImports(ctx, o)
+	if err != nil {
+		return nil, err
+	}
 	// A trial tells what hangs on the listing.
 	trial, items := planner.Diff(&e.opt.Desired, o, e.opt.Plan)
-	if trial.Summary.Create > 0 || hasUnknown(items) || hangsOnJobs(trial) {
+	if trial.Summary.Create > 0 || hasUnknown(items) || hangsOnJobs(trial) || filesWanted {
 		if err := e.walkUntilAgreed(ctx, o, first); err != nil {
 			return nil, err
 		}
@@ -54,12 +58,38 @@ func (e *Engine) observe(ctx context.Context) (*planner.Observed, error) {
 		if err := e.askMissing(ctx, o); err != nil {
 			return nil, err
 		}
+		if _, err := e.askImports(ctx, o); err != nil {
+			return nil, err
+		}
 	}
 	return o, nil
 }
 
 func hasUnknown(items []planner.Item) bool {
 	return slices.ContainsFunc(items, func(i planner.Item) bool { return i.Phase == planner.PhaseUnknown })
+}
+
+// askImports asks for the jobs that import blocks name and that the listing
+// lacks, and tells whether files have to be listed for them.
+func (e *Engine) askImports(ctx context.Context, o *planner.Observed) (filesWanted bool, err error) {
+	jobs, files := planner.PendingImports(&e.opt.Desired, &o.Recorded)
+	listed := make(map[string]bool, len(o.Live.Jobs))
+	for i := range o.Live.Jobs {
+		listed[o.Live.Jobs[i].Name] = true
+	}
+	for _, id := range jobs {
+		if listed[id] {
+			continue
+		}
+		found, err := e.opt.Jobs.GetJob(ctx, id)
+		switch {
+		case err == nil:
+			o.Live.Jobs = append(o.Live.Jobs, normaliseJob(&found))
+		case provider.ClassOf(err) != provider.ClassGone:
+			return false, err
+		}
+	}
+	return len(jobs)+len(files) > 0, nil
 }
 
 // hangsOnJobs reports whether a batch is held for a job that its input may
