@@ -84,6 +84,9 @@ func (a *app) apply(ctx context.Context, f *applyFlags) error {
 		ctx, cancel = context.WithTimeoutCause(ctx, f.timeout, errTimeout)
 		defer cancel()
 	}
+	if a.stream != nil {
+		a.stream.Waits = f.wait
+	}
 	err := a.applyWithin(ctx, f)
 	// A time limit of the user's own is no failure.
 	if err != nil && errors.Is(context.Cause(ctx), errTimeout) && endedByContext(err) {
@@ -118,7 +121,7 @@ func (a *app) applyWithin(ctx context.Context, f *applyFlags) (err error) {
 	if err := a.approve(ctx, f, p); err != nil {
 		return err
 	}
-	follow := a.follow(items)
+	follow := a.follow(items, f.wait)
 	w.sink = follow.event
 	stop := context.AfterFunc(ctx, func() {
 		if errors.Is(context.Cause(ctx), errInterrupted) {
@@ -146,7 +149,7 @@ func (a *app) showPlan(p *planner.Plan, f *applyFlags) {
 // being settled.
 func (a *app) settle(ctx context.Context, f *applyFlags, w *work) error {
 	rep, err := w.engine.Apply(ctx)
-	a.summary = rep.Summary
+	a.summary, a.left = rep.Summary, rep.Left
 	if err != nil {
 		return err
 	}
@@ -176,17 +179,17 @@ type watcher struct {
 }
 
 // follow shows progress to people, or writes events for programs.
-func (a *app) follow(items []planner.Item) watcher {
+func (a *app) follow(items []planner.Item, waits bool) watcher {
 	if a.stream != nil {
 		return watcher{event: a.stream.Event, close: func() {}}
 	}
-	p := ui.NewProgress(a.ui, items)
+	p := ui.NewProgress(a.ui, items, waits)
 	return watcher{event: p.Event, close: p.Close}
 }
 
 // conclude says how an apply ended, and what it did even where it failed.
 func (a *app) conclude(ctx context.Context, f *applyFlags, rep apply.Report, err error) error {
-	a.summary = rep.Summary
+	a.summary, a.left = rep.Summary, rep.Left
 	cause := context.Cause(ctx)
 	interrupted := errors.Is(cause, errInterrupted)
 	if ctx.Err() != nil && endedByContext(err) {
@@ -211,6 +214,11 @@ func (a *app) conclude(ctx context.Context, f *applyFlags, rep apply.Report, err
 
 // applyEnd turns a report into the end of the command.
 func (a *app) applyEnd(ctx context.Context, f *applyFlags, rep apply.Report) error {
+	if a.stream == nil {
+		for _, l := range rep.Left {
+			a.ui.Note("%s", ui.LeftLine(l, time.Now()))
+		}
+	}
 	for _, err := range parts(rep.Stopped) {
 		a.explain(ui.Explain(err))
 	}

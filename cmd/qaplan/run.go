@@ -32,8 +32,9 @@ type app struct {
 	global globals
 	// stream is set while events go to stdout as JSON; errors go there too.
 	stream *ui.JSONStream
-	// summary is what the stream's last line tells.
+	// summary and left are what the stream's last line tells.
 	summary apply.Summary
+	left    []apply.Left
 }
 
 // run carries out one command line and gives its exit code.
@@ -60,7 +61,7 @@ func run(ctx context.Context, args []string, sys system) int {
 	}
 	if a.stream != nil {
 		stopped := code == exitError || code == exitLocked || code == exitInterrupted
-		a.stream.End(a.summary, code, stopped)
+		a.stream.End(a.summary, a.left, code, stopped)
 	}
 	return code
 }

@@ -198,15 +198,15 @@ func (c *Console) Note(format string, args ...any) {
 }
 
 // Remark writes an event that a person should know about as one line on stderr.
-func (c *Console) Remark(e *apply.Event) {
+func (c *Console) Remark(e *apply.Event, waits bool) {
 	head := ""
-	switch e.Severity {
+	switch Severity(e) {
 	case planner.SeverityWarning:
 		head = c.err.style.yellow("Warning: ")
 	case planner.SeverityError:
 		head = c.err.style.red("Error: ")
 	}
-	c.Note("%s%s", head, Sentence(e))
+	c.Note("%s%s", head, Sentence(e, waits))
 }
 
 // ErrClosed tells that stdin ended before an answer was given.

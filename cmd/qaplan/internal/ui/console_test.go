@@ -206,6 +206,7 @@ func TestJSONStream(t *testing.T) {
 		{Type: apply.EventCreateComplete, Address: &a, Attempt: 1, Job: "batches/j", JobState: "PENDING"},
 		{Type: apply.EventCreateComplete, Address: &a, Attempt: 1, Job: "batches/j", Reason: "create_found"},
 		{Type: apply.EventCreateRefused, Severity: planner.SeverityWarning, Address: &a, Attempt: 1, Message: "no\nsuch field", Reason: "input"},
+		{Type: apply.EventCreateRefused, Severity: planner.SeverityWarning, Address: &a, Attempt: 1, Message: "You exceeded it. See https://x", Reason: "quota"},
 		{Type: apply.EventCreateUnknown, Severity: planner.SeverityWarning, Address: &a, Attempt: 1, Message: "connection reset"},
 		{Type: apply.EventAdopted, Address: &a, Job: "batches/j"},
 		{Type: apply.EventAdopted, Address: &a, File: "files/f"},
@@ -220,7 +221,10 @@ func TestJSONStream(t *testing.T) {
 		s.Event(e)
 	}
 	s.Explain(Explained{Summary: "a warning", Detail: "do this", Warning: true, Range: &config.Range{Filename: "q.hcl", Start: config.Pos{Line: 3}}})
-	s.End(apply.Summary{Uploaded: 1, Created: 1, InProgress: 1}, 0, false)
+	s.End(apply.Summary{Uploaded: 1, Created: 1, InProgress: 1, Deferred: 3}, []apply.Left{
+		{Budget: apply.BudgetCreates, Reason: "quota", Until: at.Add(time.Minute), Count: 2},
+		{Reason: "the run ended before their turn", Count: 1},
+	}, 0, false)
 	golden(t, "events.ndjson", out.String())
 
 	type event struct {
@@ -243,7 +247,7 @@ func TestJSONStream(t *testing.T) {
 // Even a run that fails at once writes a first and a last line.
 func TestJSONStreamOfNothing(t *testing.T) {
 	var out strings.Builder
-	NewJSONStream(&out, "0.1.0").End(apply.Summary{}, 1, true)
+	NewJSONStream(&out, "0.1.0").End(apply.Summary{}, nil, 1, true)
 	if got := strings.Count(out.String(), "\n"); got != 2 || !strings.Contains(out.String(), `"exit_code":1`) || !strings.Contains(out.String(), "Apply stopped: ") {
 		t.Errorf("written:\n%s", out.String())
 	}
@@ -272,15 +276,15 @@ func follow(p *Progress) {
 func TestProgressLines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, out, errs := console("")
-		p := NewProgress(c, items())
+		p := NewProgress(c, items(), true)
 		follow(p)
 		time.Sleep(75 * time.Second)
 		p.Close()
 		lines := strings.Split(strings.TrimSuffix(errs.String(), "\n"), "\n")
 		want := []string{
-			"waiting for the limit on creates until 2000-01-01T00:01:30Z: RESOURCE_EXHAUSTED\\x1b",
-			"30s: 2 to do, 1 in progress, 4 done, 0 failed, 1 held of 8; waiting 1m00s for the limit on creates: RESOURCE_EXHAUSTED\\x1b",
-			"1m00s: 2 to do, 1 in progress, 4 done, 0 failed, 1 held of 8; waiting 30s for the limit on creates: RESOURCE_EXHAUSTED\\x1b",
+			"The service takes no more jobs for now: RESOURCE_EXHAUSTED\\x1b. The next try is in 1m30s or once a job has ended.",
+			"30s: 2 to do, 1 in progress, 4 done, 0 failed, 1 held of 8; next try in 1m00s; the service takes no more jobs for now: RESOURCE_EXHAUSTED\\x1b",
+			"1m00s: 2 to do, 1 in progress, 4 done, 0 failed, 1 held of 8; next try in 30s; the service takes no more jobs for now: RESOURCE_EXHAUSTED\\x1b",
 		}
 		if diff := cmp.Diff(want, lines); diff != "" {
 			t.Errorf("stderr (-want +got):\n%s", diff)
@@ -294,14 +298,14 @@ func TestProgressLines(t *testing.T) {
 func TestProgressBars(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, _, _ := console("")
-		p := NewProgress(c, items())
+		p := NewProgress(c, items(), true)
 		follow(p)
 		for _, width := range []int{40, 80, 200} {
 			lines := p.bars(width, time.Now().Add(10*time.Second))
 			if len(lines) != 4 {
 				t.Fatalf("%d lines, want uploads, jobs, downloads and what is waited for:\n%s", len(lines), strings.Join(lines, "\n"))
 			}
-			for i, word := range []string{"Uploads", "Jobs", "Downloads", "10s so far, waiting 1m20s"} {
+			for i, word := range []string{"Uploads", "Jobs", "Downloads", "10s so far, next try in 1m20s"} {
 				if !strings.Contains(lines[i], word) {
 					t.Errorf("width %d: line %d lacks %q: %s", width, i, word, lines[i])
 				}
@@ -343,7 +347,7 @@ func TestProgressRedraws(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, _, errs := console("")
 		c.err.tty = true
-		p := NewProgress(c, items())
+		p := NewProgress(c, items(), true)
 		follow(p)
 		time.Sleep(time.Second)
 		p.Close()
@@ -353,6 +357,28 @@ func TestProgressRedraws(t *testing.T) {
 		}
 		if !strings.HasSuffix(text, "\x1b[J") {
 			t.Errorf("the bars are left standing: %q", text[max(0, len(text)-80):])
+		}
+	})
+}
+
+// Before anything is done, each bar that will move is there with its name.
+func TestProgressBarsAtZero(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, _, _ := console("")
+		todo := []planner.Item{{Address: addr("qa", 1), Phase: planner.PhaseAbsent}, {Address: addr("qa", 2), Phase: planner.PhaseAbsent}}
+		p := NewProgress(c, todo, true)
+		one := create(1, planner.ActionUpload, planner.ActionCreate)
+		p.Event(apply.Event{Type: apply.EventPlannedChange, Address: &one.Address, Change: &one})
+		got := p.bars(80, time.Now())
+		p.Close()
+		want := []string{
+			"Uploads      0% [........................................]  0 B of 300 kB",
+			"Jobs         0% [...................................]  0 of 2 ended, 2 to send",
+			"Downloads    0% [........................................]  0 of 2",
+			"0s so far",
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("bars (-want +got):\n%s", diff)
 		}
 	})
 }

@@ -231,7 +231,7 @@ func Valid(in *config.Inputs, warnings int) string {
 		rows += in.Desired.Batches[i].Source.Rows
 		bytes += in.Desired.Batches[i].Source.Bytes
 	}
-	s := fmt.Sprintf("Valid: %s, %s, %s.", count(len(in.Desired.Batches), "batch"), count(rows, "row"), size(max(bytes, 1)))
+	s := fmt.Sprintf("Valid: %s, %s, %s.", count(len(in.Desired.Batches), "batch"), count(rows, "row"), volume(bytes))
 	if in.Ignored > 0 {
 		s += " " + count(in.Ignored, "file") + " excluded or outside the ranges ignored."
 	}

@@ -12,6 +12,9 @@ import (
 // JSONStream writes the events of an apply as one JSON object a line. The
 // first line is a version, the last an apply_summary, however the run ends.
 type JSONStream struct {
+	// Waits tells that the run goes on until all is done. It changes words only.
+	Waits bool
+
 	enc     *json.Encoder
 	version string
 	begun   bool
@@ -54,8 +57,17 @@ type line struct {
 	QaplanVersion string `json:"qaplan_version,omitempty"`
 	FormatVersion string `json:"format_version,omitempty"`
 	ExitCode      *int   `json:"exit_code,omitempty"`
+	Left          []left `json:"left,omitempty"`
 	// Of a diagnostic of the config or a source: where.
 	Range any `json:"range,omitempty"`
+}
+
+// left is why planned changes are left for a later run.
+type left struct {
+	Budget string     `json:"budget,omitempty"`
+	Reason string     `json:"reason"`
+	Until  *time.Time `json:"until,omitempty"`
+	Count  int        `json:"count"` // of batches
 }
 
 func (s *JSONStream) write(l line) {
@@ -82,12 +94,12 @@ func (s *JSONStream) begin() {
 func (s *JSONStream) Event(e apply.Event) {
 	s.begin()
 	l := line{
-		Timestamp: stamp(e.Time), Type: e.Type, Message: Sentence(&e), Address: e.Address, Attempt: e.Attempt, Change: e.Change,
+		Timestamp: stamp(e.Time), Type: e.Type, Message: Sentence(&e, s.Waits), Address: e.Address, Attempt: e.Attempt, Change: e.Change,
 		Job: e.Job, JobState: e.JobState, OldState: e.OldState, File: e.File, Path: e.Path, SHA256: e.SHA256,
 		Bytes: e.Bytes, Total: e.Total, Rows: e.Rows, BadRows: e.BadRows, Budget: e.Budget, Reason: e.Reason,
-		Detail: e.Message, Summary: e.Summary, Severity: string(e.Severity),
+		Detail: e.Message, Summary: e.Summary, Severity: string(Severity(&e)),
 	}
-	switch e.Severity {
+	switch Severity(&e) {
 	case planner.SeverityError:
 		l.Level = "error"
 	case planner.SeverityWarning:
@@ -118,11 +130,20 @@ func (s *JSONStream) Explain(x Explained) {
 
 // End writes the last line. stopped tells that the run ended before it had done
 // what it could.
-func (s *JSONStream) End(sum apply.Summary, exitCode int, stopped bool) {
+func (s *JSONStream) End(sum apply.Summary, remains []apply.Left, exitCode int, stopped bool) {
 	s.begin()
 	level := "info"
 	if exitCode != 0 {
 		level = "warn"
 	}
-	s.write(line{Type: apply.EventApplySummary, Level: level, Message: ApplyEnd(sum, stopped), Summary: &sum, ExitCode: &exitCode})
+	l := line{Type: apply.EventApplySummary, Level: level, Message: ApplyEnd(sum, stopped), Summary: &sum, ExitCode: &exitCode}
+	for _, r := range remains {
+		one := left{Budget: r.Budget, Reason: r.Reason, Count: r.Count}
+		if !r.Until.IsZero() {
+			t := r.Until.UTC()
+			one.Until = &t
+		}
+		l.Left = append(l.Left, one)
+	}
+	s.write(l)
 }

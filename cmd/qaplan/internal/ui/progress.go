@@ -3,6 +3,7 @@ package ui
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -21,9 +22,10 @@ const (
 // Progress shows how an apply goes: bars that are redrawn on a terminal,
 // elsewhere a line of counts every half minute. It writes to stderr alone.
 type Progress struct {
-	c    *Console
-	stop chan struct{}
-	done sync.WaitGroup
+	c      *Console
+	goesOn bool // the run waits until all is done
+	stop   chan struct{}
+	done   sync.WaitGroup
 
 	mu        sync.Mutex
 	began     time.Time
@@ -31,22 +33,21 @@ type Progress struct {
 	uploads   map[planner.Address]transfer
 	downloads int // planned or begun
 	fetched   int
-	waits     map[string]wait // by budget
+	waits     waits
+	// stops are refusals that end buying. The end of the run tells them as
+	// errors, so they are told here only when the run goes on for long.
+	stops []apply.Event
 }
 
 type transfer struct{ sent, total int64 }
 
-type wait struct {
-	until  time.Time
-	reason string
-}
-
-// NewProgress begins with where the batches stand and what is planned. Close
-// must be called.
-func NewProgress(c *Console, items []planner.Item) *Progress {
+// NewProgress begins with where the batches stand and what is planned; waits
+// tells that the run goes on until all is done. Close must be called.
+func NewProgress(c *Console, items []planner.Item, waiting bool) *Progress {
 	p := &Progress{
-		c: c, stop: make(chan struct{}), began: time.Now(),
-		phases: make(map[planner.Address]planner.Phase, len(items)), uploads: map[planner.Address]transfer{}, waits: map[string]wait{},
+		c: c, goesOn: waiting, stop: make(chan struct{}), began: time.Now(),
+		phases: make(map[planner.Address]planner.Phase, len(items)), uploads: map[planner.Address]transfer{},
+		waits: waits{open: map[string]openWait{}, noted: map[string]time.Time{}},
 	}
 	for i := range items {
 		p.phases[items[i].Address] = items[i].Phase
@@ -87,20 +88,49 @@ func (p *Progress) Close() {
 
 // Event follows the run.
 func (p *Progress) Event(e apply.Event) {
+	now := time.Now()
 	p.mu.Lock()
 	p.follow(&e)
+	note := p.waits.follow(&e, now)
+	remarks := p.remarks(&e)
 	p.mu.Unlock()
-	switch e.Type {
-	case apply.EventCreateRefused, apply.EventCreateUnknown, apply.EventDiagnostic, apply.EventRateWait:
-		p.c.Remark(&e)
+	for i := range remarks {
+		p.c.Remark(&remarks[i], p.goesOn)
 	}
+	if note {
+		p.c.Note("%s", waitNote(&e, p.goesOn, now))
+	}
+}
+
+// remarks are the events to tell of now, each once: of what is told in other
+// words too, the other words are enough.
+func (p *Progress) remarks(e *apply.Event) []apply.Event {
+	switch e.Type {
+	case apply.EventCreateUnknown, apply.EventDiagnostic:
+		return []apply.Event{*e}
+	case apply.EventCreateRefused:
+		switch e.Reason {
+		case refusedQuota, refusedOther:
+		case refusedRun, refusedModel:
+			same := func(s apply.Event) bool { return s.Reason == e.Reason && s.Message == e.Message }
+			if !slices.ContainsFunc(p.stops, same) {
+				p.stops = append(p.stops, *e)
+			}
+		default:
+			return []apply.Event{*e}
+		}
+	case apply.EventRateWait:
+		if e.Budget == apply.BudgetPoll || e.Budget == apply.BudgetActiveJobs {
+			stops := p.stops
+			p.stops = nil
+			return stops
+		}
+	}
+	return nil
 }
 
 func (p *Progress) follow(e *apply.Event) {
 	switch e.Type {
-	case apply.EventRateWait:
-		p.waits[e.Budget] = wait{e.Until, e.Reason}
-		return
 	case apply.EventPlannedChange:
 		if e.Change == nil {
 			return
@@ -175,22 +205,10 @@ func (p *Progress) line(now time.Time) string {
 	t := p.tally()
 	s := fmt.Sprintf("%s: %d to do, %d in progress, %d done, %d failed, %d held of %d",
 		length(now.Sub(p.began)), t.todo, t.active+t.succeeded, t.done, t.failed, t.held, t.all)
-	if w := p.waiting(now); w != "" {
+	if w := p.waits.next(now); w != "" {
 		s += "; " + w
 	}
 	return s
-}
-
-// waiting says what is waited for longest, "" when nothing is.
-func (p *Progress) waiting(now time.Time) string {
-	text, last := "", now
-	for budget, w := range p.waits {
-		if w.until.After(last) {
-			last = w.until
-			text = fmt.Sprintf("waiting %s for %s", length(w.until.Sub(now)), Printable(join(limit(budget), w.reason)))
-		}
-	}
-	return text
 }
 
 // bars is the block at the bottom of a terminal.
@@ -204,21 +222,26 @@ func (p *Progress) bars(width int, now time.Time) []string {
 		up.total += u.total
 	}
 	if up.total > 0 {
-		lines = append(lines, bar("Uploads", up.sent, up.total, size(max(up.sent, 1))+" of "+size(up.total), width))
+		lines = append(lines, bar("Uploads", up.sent, up.total, volume(up.sent)+" of "+volume(up.total), width))
 	}
 	t := p.tally()
-	if jobs := t.all - t.todo; jobs > 0 {
-		ended := jobs - t.active
+	if t.all > 0 {
+		ended := t.all - t.todo - t.active
 		lines = append(lines, bar("Jobs", int64(ended), int64(t.all), fmt.Sprintf("%d of %d ended, %d to send", ended, t.all, t.todo), width))
 	}
-	if p.downloads > 0 {
-		lines = append(lines, bar("Downloads", int64(min(p.fetched, p.downloads)), int64(p.downloads), fmt.Sprintf("%d of %d", p.fetched, p.downloads), width))
+	downloads := p.downloads
+	if p.goesOn {
+		downloads = max(downloads, p.fetched+t.todo+t.active+t.succeeded) // what is under way comes too
+	}
+	if downloads > 0 {
+		lines = append(lines, bar("Downloads", int64(min(p.fetched, downloads)), int64(downloads), fmt.Sprintf("%d of %d", p.fetched, downloads), width))
 	}
 	last := length(now.Sub(p.began)) + " so far"
-	if w := p.waiting(now); w != "" {
-		last += ", " + w
-	} else if t.active > 0 {
+	if t.active > 0 {
 		last += ", " + count(t.active, "job") + " running"
+	}
+	if w := p.waits.next(now); w != "" {
+		last += ", " + w
 	}
 	return append(lines, cut(last, width-1))
 }

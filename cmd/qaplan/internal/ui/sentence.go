@@ -16,23 +16,41 @@ func ApplyLine(s apply.Summary) string {
 		s.Uploaded, s.Created, s.Adopted, s.Downloaded, s.Forgotten, s.InProgress, s.Done, s.Failed, s.Held, s.Deferred)
 }
 
-// Sentence puts an event into one line of words.
-func Sentence(e *apply.Event) string {
+// Sentence puts an event into one line of words. waits tells that the run goes
+// on until all is done.
+func Sentence(e *apply.Event, waits bool) string {
 	where := ""
 	if e.Address != nil {
 		where = e.Address.String() + ": "
 	}
-	return where + Printable(happened(e))
+	return where + Printable(happened(e, waits))
 }
 
-func happened(e *apply.Event) string {
+// Severity is how much an event should worry a person. A quota that is used up
+// is a matter of time, and waited for.
+func Severity(e *apply.Event) planner.Severity {
+	if e.Type == apply.EventCreateRefused && e.Reason == refusedQuota {
+		return ""
+	}
+	return e.Severity
+}
+
+// Reasons of create_refused.
+const (
+	refusedQuota = "quota"
+	refusedRun   = "run"   // buying stops for the whole run
+	refusedModel = "model" // buying stops for the block
+	refusedOther = "other" // told as an error of the batch too
+)
+
+func happened(e *apply.Event, waits bool) string {
 	switch e.Type {
 	case apply.EventPlannedChange:
 		return plannedWords(e.Change)
 	case apply.EventUploadStart:
-		return "uploading " + size(e.Total) + " as " + e.File
+		return "uploading " + volume(e.Total) + " as " + e.File
 	case apply.EventUploadProgress:
-		return fmt.Sprintf("uploaded %s of %s", size(e.Bytes), size(e.Total))
+		return fmt.Sprintf("uploaded %s of %s", volume(e.Bytes), volume(e.Total))
 	case apply.EventUploadComplete:
 		return "uploaded as " + e.File
 	case apply.EventCreateIntent:
@@ -56,9 +74,9 @@ func happened(e *apply.Event) string {
 	case apply.EventDownloadComplete:
 		return downloaded(e)
 	case apply.EventRateWait:
-		return join("waiting for "+limit(e.Budget)+until(e.Until), e.Reason)
+		return join("waiting for "+limit(e.Budget)+until(e.Until), firstSentence(e.Reason))
 	case apply.EventDeferred:
-		return join("left for a later run because of "+limit(e.Budget), e.Reason)
+		return deferredWords(e, waits)
 	case apply.EventApplySummary:
 		if e.Summary != nil {
 			return ApplyLine(*e.Summary)
@@ -68,6 +86,17 @@ func happened(e *apply.Event) string {
 		return e.Message
 	}
 	return string(e.Type)
+}
+
+func deferredWords(e *apply.Event, waits bool) string {
+	s := "left for a later run"
+	if waits {
+		s = "waits"
+	}
+	if e.Budget == "" { // what stands against it is no limit, and is told whole
+		return join(s, e.Reason)
+	}
+	return s + " because " + obstacle(e.Budget, e.Reason)
 }
 
 func join(s, more string) string {
@@ -104,6 +133,8 @@ func limit(budget string) string {
 		return "the limit on file storage"
 	case apply.BudgetCalls:
 		return "the limit on calls"
+	case apply.BudgetPoll:
+		return "the next listing"
 	default:
 		return "the limit " + budget
 	}

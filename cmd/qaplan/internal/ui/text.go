@@ -73,12 +73,21 @@ func count[N int | int64](n N, noun string) string {
 	}
 }
 
-// size gives "37 MB"; 0 is "".
+// volume gives "37 MB".
+func volume(n int64) string { return humanize.Bytes(uint64(max(n, 0))) }
+
+// size is volume for a cell of a table: nothing is "".
 func size(n int64) string {
 	if n <= 0 {
 		return ""
 	}
-	return humanize.Bytes(uint64(n))
+	return volume(n)
+}
+
+// capital makes the beginning of a sentence.
+func capital(s string) string {
+	c, n := utf8.DecodeRuneInString(s)
+	return string(unicode.ToUpper(c)) + s[n:]
 }
 
 // amount shortens a count to two figures that matter: 840, 12 k, 9.9 M.

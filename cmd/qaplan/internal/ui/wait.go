@@ -1,0 +1,164 @@
+package ui
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/qaplan/qaplan/planner"
+	"github.com/qaplan/qaplan/planner/apply"
+)
+
+// waits are what an apply waits for, as far as it told.
+type waits struct {
+	open  map[string]openWait  // by budget
+	told  int                  // how many waits there were
+	noted map[string]time.Time // until when a pause was told of in a note, by budget
+}
+
+type openWait struct {
+	nth   int
+	until time.Time
+	words string
+}
+
+// follow takes in an event. It reports whether a note should tell of it: once
+// for each pause that begins because the service refused something. Waits of
+// a known length, which come in turn, are on the line of progress alone.
+func (w *waits) follow(e *apply.Event, now time.Time) bool {
+	switch e.Type {
+	case apply.EventCreateComplete:
+		w.end(apply.BudgetCreates)
+	case apply.EventJobState:
+		if s := planner.JobState(e.JobState); s != planner.JobPending && s != planner.JobRunning {
+			w.end(apply.BudgetCreates) // what it held is free, so the pause is over
+		}
+	case apply.EventRateWait:
+		w.told++
+		w.open[e.Budget] = openWait{w.told, e.Until, waitWords(e)}
+		if !refused(e.Budget) || now.Before(w.noted[e.Budget]) {
+			return false
+		}
+		w.noted[e.Budget] = e.Until
+		return true
+	}
+	return false
+}
+
+func (w *waits) end(budget string) {
+	delete(w.open, budget)
+	delete(w.noted, budget)
+}
+
+// next says what is waited for, "" when nothing is: of several waits the one
+// that was told of last.
+func (w *waits) next(now time.Time) string {
+	var newest openWait
+	budget := ""
+	for name, o := range w.open {
+		if o.until.After(now) && o.nth > newest.nth {
+			newest, budget = o, name
+		}
+	}
+	if newest.nth == 0 {
+		return ""
+	}
+	s := comesNext(budget) + " in " + length(upToSecond(newest.until.Sub(now)))
+	if newest.words != "" {
+		s += "; " + newest.words
+	}
+	return s
+}
+
+// upToSecond rounds up: a wait that is not over is never shown as one of 0 s.
+func upToSecond(d time.Duration) time.Duration {
+	return (d + time.Second - 1).Truncate(time.Second)
+}
+
+// comesNext names what happens when a wait is over.
+func comesNext(budget string) string {
+	switch budget {
+	case apply.BudgetPoll, apply.BudgetActiveJobs:
+		return "next listing"
+	case apply.BudgetCreateRate:
+		return "next create"
+	case apply.BudgetRequests:
+		return "next call"
+	}
+	return "next try"
+}
+
+// refused reports whether waits for a budget begin with a refusal or an outage.
+func refused(budget string) bool {
+	switch budget {
+	case apply.BudgetCreates, apply.BudgetStorage, apply.BudgetCalls:
+		return true
+	}
+	return false
+}
+
+// waitWords says why there is a wait; "" where its name says it all.
+func waitWords(e *apply.Event) string {
+	switch e.Budget {
+	case apply.BudgetPoll:
+		return ""
+	case apply.BudgetCreateRate, apply.BudgetRequests:
+		return e.Budget + " is declared"
+	}
+	return Printable(obstacle(e.Budget, e.Reason))
+}
+
+// obstacle says what stands against going on, in the words of the service cut to
+// their first sentence.
+func obstacle(budget, reason string) string {
+	reason = firstSentence(reason)
+	switch budget {
+	case apply.BudgetCreates:
+		return join("the service takes no more jobs for now", reason)
+	case apply.BudgetStorage:
+		return join("the service takes no more uploads for now", reason)
+	case apply.BudgetCalls:
+		return join("the service cannot be asked for now", reason)
+	}
+	if reason == "" {
+		return limit(budget)
+	}
+	return reason
+}
+
+// firstSentence cuts a text before what follows its first sentence, without the
+// full stop.
+func firstSentence(s string) string {
+	s, _, _ = strings.Cut(strings.TrimSpace(s), "\n")
+	s, _, _ = strings.Cut(s, ". ")
+	return strings.TrimSuffix(strings.TrimSpace(s), ".")
+}
+
+// waitNote tells of a pause that a refusal or an outage began. waits tells that
+// the run goes on afterwards by itself.
+func waitNote(e *apply.Event, waits bool, now time.Time) string {
+	pause := length(upToSecond(e.Until.Sub(now)))
+	s := capital(Printable(obstacle(e.Budget, e.Reason))) + ". "
+	if waits {
+		s += "The next try is in " + pause
+	} else {
+		s += "A later run tries again, in " + pause + " at the earliest"
+	}
+	if e.Budget == apply.BudgetCreates {
+		s += " or once a job has ended"
+	}
+	return s + "."
+}
+
+// LeftLine tells why changes are left for a later run.
+func LeftLine(l apply.Left, now time.Time) string {
+	verb := "are"
+	if l.Count == 1 {
+		verb = "is"
+	}
+	s := fmt.Sprintf("%s %s left for a later run: %s.", count(l.Count, "batch"), verb, Printable(obstacle(l.Budget, l.Reason)))
+	if d := upToSecond(l.Until.Sub(now)); !l.Until.IsZero() && d > 0 {
+		s += " It may go on in " + length(d) + "."
+	}
+	return s
+}

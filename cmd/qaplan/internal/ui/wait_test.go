@@ -1,0 +1,163 @@
+package ui
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/qaplan/qaplan/planner"
+	"github.com/qaplan/qaplan/planner/apply"
+)
+
+const quotaWords = "You exceeded your current quota. For more see https://example.com/quota.\nDetails follow."
+
+// notes gives what an apply whose events these are writes to stderr, without
+// lines of progress.
+func notes(t *testing.T, waits bool, events ...apply.Event) []string {
+	t.Helper()
+	c, _, errs := console("")
+	p := NewProgress(c, items(), waits)
+	for _, e := range events {
+		p.Event(e)
+	}
+	p.Close()
+	if errs.Len() == 0 {
+		return nil
+	}
+	return strings.Split(strings.TrimSuffix(errs.String(), "\n"), "\n")
+}
+
+// A refused wave is one note for each pause, whatever is refused and waited for
+// in it.
+func TestNotesOfRefusals(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := addr("qa", 1), addr("qa", 2)
+		refused := func(to *planner.Address) apply.Event {
+			return apply.Event{Type: apply.EventCreateRefused, Severity: planner.SeverityWarning, Address: to, Message: quotaWords, Reason: "quota"}
+		}
+		pause := func(budget string, d time.Duration) apply.Event {
+			return apply.Event{Type: apply.EventRateWait, Budget: budget, Reason: quotaWords, Until: time.Now().Add(d)}
+		}
+		ended := apply.Event{Type: apply.EventJobState, Address: &b, Job: "batches/j", JobState: "SUCCEEDED", OldState: "RUNNING"}
+		running := apply.Event{Type: apply.EventJobState, Address: &b, Job: "batches/j", JobState: "RUNNING", OldState: "PENDING"}
+		deferred := apply.Event{Type: apply.EventDeferred, Address: &a, Budget: apply.BudgetCreates, Reason: quotaWords, Until: time.Now().Add(time.Minute)}
+		const first = "The service takes no more jobs for now: You exceeded your current quota. The next try is in 2m00s or once a job has ended."
+		const second = "The service takes no more jobs for now: You exceeded your current quota. The next try is in 4m00s or once a job has ended."
+		tests := []struct {
+			name   string
+			waits  bool
+			events []apply.Event
+			want   []string
+		}{
+			{"one pause", true, []apply.Event{refused(&a), pause("creates", 2*time.Minute), refused(&b), deferred, pause("creates", 2*time.Minute), running, pause("creates", 150*time.Second)}, []string{first}},
+			{"ended early", true, []apply.Event{refused(&a), pause("creates", 2*time.Minute), ended, refused(&b), pause("creates", 4*time.Minute)}, []string{first, second}},
+			{"known waits", true, []apply.Event{pause("poll_interval", time.Minute), pause("max_active_jobs", time.Minute), pause("creates_per_minute", time.Minute), pause("requests_per_minute", time.Minute)}, nil},
+			{"no waiting", false, []apply.Event{refused(&a), pause("creates", 2*time.Minute), deferred}, []string{
+				"The service takes no more jobs for now: You exceeded your current quota. A later run tries again, in 2m00s at the earliest or once a job has ended."}},
+			{"uploads", true, []apply.Event{pause("file_storage", time.Minute)}, []string{"The service takes no more uploads for now: You exceeded your current quota. The next try is in 1m00s."}},
+			{"outage", true, []apply.Event{pause("calls", time.Second/2)}, []string{"The service cannot be asked for now: You exceeded your current quota. The next try is in 1s."}},
+		}
+		for _, tt := range tests {
+			if diff := cmp.Diff(tt.want, notes(t, tt.waits, tt.events...)); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", tt.name, diff)
+			}
+		}
+	})
+}
+
+// What ends buying is an error at the end of the run: it is told before only
+// when the run goes on for long, and once.
+func TestNotesOfStops(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := addr("qa", 1), addr("qa", 2)
+		stop := func(to *planner.Address, reason string) apply.Event {
+			return apply.Event{Type: apply.EventCreateRefused, Severity: planner.SeverityWarning, Address: to, Message: "no billing", Reason: reason}
+		}
+		poll := apply.Event{Type: apply.EventRateWait, Budget: apply.BudgetPoll, Until: time.Now().Add(time.Minute)}
+		warning := []string{"Warning: batch.qa[1]: the service refused the create: no billing"}
+		tests := []struct {
+			name   string
+			events []apply.Event
+			want   []string
+		}{
+			{"ends", []apply.Event{stop(&a, "run"), stop(&b, "run")}, nil},
+			{"goes on", []apply.Event{stop(&a, "run"), stop(&b, "run"), poll, poll}, warning},
+			{"model", []apply.Event{stop(&a, "model"), poll}, warning},
+			{"told as an error too", []apply.Event{stop(&a, "other"), poll}, nil},
+			{"content", []apply.Event{stop(&a, "input")}, warning},
+		}
+		for _, tt := range tests {
+			if diff := cmp.Diff(tt.want, notes(t, true, tt.events...)); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", tt.name, diff)
+			}
+		}
+	})
+}
+
+// The line of progress tells of the wait that began last and is not over.
+func TestNextWait(t *testing.T) {
+	now := time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
+	w := waits{open: map[string]openWait{}, noted: map[string]time.Time{}}
+	begin := func(budget, reason string, d time.Duration) {
+		w.follow(&apply.Event{Type: apply.EventRateWait, Budget: budget, Reason: reason, Until: now.Add(d)}, now)
+	}
+	check := func(after time.Duration, want string) {
+		t.Helper()
+		if got := w.next(now.Add(after)); got != want {
+			t.Errorf("after %s: %q, want %q", after, got, want)
+		}
+	}
+	check(0, "")
+	begin(apply.BudgetCreates, quotaWords, 2*time.Minute)
+	begin(apply.BudgetActiveJobs, "2 of 2 jobs are active in the project", 20*time.Second)
+	check(0, "next listing in 20s; 2 of 2 jobs are active in the project")
+	check(19999*time.Millisecond, "next listing in 1s; 2 of 2 jobs are active in the project")
+	check(20*time.Second, "next try in 1m40s; the service takes no more jobs for now: You exceeded your current quota")
+	begin(apply.BudgetCreateRate, "the declared limit", 6*time.Second)
+	check(0, "next create in 6s; creates_per_minute is declared")
+	begin(apply.BudgetPoll, "jobs are running", 30*time.Second)
+	check(0, "next listing in 30s")
+	w.follow(&apply.Event{Type: apply.EventCreateComplete}, now)
+	check(time.Minute, "")
+}
+
+func TestLeftLine(t *testing.T) {
+	now := time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
+	tests := []struct {
+		left apply.Left
+		want string
+	}{
+		{apply.Left{Budget: apply.BudgetActiveJobs, Reason: "100 of 100 jobs are active in the project", Count: 108}, "108 batches are left for a later run: 100 of 100 jobs are active in the project."},
+		{apply.Left{Budget: apply.BudgetCreates, Reason: quotaWords, Until: now.Add(90 * time.Second), Count: 1}, "1 batch is left for a later run: the service takes no more jobs for now: You exceeded your current quota. It may go on in 1m30s."},
+		{apply.Left{Reason: "they came up after the plan was shown", Until: now, Count: 2}, "2 batches are left for a later run: they came up after the plan was shown."},
+	}
+	for _, tt := range tests {
+		if got := LeftLine(tt.left, now); got != tt.want {
+			t.Errorf("got %q, want %q", got, tt.want)
+		}
+	}
+}
+
+// With --wait nothing is left for a later run.
+func TestDeferredWords(t *testing.T) {
+	a := addr("qa", 1)
+	limited := apply.Event{Type: apply.EventDeferred, Address: &a, Budget: apply.BudgetActiveJobs, Reason: "2 of 2 jobs are active in the project"}
+	other := apply.Event{Type: apply.EventDeferred, Address: &a, Reason: "buying stopped: no billing"}
+	tests := []struct {
+		e     apply.Event
+		waits bool
+		want  string
+	}{
+		{limited, true, "batch.qa[1]: waits because 2 of 2 jobs are active in the project"},
+		{limited, false, "batch.qa[1]: left for a later run because 2 of 2 jobs are active in the project"},
+		{other, false, "batch.qa[1]: left for a later run: buying stopped: no billing"},
+	}
+	for _, tt := range tests {
+		if got := Sentence(&tt.e, tt.waits); got != tt.want {
+			t.Errorf("got %q, want %q", got, tt.want)
+		}
+	}
+}
