@@ -128,3 +128,17 @@ func (m *matcher) importFile(b *Batch, f *File) (wrong string) {
 	}
 	return "" // it is found by its bytes, as every upload is
 }
+
+// AdoptOnly reduces the plan to its adoptions.
+func (p *Plan) AdoptOnly() {
+	kept := []Change{}
+	for _, c := range p.Changes {
+		if c.Has(ActionAdopt) {
+			c.Actions = []Action{ActionAdopt}
+			kept = append(kept, c)
+		}
+	}
+	s := &p.Summary
+	s.Upload, s.Create, s.Adopt, s.Download, s.Forget = 0, 0, len(kept), 0, 0
+	p.Changes, p.Applyable, p.Complete, p.Estimate = kept, len(kept) > 0, false, Estimate{}
+}

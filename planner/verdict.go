@@ -127,7 +127,7 @@ func Exit(why Reason, a Address, job, output string) string {
 		if job == "" {
 			job = "JOB"
 		}
-		return "qaplan import '" + a.String() + "' " + job + ", or apply with the state that made it"
+		return "qaplan import '" + a.String() + "' " + job + ", apply with the state that made it, or " + rerun
 	case HoldSourceGone:
 		return "restore the source file, or " + rerun
 	case HoldSourceChanged:

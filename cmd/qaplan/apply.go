@@ -23,6 +23,7 @@ type applyFlags struct {
 	verbose     bool
 	timeout     time.Duration
 	lockTimeout time.Duration
+	imports     map[planner.Address]string // of the command import
 }
 
 // errTimeout is the cause of a context that --timeout ended.
@@ -216,7 +217,7 @@ func (a *app) conclude(ctx context.Context, f *applyFlags, rep apply.Report, err
 func (a *app) applyEnd(ctx context.Context, f *applyFlags, rep apply.Report) error {
 	if a.stream == nil {
 		for _, l := range rep.Left {
-			a.ui.Note("%s", ui.LeftLine(l, time.Now()))
+			a.ui.Tell(ui.LeftLine(l, time.Now()))
 		}
 	}
 	for _, err := range parts(rep.Stopped) {

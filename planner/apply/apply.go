@@ -94,6 +94,8 @@ type Options struct {
 	Cooldown time.Duration // first pause after a refusal; 0 means 2 min
 	// PollInterval is the pause between listings while waiting; 0 means 30 s.
 	PollInterval time.Duration
+	// AdoptOnly carries out adoptions and leaves everything else.
+	AdoptOnly bool
 	// Wait reconciles until every batch is done, failed or held.
 	Wait bool
 	Emit func(Event) // never called at the same time twice; nil discards

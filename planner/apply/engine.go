@@ -134,6 +134,9 @@ func (e *Engine) think(o *planner.Observed) *round {
 	opts := e.opt.Plan
 	opts.Now = r.at
 	r.plan, r.items = planner.Diff(&e.opt.Desired, o, opts)
+	if e.opt.AdoptOnly {
+		r.plan.AdoptOnly()
+	}
 	return r
 }
 

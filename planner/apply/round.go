@@ -192,7 +192,7 @@ func (e *Engine) adopt(c *planner.Change, jobs map[string]*planner.Job, files ma
 	if rec == nil {
 		rec = &planner.Record{Source: want.Source.Record()}
 	}
-	if f := files[c.Detail.File]; f != nil && c.Has(planner.ActionCreate) {
+	if f := files[c.Detail.File]; f != nil {
 		planner.AdoptUpload(rec, want, f, e.lineage6)
 	}
 	changes = append(changes, state.Change{Address: c.Address, Record: rec})

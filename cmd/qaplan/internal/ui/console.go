@@ -197,6 +197,14 @@ func (c *Console) Note(format string, args ...any) {
 	fmt.Fprintf(c.err, format+"\n", args...)
 }
 
+// Tell writes sentences of information to stderr, broken at the width of a
+// terminal.
+func (c *Console) Tell(text string) {
+	for _, line := range wrap(text, c.err.width()) {
+		c.Note("%s", line)
+	}
+}
+
 // Remark writes an event that a person should know about as one line on stderr.
 func (c *Console) Remark(e *apply.Event, waits bool) {
 	head := ""

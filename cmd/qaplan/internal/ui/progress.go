@@ -98,7 +98,7 @@ func (p *Progress) Event(e apply.Event) {
 		p.c.Remark(&remarks[i], p.goesOn)
 	}
 	if note {
-		p.c.Note("%s", waitNote(&e, p.goesOn, now))
+		p.c.Tell(waitNote(&e, p.goesOn, now))
 	}
 }
 
@@ -205,7 +205,7 @@ func (p *Progress) line(now time.Time) string {
 	t := p.tally()
 	s := fmt.Sprintf("%s: %d to do, %d in progress, %d done, %d failed, %d held of %d",
 		length(now.Sub(p.began)), t.todo, t.active+t.succeeded, t.done, t.failed, t.held, t.all)
-	if w := p.waits.next(now); w != "" {
+	if w := p.waits.next(0, now); w != "" {
 		s += "; " + w
 	}
 	return s
@@ -237,10 +237,7 @@ func (p *Progress) bars(width int, now time.Time) []string {
 		lines = append(lines, bar("Downloads", int64(min(p.fetched, downloads)), int64(downloads), fmt.Sprintf("%d of %d", p.fetched, downloads), width))
 	}
 	last := length(now.Sub(p.began)) + " so far"
-	if t.active > 0 {
-		last += ", " + count(t.active, "job") + " running"
-	}
-	if w := p.waits.next(now); w != "" {
+	if w := p.waits.next(t.active, now); w != "" {
 		last += ", " + w
 	}
 	return append(lines, cut(last, width-1))

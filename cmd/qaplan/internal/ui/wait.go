@@ -17,9 +17,20 @@ type waits struct {
 }
 
 type openWait struct {
-	nth   int
-	until time.Time
-	words string
+	nth    int
+	untils []time.Time // of calls that go out one after the other, of the rest one
+	words  string
+}
+
+// until is when the first of its calls goes out, zero when all have.
+func (o *openWait) until(now time.Time) time.Time {
+	var first time.Time
+	for _, t := range o.untils {
+		if t.After(now) && (first.IsZero() || t.Before(first)) {
+			first = t
+		}
+	}
+	return first
 }
 
 // follow takes in an event. It reports whether a note should tell of it: once
@@ -35,7 +46,15 @@ func (w *waits) follow(e *apply.Event, now time.Time) bool {
 		}
 	case apply.EventRateWait:
 		w.told++
-		w.open[e.Budget] = openWait{w.told, e.Until, waitWords(e)}
+		o := openWait{w.told, []time.Time{e.Until}, waitWords(e)}
+		if paced(e.Budget) {
+			for _, t := range w.open[e.Budget].untils {
+				if t.After(now) {
+					o.untils = append(o.untils, t)
+				}
+			}
+		}
+		w.open[e.Budget] = o
 		if !refused(e.Budget) || now.Before(w.noted[e.Budget]) {
 			return false
 		}
@@ -50,24 +69,34 @@ func (w *waits) end(budget string) {
 	delete(w.noted, budget)
 }
 
-// next says what is waited for, "" when nothing is: of several waits the one
-// that was told of last.
-func (w *waits) next(now time.Time) string {
+// next says what is waited for and why, "" when nothing is: of several waits
+// the one that was told of last. running is the number of active jobs.
+func (w *waits) next(running int, now time.Time) string {
 	var newest openWait
 	budget := ""
 	for name, o := range w.open {
-		if o.until.After(now) && o.nth > newest.nth {
+		if !o.until(now).IsZero() && o.nth > newest.nth {
 			newest, budget = o, name
 		}
 	}
-	if newest.nth == 0 {
-		return ""
+	why := newest.words
+	if why == "" && running > 0 {
+		why = count(running, "job") + " running"
 	}
-	s := comesNext(budget) + " in " + length(upToSecond(newest.until.Sub(now)))
-	if newest.words != "" {
-		s += "; " + newest.words
+	if newest.nth == 0 {
+		return why
+	}
+	s := comesNext(budget) + " in " + length(upToSecond(newest.until(now).Sub(now)))
+	if why != "" {
+		s += "; " + why
 	}
 	return s
+}
+
+// paced reports whether the calls of a budget go out one after the other, each
+// with a wait of its own.
+func paced(budget string) bool {
+	return budget == apply.BudgetCreateRate || budget == apply.BudgetRequests
 }
 
 // upToSecond rounds up: a wait that is not over is never shown as one of 0 s.

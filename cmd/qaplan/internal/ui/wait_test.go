@@ -106,7 +106,7 @@ func TestNextWait(t *testing.T) {
 	}
 	check := func(after time.Duration, want string) {
 		t.Helper()
-		if got := w.next(now.Add(after)); got != want {
+		if got := w.next(0, now.Add(after)); got != want {
 			t.Errorf("after %s: %q, want %q", after, got, want)
 		}
 	}
@@ -118,8 +118,14 @@ func TestNextWait(t *testing.T) {
 	check(20*time.Second, "next try in 1m40s; the service takes no more jobs for now: You exceeded your current quota")
 	begin(apply.BudgetCreateRate, "the declared limit", 6*time.Second)
 	check(0, "next create in 6s; creates_per_minute is declared")
+	begin(apply.BudgetCreateRate, "the declared limit", 12*time.Second) // of another worker
+	check(0, "next create in 6s; creates_per_minute is declared")
+	check(6*time.Second, "next create in 6s; creates_per_minute is declared")
 	begin(apply.BudgetPoll, "jobs are running", 30*time.Second)
 	check(0, "next listing in 30s")
+	if got, want := w.next(3, now), "next listing in 30s; 3 jobs running"; got != want {
+		t.Errorf("with jobs: %q, want %q", got, want)
+	}
 	w.follow(&apply.Event{Type: apply.EventCreateComplete}, now)
 	check(time.Minute, "")
 }
