@@ -43,7 +43,7 @@ func TestReadme(t *testing.T) {
 				t.Errorf("not canonical; qaplan fmt makes of it:\n%s", after)
 			}
 			if !strings.Contains(block, "\nbatch ") { // a part of a config
-				block += "\nbatch \"qa\" {\n  range      = [1, 2]\n  model      = \"gemini-2.5-flash\"\n  source     = \"in/batch_*.jsonl\"\n  output_dir = \"out\"\n}\n"
+				block += "\nbatch \"refinement\" {\n  range      = [51, 52]\n  model      = \"gemini-2.5-flash\"\n  source     = \"in/batch_*.jsonl\"\n  output_dir = \"out\"\n}\n"
 			}
 			file := filepath.Join(t.TempDir(), "qaplan.hcl")
 			if err := os.WriteFile(file, []byte(block), 0o666); err != nil {
