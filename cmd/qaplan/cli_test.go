@@ -14,6 +14,7 @@ import (
 
 	"github.com/qaplan/qaplan/cmd/qaplan/internal/ui"
 	"github.com/qaplan/qaplan/planner"
+	"github.com/qaplan/qaplan/provider/emulator"
 	"github.com/qaplan/qaplan/state"
 )
 
@@ -303,5 +304,21 @@ func TestJSONOfPlanIsNoStream(t *testing.T) {
 	code, stdout, _ := call(t, nil, "-C", "apply", "plan", "--json")
 	if code != exitError || stdout != "" {
 		t.Errorf("exit code %d, stdout %q", code, stdout)
+	}
+}
+
+// A server that listens on every address is named by one that reaches it.
+func TestServerURL(t *testing.T) {
+	for _, address := range []string{"0.0.0.0:0", "127.0.0.1:0"} {
+		s, err := serve(emulator.Config{Dir: t.TempDir()}, address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := s.url(); !strings.HasPrefix(got, "http://127.0.0.1:") || strings.HasSuffix(got, ":0") {
+			t.Errorf("listening on %s: url %s", address, got)
+		}
+		if err := s.close(); err != nil {
+			t.Error(err)
+		}
 	}
 }

@@ -179,8 +179,12 @@ func waitNote(e *apply.Event, waits bool, now time.Time) string {
 	return s + "."
 }
 
-// LeftLine tells why changes are left for a later run.
+// LeftLine tells why changes are left for a later run. An error that stopped
+// buying is shown whole elsewhere, so its words are left out here.
 func LeftLine(l apply.Left, now time.Time) string {
+	if l.Budget == "" {
+		l.Reason, _, _ = strings.Cut(l.Reason, ": ")
+	}
 	verb := "are"
 	if l.Count == 1 {
 		verb = "is"

@@ -138,6 +138,7 @@ func TestLeftLine(t *testing.T) {
 	}{
 		{apply.Left{Budget: apply.BudgetActiveJobs, Reason: "100 of 100 jobs are active in the project", Count: 108}, "108 batches are left for a later run: 100 of 100 jobs are active in the project."},
 		{apply.Left{Budget: apply.BudgetCreates, Reason: quotaWords, Until: now.Add(90 * time.Second), Count: 1}, "1 batch is left for a later run: the service takes no more jobs for now: You exceeded your current quota. It may go on in 1m30s."},
+		{apply.Left{Reason: "buying stopped for this block: batch \"qa\": no such model", Count: 6}, "6 batches are left for a later run: buying stopped for this block."},
 		{apply.Left{Reason: "they came up after the plan was shown", Until: now, Count: 2}, "2 batches are left for a later run: they came up after the plan was shown."},
 	}
 	for _, tt := range tests {
