@@ -19,8 +19,8 @@ func done(n int) *planner.Record {
 	return r
 }
 
-func big(n int) *snapshot {
-	s := &snapshot{State: State{Version: 1, Lineage: "0123456789abcdef0123456789abcdef", Serial: int64(4 * n), Provider: gemini, Batches: map[planner.Address]*planner.Record{}}}
+func big(n int) *Snapshot {
+	s := &Snapshot{State: State{Version: 1, Lineage: "0123456789abcdef0123456789abcdef", Serial: int64(4 * n), Provider: gemini, Batches: map[planner.Address]*planner.Record{}}}
 	for i := range n {
 		s.Batches[addr(i)] = done(i)
 	}

@@ -35,13 +35,8 @@ func (s *Store) compact() error {
 	if s.fileSize == 0 {
 		return nil
 	}
-	if err := s.lock.Check(); err != nil {
+	if err := s.fold(); err != nil {
 		return err
-	}
-	if s.good > 0 && (s.snapshotSize == 0 || s.folded != s.state.Serial) {
-		if err := s.writeSnapshot(); err != nil {
-			return err
-		}
 	}
 	if err := s.emptyLog(); err != nil {
 		// It is not known what the journal holds now, so that nothing may be
@@ -56,7 +51,18 @@ func (s *Store) compact() error {
 	return nil
 }
 
-func (s *Store) writeSnapshot() error {
+// fold makes the snapshot hold what the journal has.
+func (s *Store) fold() error {
+	if err := s.lock.lock.Check(); err != nil {
+		return err
+	}
+	if s.good > 0 && (s.snapshotSize == 0 || s.folded != s.state.Serial) {
+		return s.writeSnapshot(&Snapshot{s.state, s.head})
+	}
+	return nil
+}
+
+func (s *Store) writeSnapshot(now *Snapshot) error {
 	// What a killed run left; it takes only space, so a failure is no matter.
 	_ = durable.RemoveTemps(s.at.snapshot)
 	_ = durable.RemoveTemps(s.at.backup)
@@ -66,14 +72,14 @@ func (s *Store) writeSnapshot() error {
 	var size int64
 	err := durable.Replace(s.fs, s.at.snapshot, 0o600, func(w io.Writer) error {
 		counted := &counter{w: w}
-		err := writeSnapshot(counted, &snapshot{s.state, s.head})
+		err := writeSnapshot(counted, now)
 		size = counted.n
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	s.snapshotSize, s.folded = size, s.state.Serial
+	s.snapshotSize, s.folded = size, now.Serial
 	return nil
 }
 

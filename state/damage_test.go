@@ -125,7 +125,7 @@ func TestJournalFlipped(t *testing.T) {
 }
 
 func TestSnapshotFlipped(t *testing.T) {
-	small := &snapshot{head: "12345678", State: State{
+	small := &Snapshot{head: "12345678", State: State{
 		Lineage: testLineage, Serial: 3, Provider: gemini, Budgets: map[string]Budget{"creates": {Strikes: 3}},
 		Batches: map[planner.Address]*planner.Record{addr(9): {Source: planner.SourceRecord{Path: "ü"}}, addr(10): {}},
 	}}
@@ -171,7 +171,7 @@ func isCorrupt(err error) bool {
 // A long line does not fit into the reader's buffer.
 func TestSnapshotLongLine(t *testing.T) {
 	long := &planner.Record{Refused: &planner.Refusal{Message: strings.Repeat("long ", 200_000)}}
-	want := &snapshot{head: "12345678", State: State{
+	want := &Snapshot{head: "12345678", State: State{
 		Version: 1, Lineage: testLineage, Serial: 3, Provider: gemini, Budgets: map[string]Budget{},
 		Batches: map[planner.Address]*planner.Record{addr(1): rec(1), addr(2): long, addr(3): rec(3)},
 	}}
@@ -183,7 +183,7 @@ func TestSnapshotLongLine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(want, got, cmp.AllowUnexported(snapshot{})); diff != "" {
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(Snapshot{})); diff != "" {
 		t.Errorf("read back (-want +got):\n%s", diff)
 	}
 }

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 )
@@ -13,6 +14,8 @@ type CorruptError struct {
 	Reason string
 	// Journal tells that File is the journal and not the snapshot.
 	Journal bool
+	// Given tells that File was handed in, and is not a file of the state.
+	Given bool
 	// Backup is the snapshot from before the last run that changed something,
 	// or "" when there is none.
 	Backup string
@@ -26,6 +29,8 @@ func (e *CorruptError) Error() string {
 func (e *CorruptError) Hint() string {
 	const found = "what it lacks is found again in the listing of the service"
 	switch {
+	case e.Given:
+		return "hand in another copy, as qaplan state pull or a backup made it"
 	case e.Journal:
 		return fmt.Sprintf("restore it from a copy, or move it away to go on from the snapshot: %s", found)
 	case e.Backup != "":
@@ -87,17 +92,64 @@ func (e *LineageError) Error() string {
 
 // LockedError tells that another run holds the state.
 type LockedError struct {
-	File   string // the lock
-	Holder Holder // zero when it did not say
+	File   string    // the lock
+	Holder Holder    // zero when it did not say
+	At     time.Time // when it was held
 }
 
 func (e *LockedError) Error() string {
-	h := e.Holder
-	if h.ID == "" {
+	if e.Holder.ID == "" {
 		return fmt.Sprintf("lock state: %s is held by another run; wait for its end, or let this run wait with --lock-timeout", e.File)
 	}
-	return fmt.Sprintf("lock state: %s is held by %s of %s (process %d, since %s, lock %s); wait for its end, or let this run wait with --lock-timeout",
-		e.File, h.Operation, h.Who, h.PID, h.Started.Format(time.RFC3339), h.ID)
+	return fmt.Sprintf("lock state: %s is held: %s, lock %s; wait for its end, or let this run wait with --lock-timeout",
+		e.File, e.Holder.Facts(e.At), e.Holder.ID)
+}
+
+// Silent is how long the holder had given no sign of life, 0 when that is not
+// known.
+func (e *LockedError) Silent() time.Duration { return e.Holder.silent(e.At) }
+
+// Facts describes the holder as seen at a time, like "apply by ann@desk, pid
+// 123, since 12:03:10, last seen 4 s ago". Times of day are in the zone of now.
+func (h *Holder) Facts(now time.Time) string {
+	facts := cmp.Or(h.Operation, "a run")
+	if h.Who != "" {
+		facts += " by " + h.Who
+	}
+	if h.PID != 0 {
+		facts += fmt.Sprintf(", pid %d", h.PID)
+	}
+	if !h.Started.IsZero() {
+		started := h.Started.In(now.Location())
+		layout := time.DateTime
+		if started.Format(time.DateOnly) == now.Format(time.DateOnly) {
+			layout = time.TimeOnly
+		}
+		facts += ", since " + started.Format(layout)
+	}
+	if !h.Renewed.IsZero() && !now.IsZero() {
+		facts += ", last seen " + ago(h.silent(now))
+	}
+	return facts
+}
+
+// silent is never negative: the clocks of two machines may differ.
+func (h *Holder) silent(now time.Time) time.Duration {
+	if h.Renewed.IsZero() || now.IsZero() {
+		return 0
+	}
+	return max(0, now.Sub(h.Renewed))
+}
+
+func ago(d time.Duration) string {
+	switch {
+	case d < 100*time.Second:
+		return fmt.Sprintf("%d s ago", d/time.Second)
+	case d < 100*time.Minute:
+		return fmt.Sprintf("%d min ago", d/time.Minute)
+	default:
+		return fmt.Sprintf("%d h ago", d/time.Hour)
+	}
 }
 
 func place(file string, line int) string {

@@ -274,7 +274,7 @@ func TestIdentityAdopted(t *testing.T) {
 }
 
 func TestSnapshotIsStable(t *testing.T) {
-	s := &snapshot{head: "00000000", State: State{
+	s := &Snapshot{head: "00000000", State: State{
 		Lineage: testLineage, Provider: gemini, Budgets: map[string]Budget{"b": {}, "a": {Strikes: 1}, "c": {}},
 		Batches: map[planner.Address]*planner.Record{},
 	}}

@@ -83,7 +83,7 @@ func FuzzSnapshot(f *testing.F) {
 		if err != nil {
 			t.Fatalf("cannot read what was written: %v", err)
 		}
-		if diff := cmp.Diff(s, again, cmp.AllowUnexported(snapshot{})); diff != "" {
+		if diff := cmp.Diff(s, again, cmp.AllowUnexported(Snapshot{})); diff != "" {
 			t.Fatalf("read again (-first +second):\n%s", diff)
 		}
 	})

@@ -32,7 +32,7 @@ func pathsOf(path string) (paths, error) {
 
 // loaded is a state with what a writer has to know of its files.
 type loaded struct {
-	snapshot
+	Snapshot
 	journal *journal
 	// journalSize is the journal's length with what is torn off.
 	journalSize int64
@@ -50,6 +50,16 @@ type loaded struct {
 // when the state belongs to another service than id; the zero Identity fits
 // every state.
 func Read(path string, id Identity) (*State, error) {
+	s, err := Pull(path, id)
+	if err != nil {
+		return nil, err
+	}
+	return &s.State, nil
+}
+
+// Pull is [Read] for a state that is to be written elsewhere: what it gives can
+// be encoded, and pushed again.
+func Pull(path string, id Identity) (*Snapshot, error) {
 	at, err := pathsOf(path)
 	if err != nil {
 		return nil, err
@@ -61,7 +71,7 @@ func Read(path string, id Identity) (*State, error) {
 		before := at.stamp()
 		l, err := load(at, id)
 		if err == nil {
-			return &l.State, nil
+			return &l.Snapshot, nil
 		}
 		if _, damaged := errors.AsType[*CorruptError](err); !damaged || try == 5 || try > 1 && at.stamp() == before {
 			return nil, err
@@ -138,7 +148,7 @@ func (l *loaded) readSnapshot(at paths) error {
 	if err != nil {
 		return fmt.Errorf("read state: %w", err)
 	}
-	l.snapshot, l.snapshotSize, l.folded = *s, info.Size(), s.Serial
+	l.Snapshot, l.snapshotSize, l.folded = *s, info.Size(), s.Serial
 	return nil
 }
 

@@ -330,11 +330,17 @@ func TestTwoProcesses(t *testing.T) {
 	if !ok {
 		t.Fatalf("error %v while another process holds the state, want *LockedError", err)
 	}
-	want := Holder{ID: "abcd1234", Operation: "apply", Who: "alice@build", PID: cmd.Process.Pid, Started: time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)}
+	want := Holder{
+		ID: "abcd1234", Operation: "apply", Who: "alice@build", PID: cmd.Process.Pid,
+		Started: time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC), Renewed: locked.Holder.Renewed,
+	}
+	if want.Renewed.IsZero() || locked.Silent() > time.Minute {
+		t.Errorf("the holder was last seen at %v, want just now", want.Renewed)
+	}
 	if diff := cmp.Diff(want, locked.Holder); diff != "" {
 		t.Errorf("holder (-want +got):\n%s", diff)
 	}
-	for _, want := range []string{"qaplan.state.json.lock", "apply of alice@build", "lock abcd1234", "--lock-timeout"} {
+	for _, want := range []string{"qaplan.state.json.lock", "apply by alice@build, pid ", "last seen ", "lock abcd1234", "--lock-timeout"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("error %q lacks %q", err, want)
 		}

@@ -42,14 +42,30 @@ const (
 	batchesBefore  = `  "batches": {`
 )
 
-// snapshot is a state with what the file says besides.
-type snapshot struct {
+// Snapshot is a whole state as its file holds it.
+type Snapshot struct {
 	State
+	// head is the checksum of the last journal entry that was folded in.
 	head string
 }
 
+// Encode writes s in the form of the snapshot file. Equal states give equal
+// bytes.
+func (s *Snapshot) Encode(w io.Writer) error { return writeSnapshot(w, s) }
+
+// Decode reads what Encode wrote, a snapshot file or a backup. name stands for
+// it in errors: *CorruptError for what is damaged, cut or edited by hand,
+// *VersionError for what a newer program wrote.
+func Decode(name string, r io.Reader) (*Snapshot, error) {
+	s, err := readSnapshot(name, r)
+	if damage, ok := errors.AsType[*CorruptError](err); ok {
+		damage.Given = true
+	}
+	return s, err
+}
+
 // writeSnapshot writes the same bytes for the same content.
-func writeSnapshot(w io.Writer, s *snapshot) error {
+func writeSnapshot(w io.Writer, s *Snapshot) error {
 	guarded := &summer{w: w}
 	out := bufio.NewWriterSize(guarded, 64<<10)
 	field := func(key string, v any) error {
@@ -120,14 +136,14 @@ type snapshotReader struct {
 	buffer []byte // holds a line longer than in's buffer
 	crc    uint32
 	line   int
-	s      snapshot
+	s      Snapshot
 	seen   map[string]bool
 	last   planner.Address
 }
 
 // readSnapshot reads the whole of r. Only a snapshot that is whole and
 // undamaged is ever returned.
-func readSnapshot(file string, r io.Reader) (*snapshot, error) {
+func readSnapshot(file string, r io.Reader) (*Snapshot, error) {
 	p := &snapshotReader{in: bufio.NewReaderSize(r, 64<<10), seen: map[string]bool{}}
 	p.s.Budgets = map[string]Budget{}
 	p.s.Batches = map[planner.Address]*planner.Record{}

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"time"
 
 	"github.com/qaplan/qaplan/planner"
 	"github.com/qaplan/qaplan/state/durable"
@@ -17,19 +16,6 @@ import (
 
 // ErrClosed is returned by writes to a store that was closed or abandoned.
 var ErrClosed = errors.New("the state is closed")
-
-// Holder says who holds the lock.
-type Holder struct {
-	// ID names this hold; Open makes one when it is "".
-	ID string `json:"id"`
-	// Operation is the command, such as "apply".
-	Operation string `json:"operation,omitempty"`
-	// Who is user@host.
-	Who     string    `json:"who,omitempty"`
-	PID     int       `json:"pid,omitempty"`
-	Version string    `json:"version,omitempty"` // of the program
-	Started time.Time `json:"started,omitzero"`
-}
 
 // Change is what a transition makes of one batch.
 type Change struct {
@@ -44,7 +30,7 @@ type Change struct {
 type Store struct {
 	fs   durable.FS
 	at   paths
-	lock *durable.Lock
+	lock *held
 
 	mu   sync.Mutex
 	idle sync.Cond // of mu: nobody leads
@@ -108,7 +94,7 @@ func open(fs durable.FS, path string, id Identity, holder Holder) (*Store, error
 	}
 	l, err := load(at, id)
 	if err != nil {
-		return nil, errors.Join(err, lock.Unlock())
+		return nil, errors.Join(err, lock.release())
 	}
 	s := &Store{
 		fs:           fs,
@@ -127,34 +113,6 @@ func open(fs durable.FS, path string, id Identity, holder Holder) (*Store, error
 	s.compactAt = compactAt(s.snapshotSize)
 	s.idle.L = &s.mu
 	return s, nil
-}
-
-func takeLock(path string, holder Holder) (*durable.Lock, error) {
-	lock, err := durable.TryLock(path)
-	if errors.Is(err, durable.ErrLocked) {
-		locked := &LockedError{File: path}
-		if facts, err := durable.ReadFacts(path); err == nil {
-			// Facts that are being written just now are no facts.
-			if decode(facts, &locked.Holder) != nil {
-				locked.Holder = Holder{}
-			}
-		}
-		return nil, locked
-	}
-	if err != nil {
-		return nil, fmt.Errorf("open state: %w", err)
-	}
-	if holder.ID == "" {
-		holder.ID = randomHex(4)
-	}
-	facts, err := encode(holder)
-	if err == nil {
-		err = lock.WriteFacts(append(facts, '\n'))
-	}
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open state: %w", err), lock.Unlock())
-	}
-	return lock, nil
 }
 
 func randomHex(bytes int) string {
@@ -360,7 +318,7 @@ func (s *Store) lead(own *ticket) {
 // commit appends the lines to the journal and syncs it.
 func (s *Store) commit(batch []*ticket, lineage string, serial int64) error {
 	// Somebody who removed the lock file may have let another run in.
-	if err := s.lock.Check(); err != nil {
+	if err := s.lock.lock.Check(); err != nil {
 		return err
 	}
 	if s.log == nil {
@@ -446,7 +404,7 @@ func (s *Store) Close() error {
 	if s.log != nil {
 		err = errors.Join(err, s.log.Close())
 	}
-	if err = errors.Join(err, s.lock.Unlock()); err != nil {
+	if err = errors.Join(err, s.lock.release()); err != nil {
 		return fmt.Errorf("close state: %w", err)
 	}
 	return nil
@@ -462,7 +420,7 @@ func (s *Store) Abandon() {
 	if s.log != nil {
 		s.log.Close()
 	}
-	s.lock.Unlock() // ends with the process, if not now
+	s.lock.release() // ends with the process, if not now
 }
 
 // end refuses further writes and waits for those in flight.

@@ -26,7 +26,7 @@
 //     finds.
 //   - A lock ends with its process, however that ends. The locked file is never
 //     renamed and never removed, because a lock belongs to the file and not to
-//     its name.
+//     its name; [Seize] makes use of just that.
 //   - Facts stay readable while the lock is held, on Windows too, where locks
 //     bar others from the bytes that they cover.
 package durable

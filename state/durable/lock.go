@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 )
 
 // ErrLocked tells that another process, or another [Lock] of this one, holds
@@ -81,11 +82,47 @@ func (l *Lock) WriteFacts(facts []byte) error {
 // Unlock wipes the facts and ends the lock. The file stays.
 func (l *Lock) Unlock() error {
 	err := l.f.Truncate(0)
-	err = errors.Join(err, unlockFile(l.f), l.f.Close())
-	if err != nil {
+	if err = errors.Join(err, l.Release()); err != nil {
 		return fmt.Errorf("unlock %s: %w", l.path, err)
 	}
 	return nil
+}
+
+// Release ends the lock and leaves the facts to the next holder.
+func (l *Lock) Release() error {
+	return errors.Join(unlockFile(l.f), l.f.Close())
+}
+
+// ErrNotSeized tells that the system lets nobody take a lock from a process
+// that lives.
+var ErrNotSeized = errors.New("the system keeps a lock with its process: end the process")
+
+// Seize takes the lock at path although a living process holds it: a new file,
+// locked and with these facts, takes the place of the one that the other holds,
+// whose Check fails from then on. On Windows it fails with [ErrNotSeized].
+//
+// What the other does between its last Check and its next one it still does.
+func Seize(path string, facts []byte) (*Lock, error) {
+	if !canSeize {
+		return nil, fmt.Errorf("seize %s: %w", path, ErrNotSeized)
+	}
+	temp := filepath.Join(filepath.Dir(path), tempPrefix(path)+randomHex())
+	f, err := os.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("seize %s: %w", path, err)
+	}
+	l := &Lock{path: path, f: f}
+	if err = lockFile(f); err == nil {
+		err = l.WriteFacts(facts)
+	}
+	if err == nil {
+		err = os.Rename(temp, path)
+	}
+	if err != nil {
+		f.Close()
+		return nil, errors.Join(fmt.Errorf("seize %s: %w", path, err), os.Remove(temp))
+	}
+	return l, nil
 }
 
 // ReadFacts gives what the holder of the lock at path wrote, or what the last

@@ -165,6 +165,70 @@ func TestLockFileRemoved(t *testing.T) {
 	}
 }
 
+func TestSeize(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "lock")
+	_, in := holder(t, path)
+	defer in.Close()
+	l, err := Seize(path, []byte("mine"))
+	if runtime.GOOS == "windows" {
+		if !errors.Is(err, ErrNotSeized) {
+			t.Errorf("error %v, want ErrNotSeized", err)
+		}
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if facts, err := ReadFacts(path); string(facts) != "mine" || err != nil {
+		t.Errorf("facts %q, %v: want those of the new holder", facts, err)
+	}
+	if err := l.Check(); err != nil {
+		t.Errorf("check of the seized lock: %v", err)
+	}
+	if _, err := TryLock(path); !errors.Is(err, ErrLocked) {
+		t.Errorf("error %v for another lock, want ErrLocked", err)
+	}
+	if err := l.Release(); err != nil {
+		t.Fatal(err)
+	}
+	if facts, err := ReadFacts(path); string(facts) != "mine" || err != nil {
+		t.Errorf("facts %q, %v after Release: want that they stay", facts, err)
+	}
+	relock(t, path)
+	if entries, err := os.ReadDir(dir); len(entries) != 1 || err != nil {
+		t.Errorf("the folder holds %v, %v: want the lock alone", entries, err)
+	}
+}
+
+func TestSeizeLost(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		return // nothing is ever seized
+	}
+	path := filepath.Join(t.TempDir(), "lock")
+	l, err := TryLock(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := Seize(path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Unlock()
+	if err := l.Check(); err == nil {
+		t.Error("check of a lock that was seized: no error")
+	}
+	if err := l.Unlock(); err != nil {
+		t.Errorf("unlock of a lock that was seized: %v", err)
+	}
+	if err := other.Check(); err != nil {
+		t.Errorf("the former holder's end spoilt the lock: %v", err)
+	}
+	if _, err := Seize(filepath.Join(t.TempDir(), "no", "lock"), nil); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("error %v, want that the folder does not exist", err)
+	}
+}
+
 func TestLockFolderMissing(t *testing.T) {
 	_, err := TryLock(filepath.Join(t.TempDir(), "no", "lock"))
 	if !errors.Is(err, os.ErrNotExist) || errors.Is(err, ErrLocked) {

@@ -9,6 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// canSeize: a name may be given to another file while the former is open.
+const canSeize = true
+
 // flock(2) and not fcntl: closing any other descriptor of the file would end
 // an fcntl lock, and fcntl locks do not exclude within one process.
 func lockFile(f *os.File) error {

@@ -7,6 +7,9 @@ import (
 	"golang.org/x/sys/windows"
 )
 
+// canSeize: an open file keeps its name.
+const canSeize = false
+
 // lockedByte lies far beyond any content, so that the facts at the start of
 // the file stay readable: LockFileEx bars everybody else from the bytes that
 // it covers, and may cover bytes that do not exist.
