@@ -7,11 +7,14 @@
 // The snapshot (qaplan.state.json) is the state as it was at a serial. The
 // journal (….journal) holds the transitions since, one a line; each carries the
 // whole new record of every batch that it changes. The lock (….lock) is held
-// by the one run that may write, with the holder's facts inside. The backup
-// (….backup) is the snapshot from before the last run that changed something:
-// the file to fall back on that every damage report can name. What the backup
-// lacks is found again in the listing of the service. The lineage is the
-// state's own random identity, the identity is the service that it belongs to.
+// by the one run that may write, with the holder's facts inside, which it renews
+// every ten seconds. The backup (….backup) is the snapshot from before the last
+// run that changed something: the file to fall back on that every damage report
+// can name. What the backup lacks is found again in the listing of the service.
+// Surgery is what people do to records by hand: forget, move, push; before it
+// the state is kept (….backup-12, by its serial) until somebody removes it. The
+// lineage is the state's own random identity, the identity is the service that
+// it belongs to.
 //
 // # Flow
 //
@@ -19,6 +22,7 @@
 //	Open    lock → journal, snapshot → replay
 //	Write   encode → number → append with all who wait → fsync → visible in State
 //	Close   backup → snapshot: temp, fsync, rename, fsync folder → empty the journal → unlock
+//	Push    fold and empty the journal → the pushed snapshot in place of the former
 //
 // The journal begins with a header of identity, lineage and the serial that it
 // goes on from, so that a first run, which has no snapshot yet, is recovered
@@ -41,6 +45,12 @@
 //   - A state of another service, and a file of a newer format, are refused.
 //     Keys that are unknown are passed over, so that additions need no new
 //     format version; a program that does not know them does not keep them.
+//   - A lock ends with its process. Taken by force from a process that lives
+//     (ForceUnlock), it leaves a mark: the former holder writes nothing any more,
+//     but a call that it made may still be on its way, and the next runs know
+//     that (TookOver).
+//   - A state is replaced by hand only by itself at a later serial, unless it
+//     knows no batch. To go back to an older one, the files are moved away first.
 //   - Equal states give equal snapshots, byte for byte, one batch a line.
 //   - All files are 0600 and hold ids, hashes, counts, times and paths only.
 package state
