@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -18,7 +20,7 @@ const rounds = 1200
 // the same seed, so that a use cannot spoil the next.
 func eachScene(t *testing.T, use func(t *testing.T, build func() *scene)) {
 	t.Helper()
-	seed := rand.Uint64()
+	seed := testSeed(t)
 	t.Logf("seed %d", seed)
 	for n := range uint64(rounds) {
 		use(t, func() *scene { return randomScene(rand.New(rand.NewPCG(seed, n))) })
@@ -345,4 +347,19 @@ func TestNoRefreshTouchesNoLiveFacts(t *testing.T) {
 			t.Errorf("something is learned: %+v", l)
 		}
 	})
+}
+
+// testSeed is the same in every run, so that a failure is one of the change at
+// hand; QAPLAN_SEED gives another, for soaking.
+func testSeed(t *testing.T) uint64 {
+	t.Helper()
+	text := os.Getenv("QAPLAN_SEED")
+	if text == "" {
+		return 20261123
+	}
+	seed, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		t.Fatalf("QAPLAN_SEED: %v", err)
+	}
+	return seed
 }
