@@ -214,14 +214,19 @@ func cutLast(s, sep string) (before, after string, found bool) {
 type NotHolderError struct {
 	File string
 	ID   string // that was given
-	Have string // that holds the lock, "" when nothing does or it does not say
+	Have string // that holds the lock, or held it last; "" when nothing says so
+	Held bool   // something holds the lock
 }
 
 func (e *NotHolderError) Error() string {
-	if e.Have == "" {
-		return fmt.Sprintf("unlock state: %s names no lock %s", e.File, e.ID)
+	switch {
+	case e.Have != "":
+		return fmt.Sprintf("unlock state: %s is of the lock %s, not %s", e.File, e.Have, e.ID)
+	case e.Held:
+		return fmt.Sprintf("unlock state: %s is held by a run that does not give its name", e.File)
+	default:
+		return fmt.Sprintf("unlock state: %s is not held by anybody", e.File)
 	}
-	return fmt.Sprintf("unlock state: %s is held under the lock %s, not %s", e.File, e.Have, e.ID)
 }
 
 // ForceUnlock takes the lock of the state at path away from the hold of that
@@ -241,7 +246,7 @@ func ForceUnlock(path, id string, by Holder) error {
 		return err
 	}
 	if s.Holder.ID == "" || s.Holder.ID != id {
-		return &NotHolderError{File: at.lock, ID: id, Have: s.Holder.ID}
+		return &NotHolderError{File: at.lock, ID: id, Have: s.Holder.ID, Held: s.Held}
 	}
 	if !s.Held {
 		h, err := takeLock(at.lock, by)

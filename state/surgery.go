@@ -91,12 +91,23 @@ func (e *MoveError) Unwrap() error { return e.Err }
 // A record stays as it is: the labels in it name the former address, and what
 // counts from then on are the names of the jobs.
 func (s *Store) Move(moves ...Move) error {
+	if err := s.CheckMove(moves...); err != nil {
+		return err
+	}
 	now := s.State().Batches
-	var forgotten, made []Change
+	changes := make([]Change, 0, 2*len(moves))
+	for _, m := range moves {
+		changes = append(changes, Change{Address: m.From}, Change{Address: m.To, Record: now[m.From]})
+	}
+	return s.Write("state_mv", changes...)
+}
+
+// CheckMove tells whether Move would move them.
+func (s *Store) CheckMove(moves ...Move) error {
+	now := s.State().Batches
 	taken := map[planner.Address]bool{}
 	for _, m := range moves {
-		rec := now[m.From]
-		switch {
+		switch rec := now[m.From]; {
 		case rec == nil:
 			return &MoveError{m, ErrNoRecord}
 		case now[m.To] != nil || taken[m.To]:
@@ -105,10 +116,8 @@ func (s *Store) Move(moves ...Move) error {
 			return &MoveError{m, ErrUnsettled}
 		}
 		taken[m.To] = true
-		forgotten = append(forgotten, Change{Address: m.From})
-		made = append(made, Change{Address: m.To, Record: rec})
 	}
-	return s.Write("state_mv", append(forgotten, made...)...)
+	return nil
 }
 
 // unsettled reports whether something may have been bought that no listing has
@@ -125,6 +134,7 @@ func unsettled(rec *planner.Record) bool {
 // OtherStateError tells that a pushed snapshot is another state than the one
 // that it would replace.
 type OtherStateError struct {
+	File        string // of the present state
 	Have, Given string // lineages
 	Batches     int    // that the present state knows
 }
@@ -136,7 +146,8 @@ func (e *OtherStateError) Error() string {
 // OlderStateError tells that the present state is further than a pushed one, or
 // went another way from where they were the same.
 type OlderStateError struct {
-	Have, Given int64 // serials
+	File        string // of the present state
+	Have, Given int64  // serials
 }
 
 func (e *OlderStateError) Error() string {
@@ -144,6 +155,14 @@ func (e *OlderStateError) Error() string {
 		return fmt.Sprintf("push state: what is handed in has the serial %d like the state here, and another content: both went on from one copy", e.Given)
 	}
 	return fmt.Sprintf("push state: what is handed in has the serial %d, but the state here is further, at serial %d", e.Given, e.Have)
+}
+
+// CheckPush tells whether Push would take a snapshot, and whether it is the
+// present state already.
+func (s *Store) CheckPush(name string, given *Snapshot) (same bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.fits(name, given)
 }
 
 // Push replaces the state by a snapshot and reports whether that changed
@@ -183,7 +202,7 @@ func (s *Store) fits(name string, given *Snapshot) (same bool, err error) {
 		return false, nil
 	}
 	if given.Lineage != s.state.Lineage {
-		return false, &OtherStateError{Have: s.state.Lineage, Given: given.Lineage, Batches: len(s.state.Batches)}
+		return false, &OtherStateError{File: s.at.snapshot, Have: s.state.Lineage, Given: given.Lineage, Batches: len(s.state.Batches)}
 	}
 	if given.Serial > s.state.Serial {
 		return false, nil
@@ -201,7 +220,7 @@ func (s *Store) fits(name string, given *Snapshot) (same bool, err error) {
 			return true, nil
 		}
 	}
-	return false, &OlderStateError{Have: s.state.Serial, Given: given.Serial}
+	return false, &OlderStateError{File: s.at.snapshot, Have: s.state.Serial, Given: given.Serial}
 }
 
 func (s *Snapshot) sum() ([sha256.Size]byte, error) {

@@ -219,17 +219,18 @@ func TestPushRefused(t *testing.T) {
 		want  error
 		words []string
 	}{
-		{"another state", pushed(here, func(s *Snapshot) { s.Lineage, s.Serial = other, 99 }), &OtherStateError{testLineage, other, 2}, []string{"000000…", "012345…, which knows 2 batches"}},
-		{"older", pushed(here, func(s *Snapshot) { s.Serial-- }), &OlderStateError{last.Serial, last.Serial - 1}, []string{"serial 3", "at serial 4"}},
-		{"gone another way", pushed(here, func(s *Snapshot) { s.head = "00000000" }), &OlderStateError{last.Serial, last.Serial}, []string{"serial 4", "both went on from one copy"}},
+		{"another state", pushed(here, func(s *Snapshot) { s.Lineage, s.Serial = other, 99 }), &OtherStateError{path, testLineage, other, 2}, []string{"000000…", "012345…, which knows 2 batches"}},
+		{"older", pushed(here, func(s *Snapshot) { s.Serial-- }), &OlderStateError{path, last.Serial, last.Serial - 1}, []string{"serial 3", "at serial 4"}},
+		{"gone another way", pushed(here, func(s *Snapshot) { s.head = "00000000" }), &OlderStateError{path, last.Serial, last.Serial}, []string{"serial 4", "both went on from one copy"}},
 		{"another service", pushed(here, func(s *Snapshot) { s.Provider, s.Serial = Identity{Kind: "emulator", ID: "x"}, 99 }), &IdentityError{"backup.json", Identity{Kind: "emulator", ID: "x"}, gemini}, []string{"backup.json belongs to provider emulator with the data x"}},
 	}
 	s := mustOpen(t, path)
 	before := folder(t, filepath.Dir(path))
 	for _, tt := range tests {
+		_, checked := s.CheckPush("backup.json", tt.given)
 		changed, err := s.Push("backup.json", tt.given)
-		if changed || err == nil {
-			t.Errorf("%s: %v, %v, want an error", tt.name, changed, err)
+		if changed || err == nil || !cmp.Equal(checked, err) {
+			t.Errorf("%s: %v, %v, and checked %v: want one error", tt.name, changed, err, checked)
 			continue
 		}
 		if diff := cmp.Diff(tt.want, err); diff != "" {

@@ -11,6 +11,9 @@ import (
 // the lock.
 var ErrLocked = errors.New("locked by another process")
 
+// ErrLost tells that a lock was taken away from who held it.
+var ErrLost = errors.New("the lock was lost")
+
 // Lock is an exclusive lock on a file, held until Unlock or until the process
 // ends. It keeps out only those who ask for it too.
 type Lock struct {
@@ -51,18 +54,22 @@ func tryLock(path string) (*Lock, error) {
 }
 
 // Check fails when the path no longer names the locked file: somebody removed
-// or replaced it, so that another process may hold the lock as well.
+// or replaced it, so that another process may hold the lock as well. The error
+// is then [ErrLost].
 func (l *Lock) Check() error {
 	mine, err := l.f.Stat()
 	if err != nil {
 		return fmt.Errorf("check lock: %w", err)
 	}
 	named, err := os.Stat(l.path)
+	if errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("check lock: %w: %w", ErrLost, err)
+	}
 	if err != nil {
 		return fmt.Errorf("check lock: %w", err)
 	}
 	if !os.SameFile(mine, named) {
-		return fmt.Errorf("check lock: %s was replaced while it was held", l.path)
+		return fmt.Errorf("check lock: %w: %s was replaced while it was held", ErrLost, l.path)
 	}
 	return nil
 }

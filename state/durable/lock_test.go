@@ -152,16 +152,16 @@ func TestLockFileRemoved(t *testing.T) {
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	if err := l.Check(); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("check of a removed lock: %v, want that it does not exist", err)
+	if err := l.Check(); !errors.Is(err, os.ErrNotExist) || !errors.Is(err, ErrLost) {
+		t.Errorf("check of a removed lock: %v, want that it is lost and does not exist", err)
 	}
 	other, err := TryLock(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer other.Unlock()
-	if err := l.Check(); err == nil {
-		t.Error("check of a replaced lock: no error")
+	if err := l.Check(); !errors.Is(err, ErrLost) {
+		t.Errorf("check of a replaced lock: %v, want ErrLost", err)
 	}
 }
 
@@ -215,8 +215,8 @@ func TestSeizeLost(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer other.Unlock()
-	if err := l.Check(); err == nil {
-		t.Error("check of a lock that was seized: no error")
+	if err := l.Check(); !errors.Is(err, ErrLost) {
+		t.Errorf("check of a lock that was seized: %v, want ErrLost", err)
 	}
 	if err := l.Unlock(); err != nil {
 		t.Errorf("unlock of a lock that was seized: %v", err)
