@@ -218,7 +218,7 @@ func TestHelp(t *testing.T) {
 func TestLater(t *testing.T) {
 	tests := []string{
 		"init", "import --from notes.md", "cancel batch.qa[1]", "clean", "report --format html",
-		"force-unlock abc", "state mv a b", "state pull", "state push", "state rebuild",
+		"state rebuild",
 		"plan --out=p", "plan --max-bytes=1", "plan --format=markdown", "apply --max-cost 3", "apply --expect-digest sha256:0",
 		"apply p.json", "show p.json", "show --max-bytes 1", "show --format markdown",
 	}

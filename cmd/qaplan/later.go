@@ -39,15 +39,11 @@ func laterCommands() []*cobra.Command {
 		laterCommand("cancel", "cancelling jobs"),
 		laterCommand("clean", "deleting uploads"),
 		laterCommand("report", "the report page"),
-		laterCommand("force-unlock", "taking a lock away"),
 	}
 }
 
 func laterStateCommands() []*cobra.Command {
 	return []*cobra.Command{
-		laterCommand("mv", "moving a record"),
-		laterCommand("pull", "printing the state file"),
-		laterCommand("push", "replacing the state"),
 		laterCommand("rebuild", "rebuilding the state"),
 	}
 }

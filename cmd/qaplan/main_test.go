@@ -24,6 +24,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/qaplan/qaplan/provider/emulator"
+	"github.com/qaplan/qaplan/state"
 )
 
 func TestMain(m *testing.M) {
@@ -55,7 +56,7 @@ func TestScripts(t *testing.T) {
 			"exits": exits, "gen-batches": genBatches, "purchases": purchases, "uploads": uploads, "answered": answered,
 			"ndjson": ndjson, "json": jsonValue, "wait-for": waitFor, "emulator": startEmulator, "web-page": webPage,
 			"same-files": sameFiles, "files-of": filesOf, "copy-tree": copyTree,
-			"pause": pause,
+			"pause": pause, "backups": backups, "lock-of": lockOf,
 		},
 	})
 }
@@ -409,6 +410,54 @@ func copyTree(ts *testscript.TestScript, _ bool, args []string) {
 		}
 		return os.WriteFile(filepath.Join(to, rel), text, 0o666)
 	}))
+}
+
+// backups STATE COUNT... checks that beside a state there are the backups that
+// surgery makes, in the order of their serials, each whole and with so many
+// batches.
+func backups(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 1 {
+		ts.Fatalf("usage: backups STATE COUNT...")
+	}
+	files, err := filepath.Glob(ts.MkAbs(args[0]) + ".backup-*")
+	ts.Check(err)
+	var all []*state.Snapshot
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		ts.Check(err)
+		s, err := state.Decode(file, bytes.NewReader(text))
+		ts.Check(err)
+		if want := fmt.Sprintf("%s.backup-%d", ts.MkAbs(args[0]), s.Serial); file != want {
+			ts.Fatalf("the backup %s should be %s", file, want)
+		}
+		all = append(all, s)
+	}
+	slices.SortFunc(all, func(a, b *state.Snapshot) int { return int(a.Serial - b.Serial) })
+	var got []string
+	for _, s := range all {
+		got = append(got, strconv.Itoa(len(s.Batches)))
+	}
+	if want := args[1:]; !slices.Equal(got, want) {
+		ts.Fatalf("backups with %v batches, want %v", got, want)
+	}
+}
+
+// lockOf FILE NAME waits until a lock file has a holder, and sets a variable to
+// the name of the lock.
+func lockOf(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: lock-of FILE NAME")
+	}
+	var holder state.Holder
+	for range 400 {
+		text, _ := os.ReadFile(ts.MkAbs(args[0]))
+		if json.Unmarshal(text, &holder) == nil && holder.ID != "" {
+			ts.Setenv(args[1], holder.ID)
+			return
+		}
+		time.Sleep(25 * time.Millisecond)
+	}
+	ts.Fatalf("nobody holds %s", args[0])
 }
 
 // pause TIME lets other processes get on.

@@ -57,7 +57,7 @@ Symbols of a plan:
 	root.Flags().BoolVar(&showVersion, "version", false, "the same as the command version")
 	root.AddCommand(
 		validateCommand(a), fmtCommand(a), planCommand(a), applyCommand(a), importCommand(a), statusCommand(a), showCommand(a),
-		stateCommand(a), emulatorCommand(a), versionCommand(a), completionCommand(),
+		stateCommand(a), forceUnlockCommand(a), emulatorCommand(a), versionCommand(a), completionCommand(),
 	)
 	root.AddCommand(laterCommands()...)
 	root.SetHelpCommand(helpCommand())

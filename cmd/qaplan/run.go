@@ -28,6 +28,7 @@ type system struct {
 // app is what the commands share.
 type app struct {
 	ui     *ui.Console
+	stdin  io.Reader
 	env    func(string) (string, bool)
 	global globals
 	// stream is set while events go to stdout as JSON; errors go there too.
@@ -39,7 +40,7 @@ type app struct {
 
 // run carries out one command line and gives its exit code.
 func run(ctx context.Context, args []string, sys system) int {
-	a := &app{env: sys.env}
+	a := &app{stdin: sys.stdin, env: sys.env}
 	a.ui = ui.New(ui.Options{Stdin: sys.stdin, Stdout: sys.stdout, Stderr: sys.stderr, Env: sys.env, NoColor: named(args, "no-color")})
 	for _, name := range keyVariables() {
 		key, _ := sys.env(name)

@@ -2,11 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"os"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -14,7 +10,6 @@ import (
 	"github.com/qaplan/qaplan/config"
 	"github.com/qaplan/qaplan/planner"
 	"github.com/qaplan/qaplan/state"
-	"github.com/qaplan/qaplan/state/durable"
 )
 
 func stateCommand(a *app) *cobra.Command {
@@ -30,7 +25,9 @@ func stateCommand(a *app) *cobra.Command {
 			return cmd.Help()
 		},
 	}
-	cmd.AddCommand(stateListCommand(a), stateShowCommand(a), stateRemoveCommand(a))
+	cmd.AddCommand(
+		stateListCommand(a), stateShowCommand(a), stateRemoveCommand(a), stateMoveCommand(a), statePullCommand(a), statePushCommand(a),
+	)
 	cmd.AddCommand(laterStateCommands()...)
 	return cmd
 }
@@ -97,28 +94,6 @@ func stateShowCommand(a *app) *cobra.Command {
 		},
 	}
 	f.register(cmd)
-	return cmd
-}
-
-func stateRemoveCommand(a *app) *cobra.Command {
-	var approved bool
-	var lockTimeout time.Duration
-	cmd := &cobra.Command{
-		Use:   "rm ADDRESS...",
-		Short: "Make the state forget batches",
-		Long: `Make the state forget batches. Nothing is cancelled or deleted at the service, and
-result files stay. A backup of the state is written first. What is forgotten and
-still in the config may be found again by its labels.`,
-		Example: "  qaplan state rm 'batch.refinement[72]'\n  qaplan state rm --auto-approve 'batch.refinement[72-80]'",
-		Args:    someAddress,
-
-		ValidArgsFunction: a.completeRecorded,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.forget(cmd.Context(), args, approved, lockTimeout)
-		},
-	}
-	cmd.Flags().BoolVar(&approved, "auto-approve", false, "do not ask")
-	cmd.Flags().DurationVar(&lockTimeout, "lock-timeout", 0, "how long, as a `TIME`, to wait for another run that holds the state, such as 10m")
 	return cmd
 }
 
@@ -195,70 +170,4 @@ func asRecorded(cfg *config.Config, st *state.State) ([]planner.Item, *planner.P
 	}
 	p, items := planner.Diff(&d, &o, planner.Options{Version: version})
 	return items, p
-}
-
-// forget takes batches out of the state, after a backup.
-func (a *app) forget(ctx context.Context, addresses []string, approved bool, patience time.Duration) (err error) {
-	if !approved && !a.ui.Interactive() {
-		return errors.New("stdin is not a terminal, so nobody can approve this; pass --auto-approve")
-	}
-	cfg, err := a.load(ctx)
-	if err != nil {
-		return err
-	}
-	store, err := a.openStore(ctx, cfg.Backend.Path, state.Identity{}, "state rm", patience)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, store.Close()) }()
-	items, _ := asRecorded(cfg, store.State())
-	if items, err = chosen(items, addresses); err != nil {
-		return err
-	}
-	a.ui.Print(ui.RenderStateList(items))
-	if !approved {
-		yes, err := a.ui.Confirm(ctx, ui.ForgetQuestion(items))
-		if err != nil {
-			return err
-		}
-		if !yes {
-			return errors.New("not approved; nothing was changed")
-		}
-	}
-	backup, err := backUp(store, cfg.Backend.Path)
-	if err != nil {
-		return err
-	}
-	changes := make([]state.Change, len(items))
-	for i := range items {
-		changes[i] = state.Change{Address: items[i].Address}
-	}
-	if err := store.Write("state_rm", changes...); err != nil {
-		return err
-	}
-	a.ui.Print(ui.Forgotten(len(items), backup))
-	return nil
-}
-
-// backUp writes the state as it is beside it.
-func backUp(store *state.Store, path string) (string, error) {
-	text, err := ui.JSON(ui.StateJSON(store.State()))
-	if err != nil {
-		return "", err
-	}
-	name := path + ".backup-" + time.Now().UTC().Format("20060102T150405Z")
-	for n := 2; ; n++ {
-		if _, err := os.Lstat(name); errors.Is(err, os.ErrNotExist) {
-			break
-		}
-		name = fmt.Sprintf("%s.backup-%s-%d", path, time.Now().UTC().Format("20060102T150405Z"), n)
-	}
-	err = durable.WriteFile(name, 0o600, func(w io.Writer) error {
-		_, err := io.WriteString(w, text)
-		return err
-	})
-	if err != nil {
-		return "", fmt.Errorf("write the backup: %w", err)
-	}
-	return name, nil
 }

@@ -79,7 +79,7 @@ func (w *work) close() error {
 // openStore takes the state's lock, waiting for another run as long as it is
 // told to.
 func (a *app) openStore(ctx context.Context, path string, id state.Identity, operation string, patience time.Duration) (*state.Store, error) {
-	holder := state.Holder{Operation: operation, Who: whoami(a.env), PID: os.Getpid(), Version: version, Started: time.Now().UTC().Truncate(time.Second)}
+	holder := a.holder(operation)
 	deadline := time.Now().Add(patience)
 	for pause, told := 200*time.Millisecond, false; ; pause = min(2*pause, 5*time.Second) {
 		store, err := state.Open(path, id, holder)

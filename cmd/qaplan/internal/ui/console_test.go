@@ -122,6 +122,7 @@ func TestBlockStaysBelow(t *testing.T) {
 
 func TestExplain(t *testing.T) {
 	perr := func(e provider.Error) error { return fmt.Errorf("list jobs: %w", &e) }
+	at := time.Date(2026, 11, 23, 12, 3, 10, 0, time.UTC)
 	tests := []struct {
 		name string
 		err  error
@@ -136,8 +137,9 @@ func TestExplain(t *testing.T) {
 		{"unreachable", perr(provider.Error{Class: provider.ClassTemporary, NotSent: true}), []string{"could not be reached", "GOOGLE_GEMINI_BASE_URL"}},
 		{"a page", perr(provider.Error{Class: provider.ClassTemporary, HTTPStatus: 200}), []string{"not the service's own", "base_url"}},
 		{"outage", perr(provider.Error{Class: provider.ClassTemporary, HTTPStatus: 503, Status: "UNAVAILABLE"}), []string{"run the command again"}},
-		{"locked", &state.LockedError{File: "f.lock", Holder: state.Holder{ID: "1a2b", Operation: "apply", Who: "ann@desk", PID: 7, Started: time.Unix(0, 0).UTC()}},
-			[]string{"apply of ann@desk", "process 7", "1970-01-01T00:00:00Z", "--lock-timeout"}},
+		{"locked", &state.LockedError{File: "f.lock", Holder: state.Holder{ID: "1a2b", Operation: "apply", Who: "ann@desk", PID: 7, Started: at, Renewed: at.Add(6 * time.Second)}, At: at.Add(10 * time.Second)},
+			[]string{"locked: apply by ann@desk, pid 7, since 12:03:10, last seen 4 s ago (lock 1a2b)", "--lock-timeout"}},
+		{"locked by one that hangs", &state.LockedError{File: "f.lock", Holder: state.Holder{ID: "1a2b", Renewed: at}, At: at.Add(time.Minute)}, []string{"last seen 60 s ago", "no sign of life", "qaplan force-unlock 1a2b"}},
 		{"locked by somebody", &state.LockedError{File: "f.lock"}, []string{"locked by another run", "f.lock"}},
 		{"permission", &fs.PathError{Op: "open", Path: "x", Err: fs.ErrPermission}, []string{"open x", "who may read"}},
 		{"not there", &fs.PathError{Op: "open", Path: "x", Err: fs.ErrNotExist}, []string{"open x", "Check the path"}},

@@ -47,27 +47,18 @@ func Explain(err error) Explained {
 		return x
 	}
 	if e, ok := errors.AsType[*state.LockedError](err); ok {
-		return Explained{Summary: lockedWords(e), Detail: "Wait for its end, or let this run wait for it with --lock-timeout 10m."}
+		return Explained{Summary: lockedWords(e), Detail: lockedHint(e)}
 	}
 	if _, ok := errors.AsType[*state.IdentityError](err); ok {
 		return x // it says itself what to do
+	}
+	if hint := surgeryHint(err); hint != "" {
+		x.Detail = hint
 	}
 	if e, ok := errors.AsType[*fs.PathError](err); ok && x.Detail == "" {
 		x.Detail = pathHint(e)
 	}
 	return x
-}
-
-func lockedWords(e *state.LockedError) string {
-	h := e.Holder
-	if h.ID == "" {
-		return fmt.Sprintf("The state is locked by another run (%s)", e.File)
-	}
-	what := h.Operation
-	if what == "" {
-		what = "run"
-	}
-	return fmt.Sprintf("The state is locked by the %s of %s (process %d, since %s, lock %s)", what, h.Who, h.PID, h.Started.Format("2006-01-02T15:04:05Z07:00"), h.ID)
 }
 
 func providerHint(e *provider.Error) string {

@@ -92,23 +92,3 @@ func JSON(v any) (string, error) {
 	}
 	return b.String(), nil
 }
-
-// ForgetQuestion asks for the approval of taking batches out of the state.
-func ForgetQuestion(items []planner.Item) string {
-	open := 0
-	for i := range items {
-		if items[i].Undelivered {
-			open++
-		}
-	}
-	q := "Forget " + count(len(items), "batch") + "?"
-	if open > 0 {
-		q = fmt.Sprintf("Forget %s, of which %d bought answers that are not delivered?", count(len(items), "batch"), open)
-	}
-	return q
-}
-
-// Forgotten says what was taken out of the state.
-func Forgotten(n int, backup string) string {
-	return fmt.Sprintf("Forgot %s. The state as it was is in %s.\n", count(n, "batch"), Printable(backup))
-}
