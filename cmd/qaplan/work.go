@@ -54,7 +54,7 @@ func (a *app) openWork(ctx context.Context, f *applyFlags) (_ *work, err error) 
 	o := apply.Options{
 		Journal: w.store, Desired: in.Desired, Paths: enginePaths(in), Refresh: true, Plan: opts,
 		Limits: limits(cfg.Provider.Rate), Cooldown: cfg.Provider.Cooldown, PollInterval: cfg.Provider.PollInterval,
-		AdoptOnly: len(f.imports) > 0, Wait: f.wait, Emit: func(e apply.Event) { w.sink(e) }, Log: a.log(),
+		TookOver: w.store.TookOver(), AdoptOnly: len(f.imports) > 0, Wait: f.wait, Emit: func(e apply.Event) { w.sink(e) }, Log: a.log(),
 	}
 	o.Gate = apply.NewGate(o.Limits, lastCreate(st))
 	if err := w.service.connect(ctx, a, o.Gate); err != nil {

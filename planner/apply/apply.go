@@ -94,6 +94,9 @@ type Options struct {
 	Cooldown time.Duration // first pause after a refusal; 0 means 2 min
 	// PollInterval is the pause between listings while waiting; 0 means 30 s.
 	PollInterval time.Duration
+	// TookOver tells that the lock was taken from a run that may still live: its
+	// last send counts as over only after a while.
+	TookOver bool
 	// AdoptOnly carries out adoptions and leaves everything else.
 	AdoptOnly bool
 	// Wait reconciles until every batch is done, failed or held.

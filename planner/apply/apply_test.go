@@ -814,3 +814,26 @@ func TestImportsThatAreContradicted(t *testing.T) {
 		}
 	})
 }
+
+// After a lock was taken by force, the former run's last send counts as over
+// only once it cannot be on its way any more.
+func TestTakeOverOutlastsTheFormerSend(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, 1, emulator.Config{Faults: []emulator.Fault{{Name: emulator.FaultResetBefore, Op: emulator.OpCreate, Count: 1}}})
+		if _, err := w.apply(t.Context(), false); err != nil {
+			t.Fatal(err)
+		}
+		clock := w.watch(apply.Limits{})
+		limits := w.options
+		w.options = func(o *apply.Options) { limits(o); o.TookOver = true }
+		began := time.Now()
+		if _, err := w.apply(t.Context(), false); err != nil {
+			t.Fatal(err)
+		}
+		if first := clock.calls["list jobs"][0]; first.Sub(began) < 40*time.Second {
+			t.Errorf("the first listing began after %s, want at least 40 s", first.Sub(began))
+		}
+		w.options = nil
+		w.mustConverge()
+	})
+}

@@ -143,6 +143,9 @@ func (e *Engine) think(o *planner.Observed) *round {
 // Plan observes and says what Apply would do. It changes nothing, neither at
 // the service nor in the state.
 func (e *Engine) Plan(ctx context.Context) (*planner.Plan, []planner.Item, error) {
+	if err := e.outlast(ctx); err != nil {
+		return nil, nil, err
+	}
 	r, err := e.lookPatiently(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -153,6 +156,30 @@ func (e *Engine) Plan(ctx context.Context) (*planner.Plan, []planner.Item, error
 	e.opt.Plan.FixReruns(r.items)
 	e.shown = r
 	return r.plan, r.items, nil
+}
+
+// sendOver is how long after a take-over the former run's last send is over: its
+// intent may be 5 s old when it goes out, and the call has 30 s.
+const sendOver = 40 * time.Second
+
+// outlast waits, after a lock was taken by force, until no send of the former
+// run can still be on its way: a listing counts for a send only when it began
+// after that.
+func (e *Engine) outlast(ctx context.Context) error {
+	if !e.opt.TookOver {
+		return nil
+	}
+	r := e.recorded()
+	for _, rec := range r.Batches {
+		for i := range rec.Attempts {
+			if rec.Attempts[i].Outcome == planner.OutcomeIntent {
+				until := time.Now().Add(sendOver)
+				e.emit(Event{Type: EventRateWait, Budget: "take_over", Reason: "the former run's last create may still be on its way", Until: until})
+				return sleepUntil(ctx, until)
+			}
+		}
+	}
+	return nil
 }
 
 // wrongImports collects what contradicts the config's import blocks.
