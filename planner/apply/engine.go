@@ -158,10 +158,6 @@ func (e *Engine) Plan(ctx context.Context) (*planner.Plan, []planner.Item, error
 	return r.plan, r.items, nil
 }
 
-// sendOver is how long after a take-over the former run's last send is over: its
-// intent may be 5 s old when it goes out, and the call has 30 s.
-const sendOver = 40 * time.Second
-
 // outlast waits, after a lock was taken by force, until no send of the former
 // run can still be on its way: a listing counts for a send only when it began
 // after that.
@@ -173,7 +169,7 @@ func (e *Engine) outlast(ctx context.Context) error {
 	for _, rec := range r.Batches {
 		for i := range rec.Attempts {
 			if rec.Attempts[i].Outcome == planner.OutcomeIntent {
-				until := time.Now().Add(sendOver)
+				until := time.Now().Add(state.SendTime)
 				e.emit(Event{Type: EventRateWait, Budget: "take_over", Reason: "the former run's last create may still be on its way", Until: until})
 				return sleepUntil(ctx, until)
 			}
