@@ -57,13 +57,11 @@ const (
 	ReasonRerun            Reason = "rerun"
 	ReasonCreateAbsent     Reason = "create_absent" // a send without an answer bought nothing
 	ReasonJobFound         Reason = "job_found"     // a live job was recognised
-	ReasonUploadFound      Reason = "upload_found"  // a live upload was recognised
 	ReasonJobSucceeded     Reason = "job_succeeded"
 	ReasonPartialOutput    Reason = "partial_output" // a job that did not succeed left some answers
 	ReasonResultMissing    Reason = "result_missing"
 	ReasonResultChanged    Reason = "result_changed"
 	ReasonSourceBack       Reason = "source_back"
-	ReasonResultMoved      Reason = "result_moved" // the file in the way is gone
 	ReasonLeftConfig       Reason = "left_config"
 	ReasonRenamed          Reason = "renamed"
 )

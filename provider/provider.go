@@ -87,8 +87,5 @@ type UploadRequest struct {
 type Downloaded struct {
 	Bytes int64 // written by this call
 	Total int64 // of the whole output, -1 when the service did not tell
-	// Restarted is set when the service sent the whole output although a later
-	// offset was asked for; what was written starts at 0.
-	Restarted bool
-	Date      time.Time
+	Date  time.Time
 }

@@ -36,9 +36,8 @@ type Models interface {
 
 // Answers is where finished jobs are read from.
 type Answers interface {
-	// Download writes the bytes of an output from an offset on. Where the
-	// service cannot go on from there, Restarted is set and w got everything
-	// from the start.
+	// Download writes the bytes of an output from an offset on, whether the
+	// service can begin there or not.
 	Download(ctx context.Context, file string, offset int64, w io.Writer) (provider.Downloaded, error)
 	// InlineAnswers writes the answers that stand in a job itself as lines.
 	InlineAnswers(ctx context.Context, job string, w io.Writer) error

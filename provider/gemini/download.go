@@ -18,7 +18,7 @@ import (
 // times without a new byte; after an error, Bytes of it have been written, and
 // a later call can begin after them. Where the service sends the whole file
 // although a later offset was asked for, the part before it is read and
-// dropped: w gets the same bytes either way, and Restarted is never set.
+// dropped: w gets the same bytes either way.
 //
 // The SDK's Download is not used: it returns error pages as data with a nil
 // error, holds the whole file in memory and never closes the body (go-genai

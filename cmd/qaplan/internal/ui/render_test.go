@@ -205,8 +205,8 @@ func TestEveryCodeHasWords(t *testing.T) {
 	for _, r := range []planner.Reason{
 		planner.ReasonNotSubmitted, planner.ReasonUploadUnfinished, planner.ReasonUploadExpired, planner.ReasonSourceChanged,
 		planner.ReasonModelChanged, planner.ReasonJobFailed, planner.ReasonJobExpired, planner.ReasonRerun, planner.ReasonCreateAbsent,
-		planner.ReasonJobFound, planner.ReasonUploadFound, planner.ReasonJobSucceeded, planner.ReasonPartialOutput, planner.ReasonResultMissing,
-		planner.ReasonResultChanged, planner.ReasonSourceBack, planner.ReasonResultMoved, planner.ReasonLeftConfig, planner.ReasonRenamed,
+		planner.ReasonJobFound, planner.ReasonJobSucceeded, planner.ReasonPartialOutput, planner.ReasonResultMissing,
+		planner.ReasonResultChanged, planner.ReasonSourceBack, planner.ReasonLeftConfig, planner.ReasonRenamed,
 	} {
 		if because(r) == string(r) {
 			t.Errorf("no words for the reason %s", r)

@@ -77,8 +77,6 @@ func because(r planner.Reason) string {
 		return "an earlier send bought nothing"
 	case planner.ReasonJobFound:
 		return "its job was found at the service"
-	case planner.ReasonUploadFound:
-		return "its upload was found at the service"
 	case planner.ReasonJobSucceeded:
 		return "the job succeeded"
 	case planner.ReasonPartialOutput:
@@ -89,8 +87,6 @@ func because(r planner.Reason) string {
 		return "the result file was changed by hand and will be replaced"
 	case planner.ReasonSourceBack:
 		return "the answers are here, and so is the source again"
-	case planner.ReasonResultMoved:
-		return "the file in the way is gone"
 	case planner.ReasonLeftConfig:
 		return "it left the config and nothing of it is outstanding"
 	case planner.ReasonRenamed:
