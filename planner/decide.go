@@ -23,6 +23,7 @@ type view struct {
 	claimedUp    *File
 	maybe        *Job
 	stale        *Job
+	offer        *Job    // the batch's own, where what was imported is another's
 	from         Address // former address of a renamed batch
 	rerun        bool
 	otherProject bool

@@ -55,33 +55,35 @@ func (o *Options) wantsRerun(a Address, rec *Record) bool {
 // Diff compares what is wanted with what is recorded and live, and says what
 // is to be done. It is pure: the same arguments give the same plan.
 func Diff(d *Desired, o *Observed, opts Options) (*Plan, []Item) {
-	l := Learn(d, o)
-	x := &differ{
-		d: d, r: &l.Recorded, live: &o.Live, results: o.Results, opts: opts,
-		want: make(map[Address]*Batch, len(d.Batches)),
-		plan: &Plan{
-			FormatVersion: FormatVersion, QaplanVersion: opts.Version, CreatedAt: opts.Now.UTC(),
-			Lineage: o.Recorded.Lineage, Serial: o.Recorded.Serial,
-			Complete: true,
-			Changes:  []Change{}, Waiting: []Waiting{}, Held: []Held{}, Failed: []Failed{}, Problems: []Problem{},
-		},
+	x, m := survey(d, o)
+	x.matches, x.results, x.opts = &m.out, o.Results, opts
+	x.plan = &Plan{
+		FormatVersion: FormatVersion, QaplanVersion: opts.Version, CreatedAt: opts.Now.UTC(),
+		Lineage: o.Recorded.Lineage, Serial: o.Recorded.Serial,
+		Complete: true,
+		Changes:  []Change{}, Waiting: []Waiting{}, Held: []Held{}, Failed: []Failed{}, Problems: []Problem{},
 	}
-	for i := range d.Batches {
-		x.want[d.Batches[i].Address] = &d.Batches[i]
-	}
-	x.findRenamed()
-	x.otherProject = l.OtherProject
-	seen := x.live
-	if x.otherProject {
-		seen = &Live{} // nothing of another project is taken for ours
-	}
-	x.matches = match(d, x.r, seen, x.renamed)
 	x.plan.Problems = append(x.plan.Problems, x.matches.problems...)
 	for _, a := range x.addresses() {
 		x.one(a)
 	}
 	x.finish()
 	return x.plan, x.items
+}
+
+// survey learns from what is live, and finds out whose the rest of it is.
+func survey(d *Desired, o *Observed) (*differ, *matcher) {
+	l := Learn(d, o)
+	x := &differ{d: d, r: &l.Recorded, live: &o.Live, otherProject: l.OtherProject, want: make(map[Address]*Batch, len(d.Batches))}
+	for i := range d.Batches {
+		x.want[d.Batches[i].Address] = &d.Batches[i]
+	}
+	x.findRenamed()
+	seen := x.live
+	if x.otherProject {
+		seen = &Live{} // nothing of another project is taken for ours
+	}
+	return x, match(x.want, d, x.r, seen, x.renamed)
 }
 
 type differ struct {
@@ -219,7 +221,7 @@ func (x *differ) view(a Address) *view {
 	v := &view{
 		addr: a, want: x.want[a], rec: x.r.Batches[a], live: x.live, seen: x.results[a],
 		claimed: x.matches.claimed[a], claimedUp: x.matches.claimedUp[a], maybe: x.matches.maybe[a], stale: x.matches.stale[a],
-		extra: x.matches.extra[a], otherProject: x.otherProject,
+		extra: x.matches.extra[a], offer: x.matches.offer[a], otherProject: x.otherProject,
 	}
 	if from, ok := x.renamed[a]; ok {
 		v.rec, v.from = x.r.Batches[from], from

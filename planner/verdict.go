@@ -81,6 +81,11 @@ func (v *view) hold(why Reason, a *Attempt) verdict {
 		if v.claimed != nil {
 			h.Job = v.claimed.Name
 		}
+	case HoldWrongJob:
+		if h.Exit = Exit(why, v.addr, "", ""); v.offer != nil {
+			h.Exit = Exit(why, v.addr, v.offer.Name, "")
+		}
+		return verdict{phase: PhaseHeld, held: h}
 	case HoldSourceChanged:
 		if a == nil && v.stale != nil {
 			h.Job = v.stale.Name
@@ -139,7 +144,10 @@ func Exit(why Reason, a Address, job, output string) string {
 	case HoldOtherProject:
 		return "set GEMINI_API_KEY to a key of the project that made the jobs, or, if they were deleted, " + rerun
 	case HoldWrongJob:
-		return "qaplan import '" + a.String() + "' JOB, or " + rerun
+		if job == "" {
+			job = "JOB"
+		}
+		return "qaplan import '" + a.String() + "' " + job + ", or " + rerun
 	}
 	return rerun
 }
