@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"log/slog"
 	"maps"
 	"slices"
@@ -31,6 +32,8 @@ type Engine struct {
 	localClock bool      // the service's times are not to be relied on
 	marks      map[string]time.Time
 	asked      map[string]*planner.Job // answers to gets that do not change
+	samples    map[string]sample       // keys of answers that were looked at, by job; guarded by mu
+	seed       maphash.Seed            // of the samples
 	shown      *round                  // what Plan showed, for Apply to carry out
 
 	mu        sync.Mutex // guards what the workers of a round share
@@ -80,7 +83,7 @@ func New(o Options) *Engine {
 	}
 	e := &Engine{
 		opt: o, log: o.Log, wants: wants,
-		marks: map[string]time.Time{}, asked: map[string]*planner.Job{}, dirs: map[string]*results.Dir{},
+		marks: map[string]time.Time{}, asked: map[string]*planner.Job{}, samples: map[string]sample{}, seed: maphash.MakeSeed(), dirs: map[string]*results.Dir{},
 		blocks: map[string]error{}, tried: map[string]bool{}, deferred: map[planner.Address]bool{}, models: map[string]error{}, reran: map[planner.Address]bool{},
 		again: map[planner.Address]bool{}, givenUp: map[planner.Address]bool{}, errs: map[planner.Address]error{},
 	}

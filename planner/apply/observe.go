@@ -61,6 +61,10 @@ func (e *Engine) observe(ctx context.Context) (*planner.Observed, error) {
 		if _, err := e.askImports(ctx, o); err != nil {
 			return nil, err
 		}
+		jobs, _ := planner.PendingImports(&e.opt.Desired, &o.Recorded)
+		if err := e.askOwners(ctx, o, jobs); err != nil {
+			return nil, err
+		}
 	}
 	return o, nil
 }
@@ -92,11 +96,11 @@ func (e *Engine) askImports(ctx context.Context, o *planner.Observed) (filesWant
 	return len(jobs)+len(files) > 0, nil
 }
 
-// hangsOnJobs reports whether a batch is held for a job that its input may
-// explain.
+// hangsOnJobs reports whether a batch is held for a job that its input or its
+// answers may explain.
 func hangsOnJobs(p *planner.Plan) bool {
 	return slices.ContainsFunc(p.Held, func(h planner.Held) bool {
-		return h.Reason == planner.HoldMaybeBought || h.Reason == planner.HoldClaimedElsewhere
+		return h.Reason == planner.HoldMaybeBought || h.Reason == planner.HoldClaimedElsewhere || h.Reason == planner.HoldWrongJob
 	})
 }
 
