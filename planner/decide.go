@@ -55,7 +55,7 @@ func (v *view) decide() verdict {
 
 func (out *verdict) warnExtra(a Address, job, state string) {
 	out.problems = append(out.problems, Problem{Severity: SeverityWarning, Code: "extra_job", Address: &a, Job: job,
-		Summary: fmt.Sprintf("a second job for this batch exists (%s, %s); it is left alone and its answers are not used", job, state)})
+		Summary: fmt.Sprintf("a second job for this batch exists (%s, %s); it is left alone and its answers are not used; qaplan cancel %s ends it", job, state, job)})
 }
 
 // describeAdoption names what is adopted. Where nothing else is done for the
@@ -330,10 +330,10 @@ func (v *view) purchased(last *Attempt) verdict {
 		}
 		return v.ended(last, HoldStateUnknown)
 	}
-	switch JobState(last.State) {
-	case JobCancelled:
+	switch {
+	case last.CancelAsked, JobState(last.State) == JobCancelled:
 		return v.ended(last, HoldCancelled)
-	case JobExpired:
+	case JobState(last.State) == JobExpired:
 		return v.again(last, ReasonJobExpired)
 	}
 	return v.again(last, ReasonJobFailed)

@@ -169,7 +169,7 @@ func (x *differ) one(a Address) {
 			x.unsure++
 		}
 	}
-	item := Item{Address: a, Phase: out.phase, Record: v.rec, Want: v.want, Undelivered: v.undelivered()}
+	item := Item{Address: a, Phase: out.phase, Record: v.rec, Want: v.want, Extra: v.extra, Undelivered: v.undelivered()}
 	if v.rec != nil && v.rec.Result != nil {
 		item.BadRows = v.rec.Result.Failed + v.rec.Result.Missing
 	}

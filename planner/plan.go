@@ -268,6 +268,7 @@ type Item struct {
 	BadRows     int // rows of a delivered result that are not good
 	Record      *Record
 	Want        *Batch // nil when the batch is out of the config
+	Extra       []*Job // live jobs for it beside those that Record names
 }
 
 // digest covers config, inputs and purchases. Progress that costs nothing is

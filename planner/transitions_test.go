@@ -459,7 +459,7 @@ var transitions = []transition{
 	{"sent, cancel asked, absent", when(sent(OutcomeIntent, settlingSince(now.Add(-settleTime)), cancelledMeanwhile)),
 		"phase=held actions=- reason=- held=cancelled attempt=0 warn=-"},
 	{"sent, cancel asked, found", when(sent(OutcomeIntent, cancelledMeanwhile), labelled("j", ours6, 1, JobRunning)),
-		"phase=submitted actions=- reason=- held=- attempt=0 warn=-"},
+		"phase=submitted actions=- reason=- held=- attempt=0 warn=cancel_pending"},
 	{"sent, cancel asked, absent, rerun asked", when(sent(OutcomeIntent, settlingSince(now.Add(-settleTime)), cancelledMeanwhile), rerun),
 		"phase=absent actions=upload+create reason=rerun held=- attempt=2 warn=-"},
 	{"another attempt asked for, absent: the wish still stands", when(finished(), sent(OutcomeIntent, settlingSince(now.Add(-settleTime)), askedBy)),
@@ -606,7 +606,7 @@ var transitions = []transition{
 
 func TestTransitions(t *testing.T) {
 	names := map[string]bool{}
-	for _, row := range transitions {
+	for _, row := range slices.Concat(transitions, ownerTransitions) {
 		t.Run(row.name, func(t *testing.T) {
 			if names[row.name] {
 				t.Fatalf("two rows have this name")
@@ -671,7 +671,7 @@ func imported(s *scene) {
 // edit, and following it ends the hold or the failure.
 func TestExits(t *testing.T) {
 	met := map[Reason]int{}
-	for _, row := range transitions {
+	for _, row := range slices.Concat(transitions, ownerTransitions) {
 		s := newScene(row.facts...)
 		_, items := s.diff()
 		before := reasonOf(items, addressOf(s))

@@ -37,6 +37,9 @@ func (v *view) detailFor(a *Attempt) Detail {
 func (v *view) wait(a *Attempt) verdict {
 	out := verdict{phase: PhaseSubmitted, waiting: &Waiting{Address: v.addr, Job: a.Job, JobState: a.State, Since: at(a.Created)}}
 	v.warnChanged(&out, a)
+	if a.CancelAsked {
+		out.warn(v.addr, "cancel_pending", fmt.Sprintf("a person asked to cancel %s, and it has not ended; qaplan cancel '%s' asks again", a.Job, v.addr))
+	}
 	if v.rerun {
 		out.warn(v.addr, "rerun_refused", fmt.Sprintf("a job is active (%s); cancel it before asking for another", a.Job))
 	}
