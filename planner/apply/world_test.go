@@ -106,7 +106,27 @@ func (w *world) statePath() string { return filepath.Join(w.dir, "qaplan.state.j
 
 // apply runs once, as one process would: it opens the state, plans, applies
 // and closes; a crash leaves everything where it stood.
-func (w *world) apply(ctx context.Context, wait bool) (apply.Report, error) {
+func (w *world) apply(ctx context.Context, wait bool) (rep apply.Report, err error) {
+	w.t.Helper()
+	err = w.process(ctx, wait, func(ctx context.Context, p process) (err error) {
+		if _, _, err := p.engine.Plan(ctx); err != nil {
+			return err
+		}
+		rep, err = p.engine.Apply(ctx)
+		return err
+	})
+	return rep, err
+}
+
+// process is what a command has in hand.
+type process struct {
+	engine *apply.Engine
+	client *gemini.Client
+	store  *state.Store
+}
+
+// process opens the state, does what a command would, and closes.
+func (w *world) process(ctx context.Context, wait bool, do func(context.Context, process) error) error {
 	w.t.Helper()
 	store, err := state.Open(w.statePath(), state.Identity{Kind: "gemini", BaseURL: "http://service.test"}, state.Holder{ID: "test", Operation: "apply"})
 	if err != nil {
@@ -134,15 +154,11 @@ func (w *world) apply(ctx context.Context, wait bool) (apply.Report, error) {
 	}
 	c := w.client(&crashingTransport{next: next, crash: w.crash}, o.Gate)
 	o.Jobs, o.Files, o.Answers, o.Models = c, c, c, c
-	e := apply.New(o)
-	if _, _, err := e.Plan(ctx); err != nil {
-		return apply.Report{}, err
-	}
-	rep, err := e.Apply(ctx)
+	err = do(ctx, process{engine: apply.New(o), client: c, store: store})
 	if err == nil && !w.crash.dead {
 		err = store.Close()
 	}
-	return rep, err
+	return err
 }
 
 func lastCreate(s *state.State) time.Time {
@@ -155,6 +171,16 @@ func lastCreate(s *state.State) time.Time {
 		}
 	}
 	return last
+}
+
+// state is what a reader of the state sees.
+func (w *world) state() *state.State {
+	w.t.Helper()
+	s, err := state.Read(w.statePath(), state.Identity{})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return s
 }
 
 // plan plans as `qaplan plan` does: without the lock.
