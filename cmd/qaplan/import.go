@@ -96,6 +96,6 @@ func (a *app) adopt(ctx context.Context, w *work, claims []planner.Claim, f *sur
 	if rep.Summary.Adopted < len(p.Changes) {
 		return fmt.Errorf("%d of %d were imported: the others changed while the plan was shown; run the command again", rep.Summary.Adopted, len(p.Changes))
 	}
-	a.ui.Print(ui.Imported(claims))
+	a.ui.Print(ui.Imported(claims, p))
 	return nil
 }

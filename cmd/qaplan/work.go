@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/qaplan/qaplan/cmd/qaplan/internal/ui"
+	"github.com/qaplan/qaplan/config"
 	"github.com/qaplan/qaplan/planner"
 	"github.com/qaplan/qaplan/planner/apply"
 	"github.com/qaplan/qaplan/state"
@@ -24,6 +25,7 @@ type workOptions struct {
 
 // work is what an apply holds: the state's lock, the service, the engine.
 type work struct {
+	cfg     *config.Config
 	service *service
 	store   *state.Store
 	engine  *apply.Engine
@@ -37,7 +39,7 @@ func (a *app) openWork(ctx context.Context, f workOptions) (_ *work, err error) 
 	if err != nil {
 		return nil, err
 	}
-	w := &work{sink: func(apply.Event) {}}
+	w := &work{cfg: cfg, sink: func(apply.Event) {}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, w.close())
