@@ -47,8 +47,7 @@ batch "qa" {
 }
 `
 
-// newSite makes a project of so many batches of two rows. Its sources are old
-// enough to be remembered by the cache.
+// newSite makes a project of so many batches of two rows.
 func newSite(t *testing.T, batches int) *site {
 	t.Helper()
 	s := &site{t: t, dir: filepath.Join(t.TempDir(), "project"), front: &front{}, batches: batches}
@@ -58,14 +57,20 @@ func newSite(t *testing.T, batches int) *site {
 	if err := writeBatches(s.path("in"), 1, batches, 2); err != nil {
 		t.Fatal(err)
 	}
-	old := time.Now().Add(-time.Hour)
-	for n := range batches {
-		if err := os.Chtimes(s.path("in", fmt.Sprintf("batch_%03d_proper.jsonl", n+1)), old, old); err != nil {
-			t.Fatal(err)
-		}
-	}
+	s.age()
 	s.write("qaplan.hcl", fmt.Sprintf(siteConfig, batches))
 	return s
+}
+
+// age makes the sources old enough to be remembered by the cache.
+func (s *site) age() {
+	s.t.Helper()
+	old := time.Now().Add(-time.Hour).Truncate(time.Second)
+	for n := range s.batches {
+		if err := os.Chtimes(s.path("in", fmt.Sprintf("batch_%03d_proper.jsonl", n+1)), old, old); err != nil {
+			s.t.Fatal(err)
+		}
+	}
 }
 
 func (s *site) path(parts ...string) string {
