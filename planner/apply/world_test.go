@@ -43,6 +43,7 @@ type world struct {
 	options func(*apply.Options) // what a test wants otherwise
 	// transport leads to the service; nil leads straight to the emulator.
 	transport http.RoundTripper
+	pageSize  int // of listings; 0 leaves the client's
 }
 
 func newWorld(t *testing.T, batches, rows int, cfg emulator.Config) *world {
@@ -94,7 +95,7 @@ func (w *world) add(number int, content string) {
 
 func (w *world) client(transport http.RoundTripper, gate *apply.Gate) *gemini.Client {
 	w.t.Helper()
-	c, err := gemini.New(w.t.Context(), gemini.Options{APIKey: "test-key", BaseURL: "http://service.test", Transport: transport, Admit: gate.Admit})
+	c, err := gemini.New(w.t.Context(), gemini.Options{APIKey: "test-key", BaseURL: "http://service.test", Transport: transport, PageSize: w.pageSize, Admit: gate.Admit})
 	if err != nil {
 		w.t.Fatal(err)
 	}
