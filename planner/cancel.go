@@ -33,6 +33,22 @@ func (it *Item) Cancellations() []Cancellation {
 	return list
 }
 
+// Jobs names all jobs that are known to be the batch's.
+func (it *Item) Jobs() []string {
+	var names []string
+	if it.Record != nil {
+		for i := range it.Record.Attempts {
+			if job := it.Record.Attempts[i].Job; job != "" {
+				names = append(names, job)
+			}
+		}
+	}
+	for _, j := range it.Extra {
+		names = append(names, j.Name)
+	}
+	return names
+}
+
 // Cancel marks an attempt as one whose job a person wants cancelled, or whose
 // send, where nothing came of it, is not to be repeated.
 func (r *Record) Cancel(attempt int, asked bool) {

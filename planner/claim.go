@@ -12,6 +12,9 @@ type Claim struct {
 	ID      string // batches/… or files/…
 }
 
+// IsJob reports whether the claim is about a job, and not about an upload.
+func (c Claim) IsJob() bool { return strings.HasPrefix(c.ID, "batches/") }
+
 // ClaimVerdict is how far a claim is borne out.
 type ClaimVerdict string
 
@@ -53,7 +56,7 @@ func Judge(d *Desired, o *Observed, claims []Claim) []Evidence {
 		switch {
 		case b == nil:
 			list[i] = contradicted("the config has no %s", c.Address)
-		case strings.HasPrefix(c.ID, "batches/"):
+		case c.IsJob():
 			list[i] = m.judgeJob(b, c.ID, jobs[c.ID])
 		default:
 			list[i] = m.judgeFile(b, files[c.ID])

@@ -135,7 +135,7 @@ func Exit(why Reason, a Address, job, output string) string {
 		if job == "" {
 			job = "JOB"
 		}
-		return "qaplan import '" + a.String() + "' " + job + ", apply with the state that made it, or " + rerun
+		return "qaplan import '" + a.String() + "' " + job + ", apply with the state that made it, qaplan state rebuild if that one is lost, or " + rerun
 	case HoldSourceGone:
 		return "restore the source file, or " + rerun
 	case HoldSourceChanged:

@@ -23,7 +23,6 @@ type applyFlags struct {
 	verbose     bool
 	timeout     time.Duration
 	lockTimeout time.Duration
-	imports     map[planner.Address]string // of the command import
 }
 
 // errTimeout is the cause of a context that --timeout ended.
@@ -105,7 +104,7 @@ func endedByContext(err error) bool {
 }
 
 func (a *app) applyWithin(ctx context.Context, f *applyFlags) (err error) {
-	w, err := a.openWork(ctx, f)
+	w, err := a.openWork(ctx, workOptions{operation: "apply", selection: f.selection, wait: f.wait, lockTimeout: f.lockTimeout})
 	if err != nil {
 		return err
 	}

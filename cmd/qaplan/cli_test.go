@@ -217,8 +217,7 @@ func TestHelp(t *testing.T) {
 // What is not carried out yet ends with a sentence and code 1.
 func TestLater(t *testing.T) {
 	tests := []string{
-		"init", "import --from notes.md", "cancel batch.qa[1]", "clean", "report --format html",
-		"state rebuild",
+		"init", "report --format html",
 		"plan --out=p", "plan --max-bytes=1", "plan --format=markdown", "apply --max-cost 3", "apply --expect-digest sha256:0",
 		"apply p.json", "show p.json", "show --max-bytes 1", "show --format markdown",
 	}

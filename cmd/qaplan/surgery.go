@@ -41,6 +41,17 @@ func (f *surgeryFlags) check() error {
 	return nil
 }
 
+// ready checks the flags of a command that asks the service, before any call.
+func (f *surgeryFlags) ready(a *app) error {
+	if err := f.check(); err != nil {
+		return err
+	}
+	if !f.approved && !a.ui.Interactive() {
+		return errNobodyToAsk
+	}
+	return nil
+}
+
 // ask wants a yes, unless it was given beforehand.
 func (f *surgeryFlags) ask(ctx context.Context, a *app, question string) error {
 	if f.approved {
@@ -90,11 +101,8 @@ still in the config may be found again by its labels.`,
 
 // forget takes batches out of the state, after a backup.
 func (a *app) forget(ctx context.Context, addresses []string, f *surgeryFlags) error {
-	if err := f.check(); err != nil {
+	if err := f.ready(a); err != nil {
 		return err
-	}
-	if !f.approved && !a.ui.Interactive() {
-		return errNobodyToAsk
 	}
 	cfg, err := a.load(ctx)
 	if err != nil {

@@ -34,6 +34,9 @@ type Engine struct {
 	asked      map[string]*planner.Job // answers to gets that do not change
 	samples    map[string]sample       // keys of answers that were looked at, by job; guarded by mu
 	seed       maphash.Seed            // of the samples
+	thorough   bool                    // look at everything, whatever is to be done
+	claims     []planner.Claim         // to be looked at
+	former     []string                // lineages that count as the state's own
 	shown      *round                  // what Plan showed, for Apply to carry out
 
 	mu        sync.Mutex // guards what the workers of a round share

@@ -48,7 +48,7 @@ func (e *Engine) observe(ctx context.Context) (*planner.Observed, error) {
 	}
 	// A trial tells what hangs on the listing.
 	trial, items := planner.Diff(&e.opt.Desired, o, e.opt.Plan)
-	if trial.Summary.Create > 0 || hasUnknown(items) || hangsOnJobs(trial) || filesWanted {
+	if e.thorough || trial.Summary.Create > 0 || hasUnknown(items) || hangsOnJobs(trial) || filesWanted {
 		if err := e.walkUntilAgreed(ctx, o, first); err != nil {
 			return nil, err
 		}
@@ -61,7 +61,7 @@ func (e *Engine) observe(ctx context.Context) (*planner.Observed, error) {
 		if _, err := e.askImports(ctx, o); err != nil {
 			return nil, err
 		}
-		jobs, _ := planner.PendingImports(&e.opt.Desired, &o.Recorded)
+		jobs, _ := e.claimedJobs(o)
 		if err := e.askOwners(ctx, o, jobs); err != nil {
 			return nil, err
 		}
@@ -73,10 +73,10 @@ func hasUnknown(items []planner.Item) bool {
 	return slices.ContainsFunc(items, func(i planner.Item) bool { return i.Phase == planner.PhaseUnknown })
 }
 
-// askImports asks for the jobs that import blocks name and that the listing
-// lacks, and tells whether files have to be listed for them.
+// askImports asks for the jobs that import blocks and claims name and that the
+// listing lacks, and tells whether files have to be listed for them.
 func (e *Engine) askImports(ctx context.Context, o *planner.Observed) (filesWanted bool, err error) {
-	jobs, files := planner.PendingImports(&e.opt.Desired, &o.Recorded)
+	jobs, files := e.claimedJobs(o)
 	listed := make(map[string]bool, len(o.Live.Jobs))
 	for i := range o.Live.Jobs {
 		listed[o.Live.Jobs[i].Name] = true
@@ -93,7 +93,7 @@ func (e *Engine) askImports(ctx context.Context, o *planner.Observed) (filesWant
 			return false, err
 		}
 	}
-	return len(jobs)+len(files) > 0, nil
+	return len(jobs) > 0 || files, nil
 }
 
 // hangsOnJobs reports whether a batch is held for a job that its input or its
@@ -106,10 +106,12 @@ func hangsOnJobs(p *planner.Plan) bool {
 
 // recorded is the state as it is now.
 func (e *Engine) recorded() planner.Recorded {
-	if e.opt.Journal != nil {
-		return e.opt.Journal.State().Recorded()
+	if e.opt.Journal == nil {
+		return e.opt.Recorded.Recorded()
 	}
-	return e.opt.Recorded.Recorded()
+	r := e.opt.Journal.State().Recorded()
+	r.Former = slices.Concat(r.Former, e.former)
+	return r
 }
 
 // walk is one reading of the whole job listing.

@@ -1,7 +1,6 @@
 package apply_test
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha256"
@@ -44,6 +43,7 @@ type world struct {
 	options func(*apply.Options) // what a test wants otherwise
 	// transport leads to the service; nil leads straight to the emulator.
 	transport http.RoundTripper
+	pageSize  int // of listings; 0 leaves the client's
 }
 
 func newWorld(t *testing.T, batches, rows int, cfg emulator.Config) *world {
@@ -95,7 +95,7 @@ func (w *world) add(number int, content string) {
 
 func (w *world) client(transport http.RoundTripper, gate *apply.Gate) *gemini.Client {
 	w.t.Helper()
-	c, err := gemini.New(w.t.Context(), gemini.Options{APIKey: "test-key", BaseURL: "http://service.test", Transport: transport, Admit: gate.Admit})
+	c, err := gemini.New(w.t.Context(), gemini.Options{APIKey: "test-key", BaseURL: "http://service.test", Transport: transport, PageSize: w.pageSize, Admit: gate.Admit})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -106,7 +106,27 @@ func (w *world) statePath() string { return filepath.Join(w.dir, "qaplan.state.j
 
 // apply runs once, as one process would: it opens the state, plans, applies
 // and closes; a crash leaves everything where it stood.
-func (w *world) apply(ctx context.Context, wait bool) (apply.Report, error) {
+func (w *world) apply(ctx context.Context, wait bool) (rep apply.Report, err error) {
+	w.t.Helper()
+	err = w.process(ctx, wait, func(ctx context.Context, p process) (err error) {
+		if _, _, err := p.engine.Plan(ctx); err != nil {
+			return err
+		}
+		rep, err = p.engine.Apply(ctx)
+		return err
+	})
+	return rep, err
+}
+
+// process is what a command has in hand.
+type process struct {
+	engine *apply.Engine
+	client *gemini.Client
+	store  *state.Store
+}
+
+// process opens the state, does what a command would, and closes.
+func (w *world) process(ctx context.Context, wait bool, do func(context.Context, process) error) error {
 	w.t.Helper()
 	store, err := state.Open(w.statePath(), state.Identity{Kind: "gemini", BaseURL: "http://service.test"}, state.Holder{ID: "test", Operation: "apply"})
 	if err != nil {
@@ -134,15 +154,11 @@ func (w *world) apply(ctx context.Context, wait bool) (apply.Report, error) {
 	}
 	c := w.client(&crashingTransport{next: next, crash: w.crash}, o.Gate)
 	o.Jobs, o.Files, o.Answers, o.Models = c, c, c, c
-	e := apply.New(o)
-	if _, _, err := e.Plan(ctx); err != nil {
-		return apply.Report{}, err
-	}
-	rep, err := e.Apply(ctx)
+	err = do(ctx, process{engine: apply.New(o), client: c, store: store})
 	if err == nil && !w.crash.dead {
 		err = store.Close()
 	}
-	return rep, err
+	return err
 }
 
 func lastCreate(s *state.State) time.Time {
@@ -155,6 +171,16 @@ func lastCreate(s *state.State) time.Time {
 		}
 	}
 	return last
+}
+
+// state is what a reader of the state sees.
+func (w *world) state() *state.State {
+	w.t.Helper()
+	s, err := state.Read(w.statePath(), state.Identity{})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return s
 }
 
 // plan plans as `qaplan plan` does: without the lock.
@@ -271,7 +297,9 @@ func (w *world) mustHaveRightResults() {
 		}
 		truth := map[string]string{}
 		for line := range bytes.Lines(out.Bytes()) {
-			truth[keyOf(w.t, line)] = strings.TrimSpace(string(line))
+			if json.Valid(line) {
+				truth[keyOf(w.t, line)] = strings.TrimSpace(string(line))
+			}
 		}
 		path := w.paths[b.Address]
 		result, err := os.ReadFile(filepath.Join(path.OutputDir, path.OutputName))
@@ -279,19 +307,19 @@ func (w *world) mustHaveRightResults() {
 			w.t.Error(err)
 			continue
 		}
-		src, err := os.Open(path.Source)
+		src, err := os.ReadFile(path.Source)
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		defer src.Close()
 		lines := strings.Split(strings.TrimSuffix(string(result), "\n"), "\n")
 		n := 0
-		for scan := bufio.NewScanner(src); scan.Scan(); n++ {
-			key := keyOf(w.t, scan.Bytes())
+		for line := range bytes.Lines(src) {
+			key := keyOf(w.t, line)
 			if n >= len(lines) || lines[n] != truth[key] && truth[key] != "" {
 				w.t.Errorf("%s: line %d is not the service's answer to %s", b.Address, n+1, key)
 				break
 			}
+			n++
 		}
 		if n != len(lines) {
 			w.t.Errorf("%s: %d lines for %d keys", b.Address, len(lines), n)

@@ -93,7 +93,8 @@
 // discuss.ai.google.dev 107091), per_minute (gemini-cli #4656), per_day (with a
 // short retryDelay that does not fit: stremio-ai-search #170), storage
 // (python-genai #1172), huge_delay (a retryDelay of 2^63-1 s, same),
-// retry_after (a Retry-After header; none was ever seen on a batch call).
+// retry_after (a Retry-After header; none was ever seen on a batch call),
+// huge_retry_after (the same with 2^63-1 s).
 //
 // # Faults of listings
 //

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"sync"
 	"time"
 )
 
@@ -260,57 +259,4 @@ func (f Fault) number(otherwise int) int {
 		return n
 	}
 	return otherwise
-}
-
-// hits are the faults that strike one call, by name.
-type hits map[string]Fault
-
-func (h hits) has(name string) bool { _, ok := h[name]; return ok }
-
-// switches counts the calls and says which faults strike.
-type switches struct {
-	mu     sync.Mutex
-	faults []Fault
-	seen   []int // calls that matched each fault so far
-}
-
-func (s *switches) set(faults []Fault) error {
-	for _, f := range faults {
-		if err := f.Check(); err != nil {
-			return err
-		}
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.faults = slices.Clone(faults)
-	s.seen = make([]int, len(faults))
-	return nil
-}
-
-// strike counts a call of the kind op and gives the faults that hit it. page is
-// the number of the page that a listing asks for, 0 for other calls.
-func (s *switches) strike(op string, page int) hits {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var h hits
-	for i, f := range s.faults {
-		if !f.matches(op) || f.Name == FaultListFailPage && f.number(1) != page {
-			continue
-		}
-		s.seen[i]++
-		first, count := max(f.First, 1), f.Count
-		if count == 0 {
-			count = 1
-		}
-		if s.seen[i] < first || count > 0 && s.seen[i] >= first+count {
-			continue
-		}
-		if h == nil {
-			h = hits{}
-		}
-		if !h.has(f.Name) {
-			h[f.Name] = f
-		}
-	}
-	return h
 }

@@ -333,13 +333,14 @@ func TestFaultChecks(t *testing.T) {
 // TestQuota429Kinds looks at what tells the kinds of a 429 apart.
 func TestQuota429Kinds(t *testing.T) {
 	for kind, want := range map[string]struct{ types, text, header string }{
-		"help_only":   {"Help", "", ""},
-		"bare":        {"", "Resource has been exhausted (e.g. check quota).", ""},
-		"per_minute":  {"Help QuotaFailure RetryInfo", "PerMinute", ""},
-		"per_day":     {"Help QuotaFailure RetryInfo", "PerDay", ""},
-		"storage":     {"Help QuotaFailure RetryInfo", "FileStorageBytesPerProject", ""},
-		"huge_delay":  {"Help RetryInfo", "9223372036854775807s", ""},
-		"retry_after": {"", "exceeded your current quota", "30"},
+		"help_only":        {"Help", "", ""},
+		"bare":             {"", "Resource has been exhausted (e.g. check quota).", ""},
+		"per_minute":       {"Help QuotaFailure RetryInfo", "PerMinute", ""},
+		"per_day":          {"Help QuotaFailure RetryInfo", "PerDay", ""},
+		"storage":          {"Help QuotaFailure RetryInfo", "FileStorageBytesPerProject", ""},
+		"huge_delay":       {"Help RetryInfo", "9223372036854775807s", ""},
+		"retry_after":      {"", "exceeded your current quota", "30"},
+		"huge_retry_after": {"", "exceeded your current quota", "9223372036854775807"},
 	} {
 		a := openAPI(t, emulator.Config{Faults: []emulator.Fault{{Name: emulator.FaultQuota429, Op: emulator.OpListJobs, Value: kind}}})
 		got := a.want(429, a.call("GET", "/v1/batches", ""))

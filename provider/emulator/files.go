@@ -53,7 +53,7 @@ func (c *call) wireOutput(j *job, out *output) fileWire {
 // is somebody else's is answered alike, with 403.
 func (c *call) getFile() *reply {
 	name := "files/" + c.id
-	if c.hits.has(FaultLongNameGet) && len(c.id) > maxIDLength {
+	if len(c.id) > maxIDLength && c.hits.takes(FaultLongNameGet) {
 		return refuse(400, "* GetFileRequest.name: File ID (name %s) cannot be more than %d characters\n", c.id, maxIDLength)
 	}
 	var answer *reply
@@ -184,14 +184,14 @@ func (c *call) download() *reply {
 		return internal(err)
 	}
 	size := out.Bytes
-	if f, ok := c.hits[FaultTruncatedDownload]; ok {
+	if f, ok := c.hits.take(FaultTruncatedDownload); ok {
 		size = min(size, int64(f.number(int(size/2))))
 	}
 	from, to, partial, err := byteRange(c.r.Header.Get("Range"), size)
 	if err != nil {
 		return refuse(416, "%v", err).with("Content-Range", "bytes */"+strconv.FormatInt(size, 10))
 	}
-	if c.hits.has(FaultIgnoreRange) {
+	if partial && c.hits.takes(FaultIgnoreRange) {
 		from, to, partial = 0, size, false
 	}
 	answer := rawReply(200, "application/octet-stream", nil).with("Accept-Ranges", "bytes")
@@ -215,6 +215,7 @@ func (c *call) damage() rowPlan {
 	if c.op != OpDownload {
 		return rowPlan{}
 	}
+	c.hits.takeRows()
 	return c.hits.rows()
 }
 

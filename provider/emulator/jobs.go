@@ -179,31 +179,34 @@ func (c *call) schedule(tx *transaction, j *job) {
 	j.Seq = tx.rep.seq + 1
 	j.ID = idFrom(base36, 36, tx.rep.id, "job", fmt.Sprint(j.Seq))
 	j.Create = tx.now
-	if f, ok := c.hits[FaultDelayedCreate]; ok {
+	if f, ok := c.hits.take(FaultDelayedCreate); ok {
 		j.Create = tx.now.Add(f.duration(minute))
 		c.cut = true
 	}
 	c.cfg.course(j)
-	if f, ok := c.hits[FaultListLag]; ok {
+	if f, ok := c.hits.take(FaultListLag); ok {
 		j.Listed = j.Create.Add(f.duration(minute))
 	}
-	if f, ok := c.hits[FaultSucceededWithoutOutput]; ok {
+	if f, ok := c.hits.take(FaultSucceededWithoutOutput); ok {
 		j.OutputNamed = j.End.Add(f.duration(minute))
 	}
-	if c.hits.has(FaultJobFailed) {
+	if c.hits.takes(FaultJobFailed) {
 		j.Outcome = stateFailed
 	}
-	if f, ok := c.hits[FaultJobExpired]; ok {
+	if f, ok := c.hits.take(FaultJobExpired); ok {
 		j.Outcome, j.End = stateExpired, j.Create.Add(f.duration(jobLife))
 	}
-	if f, ok := c.hits[FaultJobStuck]; ok {
+	if f, ok := c.hits.take(FaultJobStuck); ok {
 		j.Stuck = statePending
 		if f.Value != "" {
 			j.Stuck = f.Value
 		}
 	}
-	j.PartialOutput = c.hits.has(FaultPartialOutput)
-	j.StrangeState = c.hits[FaultUnknownState].Value
+	j.PartialOutput = c.hits.takes(FaultPartialOutput)
+	if f, ok := c.hits.take(FaultUnknownState); ok {
+		j.StrangeState = f.Value
+	}
+	c.hits.takeRows() // they are in the job's plan
 }
 
 // course says when the job starts and how it ends, as long as nothing happens to
@@ -250,7 +253,7 @@ func (c *call) getJob() *reply {
 		}
 	}
 	op := j.wire(now, inlined)
-	if f, ok := c.hits[FaultUnknownState]; ok {
+	if f, ok := c.hits.take(FaultUnknownState); ok {
 		op.Metadata.State = f.Value
 	}
 	return ok(op)
@@ -285,7 +288,7 @@ func (c *call) listJobs() *reply {
 		jobs, answer.Next, refusal = listPage(c, tx.rep.jobList, tx.now)
 		for _, j := range jobs {
 			op := j.wire(tx.now, nil)
-			if f, ok := c.hits[FaultUnknownState]; ok {
+			if f, ok := c.hits.take(FaultUnknownState); ok {
 				op.Metadata.State = f.Value
 			}
 			answer.Operations = append(answer.Operations, op)
@@ -314,10 +317,10 @@ func (c *call) cancelJob() *reply {
 			return nil
 		}
 		cancel := &cancelRecord{Job: j.ID, Effective: tx.now, Code: 13}
-		if f, ok := c.hits[FaultCancelDelayed]; ok {
+		if f, ok := c.hits.take(FaultCancelDelayed); ok {
 			cancel.Effective = tx.now.Add(f.duration(minute))
 		}
-		if f, ok := c.hits[FaultCancelCode]; ok {
+		if f, ok := c.hits.take(FaultCancelCode); ok {
 			cancel.Code = f.number(1)
 		}
 		return tx.add(&record{Cancel: cancel})

@@ -61,7 +61,7 @@ func (r pageRequest) token(p position) string {
 // listPage gives a page of list, which is sorted by creation, newest first, and
 // the token of the next one.
 func listPage[T listed](c *call, list []T, now time.Time) (items []T, next string, refusal *reply) {
-	if c.hits.has(FaultListFailPage) {
+	if c.hits.takes(FaultListFailPage) {
 		return nil, "", failure(503)
 	}
 	i := len(list) - 1
@@ -69,8 +69,10 @@ func listPage[T listed](c *call, list []T, now time.Time) (items []T, next strin
 		at, _ := search(list, *c.page.after)
 		i = at - 1
 	}
-	if f, ok := c.hits[FaultListShift]; ok && c.page.number > 1 {
-		i = min(i-f.number(1), len(list)-1)
+	if c.page.number > 1 {
+		if f, ok := c.hits.take(FaultListShift); ok {
+			i = min(i-f.number(1), len(list)-1)
+		}
 	}
 	before := i
 	for ; i >= 0; i-- {
@@ -83,10 +85,12 @@ func listPage[T listed](c *call, list []T, now time.Time) (items []T, next strin
 		}
 		items = append(items, list[i])
 	}
-	if f, ok := c.hits[FaultListSkip]; ok {
-		items = slices.Delete(items, 0, min(len(items), max(0, f.number(1))))
+	if len(items) > 0 {
+		if f, ok := c.hits.take(FaultListSkip); ok {
+			items = slices.Delete(items, 0, min(len(items), max(0, f.number(1))))
+		}
 	}
-	if c.hits.has(FaultListRepeat) && len(items) > 0 {
+	if len(items) > 0 && c.hits.takes(FaultListRepeat) {
 		again := items[0]
 		if before+1 < len(list) && list[before+1].visible(now) {
 			again = list[before+1]

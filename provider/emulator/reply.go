@@ -117,14 +117,15 @@ const (
 	quotaStorage    = "storage"
 	quotaHugeDelay  = "huge_delay"
 	quotaRetryAfter = "retry_after"
+	quotaHugeAfter  = "huge_retry_after"
 )
 
 func quotaKinds() []string {
-	return []string{quotaHelpOnly, quotaBare, quotaPerMinute, quotaPerDay, quotaStorage, quotaHugeDelay, quotaRetryAfter}
+	return []string{quotaHelpOnly, quotaBare, quotaPerMinute, quotaPerDay, quotaStorage, quotaHugeDelay, quotaRetryAfter, quotaHugeAfter}
 }
 
-// hugeDelay is the retryDelay of python-genai #1172: 2^63-1 seconds.
-const hugeDelay = "9223372036854775807s"
+// huge is the number of seconds in the retryDelay of python-genai #1172: 2^63-1.
+const huge = "9223372036854775807"
 
 // overQuota is a 429 of the given kind. The one that a create gets tells nothing
 // but where to read about quotas (langchain4j PR #3942).
@@ -155,11 +156,13 @@ func overQuota(kind, model string) *reply {
 			violation("generate_requests_per_model_per_day", "GenerateRequestsPerDayPerProjectPerModel", "1000"), retry("38s"))
 	case quotaStorage:
 		return refuseWith(429, "You have exceeded the file storage quota.", help,
-			violation("file_storage_bytes", "FileStorageBytesPerProject", "21474836480"), retry(hugeDelay))
+			violation("file_storage_bytes", "FileStorageBytesPerProject", "21474836480"), retry(huge+"s"))
 	case quotaHugeDelay:
-		return refuseWith(429, message, help, retry(hugeDelay))
+		return refuseWith(429, message, help, retry(huge+"s"))
 	case quotaRetryAfter:
 		return refuseWith(429, message).with("Retry-After", "30")
+	case quotaHugeAfter:
+		return refuseWith(429, message).with("Retry-After", huge)
 	}
 	return refuseWith(429, message, help)
 }

@@ -64,6 +64,16 @@ func (h hits) rows() (p rowPlan) {
 	return p
 }
 
+// takeRows counts the faults of a call that change rows.
+func (h hits) takeRows() {
+	for _, name := range []string{
+		FaultAllRowsFailed, FaultMissingRow, FaultDuplicatedKey, FaultSwappedKeys,
+		FaultWrongKeyLine, FaultMalformedLastLine, FaultInlineErrorDetails,
+	} {
+		h.take(name)
+	}
+}
+
 // outcome is what a row gets.
 type outcome int
 

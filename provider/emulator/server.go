@@ -76,7 +76,7 @@ type call struct {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := &call{Server: s, r: r}
 	handle := c.route()
-	c.hits = s.faults.strike(c.op, c.page.number)
+	c.hits = s.faults.due(c.op, c.page.number)
 	var limited bool
 	err := s.folder.update(func(tx *transaction) (err error) {
 		limit := s.cfg.Quota.RequestsPerMinute
@@ -103,25 +103,25 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // before carries out the faults that strike before anything is done; it tells
 // whether one did that answers the call.
 func (c *call) before(answer **reply) bool {
-	if f, ok := c.hits[FaultSlow]; ok {
+	if f, ok := c.hits.take(FaultSlow); ok {
 		c.sleep(f.duration(10 * time.Second))
 	}
 	switch {
-	case c.hits.has(FaultResetBefore):
+	case c.hits.takes(FaultResetBefore):
 		panic(http.ErrAbortHandler)
-	case c.hits.has(FaultTimeoutBefore):
+	case c.hits.takes(FaultTimeoutBefore):
 		c.hold()
-	case c.hits.has(FaultStatusBefore):
+	case c.hits.takes(FaultStatusBefore):
 		*answer = failure(c.hits[FaultStatusBefore].number(503))
-	case c.hits.has(FaultQuota429):
+	case c.hits.takes(FaultQuota429):
 		*answer = overQuota(c.hits[FaultQuota429].Value, c.model())
-	case c.hits.has(FaultHTML200):
+	case c.hits.takes(FaultHTML200):
 		*answer = page(200, "Sign in to the network")
-	case c.hits.has(FaultHTML503):
+	case c.hits.takes(FaultHTML503):
 		*answer = page(503, "Service Unavailable")
-	case c.hits.has(FaultMalformedJSON):
+	case c.hits.takes(FaultMalformedJSON):
 		*answer = rawReply(c.hits[FaultMalformedJSON].number(500), jsonType, []byte("{\"error\":{\"code\":500,\"mess"))
-	case c.hits.has(FaultRedirect):
+	case c.hits.takes(FaultRedirect):
 		to := c.hits[FaultRedirect].Value
 		if !strings.Contains(to, "://") {
 			to = "http://" + to
@@ -135,13 +135,13 @@ func (c *call) before(answer **reply) bool {
 // after carries out the faults that strike when everything is done.
 func (c *call) after(answer **reply) {
 	switch {
-	case c.hits.has(FaultTimeoutAfter):
+	case c.hits.takes(FaultTimeoutAfter):
 		c.hold()
-	case c.cut, c.hits.has(FaultResetAfter):
+	case c.cut, c.hits.takes(FaultResetAfter):
 		panic(http.ErrAbortHandler)
-	case c.hits.has(FaultStatusAfter):
+	case c.hits.takes(FaultStatusAfter):
 		*answer = failure(c.hits[FaultStatusAfter].number(503))
-	case c.hits.has(FaultEmpty200):
+	case c.hits.takes(FaultEmpty200):
 		*answer = rawReply(200, jsonType, nil)
 	}
 }
@@ -205,9 +205,9 @@ func (c *call) write(w http.ResponseWriter, answer *reply) {
 	}
 	now := c.Now()
 	switch {
-	case c.hits.has(FaultNoDate):
+	case c.hits.takes(FaultNoDate):
 		head["Date"] = nil
-	case c.hits.has(FaultDateBack):
+	case c.hits.takes(FaultDateBack):
 		now = now.Add(-c.hits[FaultDateBack].duration(time.Hour))
 		fallthrough
 	default:
@@ -219,9 +219,9 @@ func (c *call) write(w http.ResponseWriter, answer *reply) {
 	}
 	announced, sent := size, size
 	switch {
-	case c.hits.has(FaultCutBody):
+	case size > 0 && c.hits.takes(FaultCutBody):
 		sent = size / 2
-	case c.hits.has(FaultWrongLength):
+	case c.hits.takes(FaultWrongLength):
 		announced = size + 17
 	}
 	head.Set("Content-Length", strconv.FormatInt(announced, 10))

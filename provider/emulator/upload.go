@@ -62,7 +62,7 @@ func (c *call) routeUpload() func(*call) *reply {
 // startUpload takes the file's metadata and gives the URL for its bytes. The
 // length may be unknown.
 func (c *call) startUpload() *reply {
-	if c.hits.has(FaultUnsupportedMIME200) {
+	if c.hits.takes(FaultUnsupportedMIME200) {
 		return unsupportedMIME()
 	}
 	body, err := io.ReadAll(io.LimitReader(c.r.Body, 1<<20))
@@ -201,7 +201,8 @@ func (c *call) receive() *reply {
 	if err != nil || offset < 0 {
 		return refuse(400, "%s: %q is no number of bytes", headOffset, c.r.Header.Get(headOffset)).with(headStatus, uploadActive)
 	}
-	if f, ok := c.hits[FaultChunkWithoutStatus]; ok && f.Value != "after" {
+	if f := c.hits[FaultChunkWithoutStatus]; f != nil && f.Value != "after" {
+		c.hits.take(FaultChunkWithoutStatus)
 		return rawReply(503, "text/plain", nil)
 	}
 	var seen *uploadView
@@ -234,7 +235,7 @@ func (c *call) receive() *reply {
 		return internal(err)
 	}
 	answer := c.keep(chunk, hash, offset)
-	if c.hits.has(FaultChunkWithoutStatus) {
+	if c.hits.takes(FaultChunkWithoutStatus) {
 		answer.header.Del(headStatus)
 	}
 	return answer
@@ -255,7 +256,7 @@ const maxChunk = int64(1) << 40
 
 // uploadBody gives the chunk, cut short where the fault says so.
 func (c *call) uploadBody() io.Reader {
-	f, ok := c.hits[FaultCutUpload]
+	f, ok := c.hits.take(FaultCutUpload)
 	if !ok {
 		return c.r.Body
 	}
@@ -357,10 +358,10 @@ func (c *call) finalize(tx *transaction, u *upload, chunk part, hash []byte, ans
 	case c.storageFull(tx, parts.size()):
 		*answer = overQuota(quotaStorage, "").with(headStatus, uploadFinal)
 		return ended, nil
-	case c.hits.has(FaultUnsupportedMIME200):
+	case c.hits.takes(FaultUnsupportedMIME200):
 		*answer = unsupportedMIME().with(headStatus, uploadFinal)
 		return ended, nil
-	case c.hits.has(FaultFinalizeWithoutFile):
+	case c.hits.takes(FaultFinalizeWithoutFile):
 		*answer = ok(struct{}{}).with(headStatus, uploadFinal)
 		if c.hits[FaultFinalizeWithoutFile].Value != "made" {
 			return ended, nil
@@ -379,10 +380,10 @@ func (c *call) finalize(tx *transaction, u *upload, chunk part, hash []byte, ans
 	if f.Name == "" {
 		f.Name = "files/" + idFrom(base36, 12, tx.rep.id, "file", fmt.Sprint(seq))
 	}
-	if hit, ok := c.hits[FaultFileExpiredEarly]; ok {
+	if hit, ok := c.hits.take(FaultFileExpiredEarly); ok {
 		f.Gone = tx.now.Add(hit.duration(0))
 	}
-	if hit, ok := c.hits[FaultListLag]; ok {
+	if hit, ok := c.hits.take(FaultListLag); ok {
 		f.Listed = tx.now.Add(hit.duration(minute))
 	}
 	if *answer == nil {

@@ -106,8 +106,8 @@ func classify(k call, status int, e *provider.Error) provider.Class {
 		return provider.ClassGone
 	case status == http.StatusRequestTimeout || status/100 == 5:
 		return k.kind.lost()
-	case status == http.StatusConflict && e.Status != statusExists:
-		return k.kind.lost()
+	case status == http.StatusConflict && (k.kind == kindRead || e.Status != statusExists):
+		return k.kind.lost() // a read conflicts with nothing for good
 	}
 	return provider.ClassRefused
 }
