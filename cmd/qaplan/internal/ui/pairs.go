@@ -14,7 +14,8 @@ const (
 	PairVerified     = "verified"     // only this batch fits
 	PairUnverified   = "unverified"   // nothing speaks against it
 	PairContradicted = "contradicted" // something does
-	PairRecorded     = "recorded"     // the state has it already
+	PairRecorded     = "recorded"     // the state has it already, or has no need of it
+	PairGone         = "gone"         // the service does not have it
 )
 
 // JudgedPair is a job or a file that a text gives to a batch, held against the
@@ -92,7 +93,7 @@ func PairsLine(pairs []JudgedPair) string {
 		n[p.Verdict]++
 	}
 	var parts []string
-	for _, verdict := range []string{PairVerified, PairUnverified, PairContradicted, PairRecorded} {
+	for _, verdict := range []string{PairVerified, PairUnverified, PairContradicted, PairRecorded, PairGone} {
 		if n[verdict] > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n[verdict], verdict))
 		}
