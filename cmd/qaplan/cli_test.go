@@ -271,6 +271,7 @@ func TestEmulatorFlags(t *testing.T) {
 	for _, line := range []string{
 		"--queue-time soon", "--run-time 5s,1s", "--clock-rate 0", "--clock-rate NaN", "--error-rows 2", "--missing-rows -1",
 		"--listen nowhere", "--data-dir=", "--fault nonsense", "--fault slow:create:x",
+		"--history none.json",
 	} {
 		t.Run(line, func(t *testing.T) {
 			args := append([]string{"-C", t.TempDir(), "emulator"}, strings.Fields(line)...)

@@ -53,7 +53,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "gen-batches": genBatches, "purchases": purchases, "uploads": uploads, "answered": answered,
+			"exits": exits, "gen-batches": genBatches, "purchases": purchases, "bought": bought, "uploads": uploads, "answered": answered,
 			"ndjson": ndjson, "json": jsonValue, "wait-for": waitFor, "emulator": startEmulator, "web-page": webPage,
 			"same-files": sameFiles, "files-of": filesOf, "copy-tree": copyTree,
 			"pause": pause, "backups": backups, "lock-of": lockOf,
