@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 
 	"github.com/qaplan/qaplan/cmd/qaplan/internal/notes"
@@ -81,14 +80,11 @@ func (a *app) readNotes(file string, approved bool) ([]byte, error) {
 	case file == "-" && !approved:
 		return nil, errors.New("the text comes from stdin, so nobody can approve the import; pass --auto-approve")
 	case file != "-":
-		f, err := os.Open(a.path(file))
+		f, err := a.open(file)
 		if err != nil {
 			return nil, err
 		}
 		defer f.Close()
-		if info, err := f.Stat(); err == nil && info.IsDir() {
-			return nil, fmt.Errorf("%s is a folder; name the file to import from", file)
-		}
 		in = f
 	}
 	var text bytes.Buffer
