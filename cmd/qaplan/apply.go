@@ -160,16 +160,7 @@ func (a *app) approve(ctx context.Context, f *applyFlags, p *planner.Plan) error
 	if f.approved {
 		return nil
 	}
-	yes, err := a.ui.Confirm(ctx, ui.Question(p, f.wait))
-	switch {
-	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
-		return context.Cause(ctx)
-	case err != nil:
-		return err
-	case !yes:
-		return errors.New("the plan was not approved; nothing was done")
-	}
-	return nil
+	return a.confirm(ctx, ui.Question(p, f.wait), "the plan was not approved; nothing was done")
 }
 
 // watcher is what follows the events of an apply.

@@ -91,7 +91,7 @@ func TestEightAppliesWait(t *testing.T) {
 		}
 		return func() {}
 	})
-	all := s.eight("--lock-timeout", "80s")
+	all := s.eight("--lock-timeout", "50s")
 	for _, c := range all {
 		c.start(t)
 	}

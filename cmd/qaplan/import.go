@@ -13,26 +13,51 @@ import (
 	"github.com/qaplan/qaplan/planner"
 )
 
+// importFlags are those of import.
+type importFlags struct {
+	surgeryFlags
+	from, block string
+}
+
 func importCommand(a *app) *cobra.Command {
-	var f surgeryFlags
+	var f importFlags
 	cmd := &cobra.Command{
-		Use:   "import ADDRESS ID",
-		Short: "Adopt a job or a file that exists at the service",
+		Use:   "import ADDRESS ID | --from FILE",
+		Short: "Adopt jobs and files that exist at the service",
 		Long: `Adopt one job (batches/...) or upload (files/...) as a batch's own. It is compared
 with the batch first: another model, another number of rows, other bytes or answers
 with other keys refuse it. Nothing is bought, and nothing is sent.
 
-An import block in the config does the same, and can be reviewed.`,
+With --from, find names of jobs and files next to batch numbers in any text (a
+report in Markdown, JSON, CSV, a log), check each pair against the service, and show
+them all with how sure each is and why. With approval, those that the service bears
+out and those that nothing contradicts are recorded; contradicted ones never.
+
+An import block in the config does the same for one, and can be reviewed.`,
 		Example: `  qaplan import 'batch.refinement[51]' batches/ej8mfplrwj9lhg9i1k0fibc1m5qhnxaqlmeq
-  qaplan import --auto-approve 'batch.refinement[72]' files/z1lupf7w76in`,
-		Args: cobra.ExactArgs(2),
+  qaplan import --auto-approve 'batch.refinement[72]' files/z1lupf7w76in
+  qaplan import --from report.md`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case f.from != "" && len(args) > 0:
+				return advised(errors.New("import takes an address and a name, or --from FILE, not both"), seeHelp(cmd))
+			case f.from == "" && f.block != "":
+				return advised(errors.New("--block goes with --from"), seeHelp(cmd))
+			case f.from == "" && len(args) != 2:
+				return advised(fmt.Errorf("import takes an address and a name, but got %d arguments", len(args)), seeHelp(cmd))
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.importOne(cmd.Context(), args[0], args[1], &f)
+			if f.from != "" {
+				return a.importFrom(cmd.Context(), &f)
+			}
+			return a.importOne(cmd.Context(), args[0], args[1], &f.surgeryFlags)
 		},
 	}
 	f.register(cmd.Flags())
-	laterFlag(cmd, "from", "finding jobs in a text")
-	laterFlag(cmd, "block", "finding jobs in a text")
+	cmd.Flags().StringVar(&f.from, "from", "", "find the pairs in a text, `FILE`; - is stdin")
+	cmd.Flags().StringVar(&f.block, "block", "", "with --from, the `NAME` of the block whose batches the text numbers")
 	return cmd
 }
 
@@ -85,7 +110,9 @@ func (a *app) adopt(ctx context.Context, w *work, claims []planner.Claim, f *sur
 		a.ui.Print("Nothing to import: nothing there needs an adoption.\n")
 		return nil
 	}
-	a.ui.Print(ui.RenderPlan(p, ui.PlanView{Style: a.ui.OutStyle(), Width: a.ui.Width(), Verbose: len(claims) == 1}))
+	if len(claims) == 1 {
+		a.ui.Print(ui.RenderPlan(p, ui.PlanView{Style: a.ui.OutStyle(), Width: a.ui.Width(), Verbose: true}))
+	}
 	if err := f.ask(ctx, a, ui.ImportQuestion(len(p.Changes))); err != nil {
 		return err
 	}

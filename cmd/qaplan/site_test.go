@@ -199,7 +199,7 @@ func (c *child) kill() {
 // code waits for the end and gives the exit code.
 func (c *child) code(t *testing.T) int {
 	t.Helper()
-	const patience = 90 * time.Second
+	const patience = 60 * time.Second
 	select {
 	case <-c.ended:
 	case <-time.After(patience):

@@ -583,7 +583,7 @@ func TestUploadThatIsAlwaysLost(t *testing.T) {
 			w := newWorld(t, 2, 1, emulator.Config{Faults: []emulator.Fault{
 				{Name: emulator.FaultFileExpiredEarly, Op: emulator.OpUploadFinalize, Count: -1, Value: "0s"},
 			}})
-			clock := w.watch(apply.Limits{})
+			clock := w.watch(apply.Limits{Parallelism: 1}) // the lost file is looked up with the only slot
 			rep, err := w.apply(t.Context(), wait)
 			if err != nil {
 				t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/qaplan/qaplan/planner"
@@ -99,6 +100,7 @@ func (e *Engine) create(ctx context.Context, c *planner.Change) (createResult, e
 	if err != nil {
 		return createNothing, nil
 	}
+	done = sync.OnceFunc(done)
 	defer done()
 	if d := e.stillCooling(c); d != nil {
 		e.putOff(c, d)
@@ -131,6 +133,7 @@ func (e *Engine) create(ctx context.Context, c *planner.Change) (createResult, e
 		Model: c.Detail.Model, InputFile: at.File,
 		DisplayName: planner.JobDisplayName(want.DisplayName, planner.NewToken(e.lineage6, c.Address, at.Number, at.SHA256, at.Model)),
 	})
+	done() // what follows may call the service, and would wait for this very slot
 	if err != nil {
 		return e.notBought(ctx, c, at.Number, began, err)
 	}

@@ -84,7 +84,7 @@ func TestCancel(t *testing.T) {
 				}
 				w.mustApply(true)
 				w.mustBeHeld(51, planner.HoldCancelled)
-				if n := w.bought(); n != 2 {
+				if n := w.purchases(); n != 2 {
 					t.Errorf("%d jobs were bought, want 2", n)
 				}
 			})
@@ -155,7 +155,7 @@ func TestCancelOfAnUnknownSend(t *testing.T) {
 				}
 				w.mustApply(true)
 				w.mustBeHeld(51, planner.HoldCancelled)
-				if n := w.bought(); arrives && n != 1 || !arrives && n != 0 {
+				if n := w.purchases(); arrives && n != 1 || !arrives && n != 0 {
 					t.Errorf("%d jobs were bought", n)
 				}
 			})
@@ -219,7 +219,7 @@ func TestCancelSurvivesACrash(t *testing.T) {
 		if p, items := w.plan(t.Context()); len(p.Changes) > 0 || p.Summary.Done+p.Summary.Held != 2 || p.Summary.Done == 0 {
 			t.Errorf("%+v, changes %+v, items %+v", p.Summary, p.Changes, items)
 		}
-		if n := w.bought(); n != 2 {
+		if n := w.purchases(); n != 2 {
 			t.Errorf("%d jobs were bought, want 2", n)
 		}
 		return points
@@ -332,11 +332,11 @@ func TestRebuildAfterAnyStep(t *testing.T) {
 			}
 		}
 		time.Sleep(time.Minute)
-		bought := w.bought()
+		bought := w.purchases()
 		if _, err := w.rebuild(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if n := w.bought(); n != bought {
+		if n := w.purchases(); n != bought {
 			t.Fatalf("the rebuild bought %d jobs", n-bought)
 		}
 		w.mustConverge()

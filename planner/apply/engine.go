@@ -323,11 +323,27 @@ func (e *Engine) goesOn(ctx context.Context, r *round) (more bool, pause time.Du
 	if e.stoppedBuying() && now.plan.Summary.InProgress == 0 {
 		return false, 0
 	}
-	open := now.plan.Summary.InProgress > 0
+	open := e.awaits(now.items)
 	for i := range now.plan.Changes {
 		open = open || !e.blockedForGood(&now.plan.Changes[i])
 	}
 	return open, e.opt.PollInterval
+}
+
+// awaits reports whether something is in progress that may still get on in this
+// run: an answer that there is no place for, say on a full disk, does not.
+func (e *Engine) awaits(items []planner.Item) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.ContainsFunc(items, func(i planner.Item) bool {
+		switch i.Phase {
+		case planner.PhaseUnknown, planner.PhaseSubmitted:
+			return true
+		case planner.PhaseSucceeded:
+			return !e.givenUp[i.Address]
+		}
+		return false
+	})
 }
 
 // tellPause says what a waiting run waits for until it looks again.

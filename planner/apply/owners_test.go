@@ -24,22 +24,6 @@ func (w *world) foreign(p emulator.PlantedJob) string {
 	return name
 }
 
-// bought counts the jobs that were bought through the API.
-func (w *world) bought() int {
-	w.t.Helper()
-	ledger, err := w.server.Ledger()
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	n := 0
-	for _, p := range ledger.Purchases {
-		if !p.Foreign {
-			n++
-		}
-	}
-	return n
-}
-
 // A job whose input is gone is found by the keys of its answers, where only one
 // batch has them. Nothing is bought for it again.
 func TestJobIsFoundByItsAnswers(t *testing.T) {
@@ -54,7 +38,7 @@ func TestJobIsFoundByItsAnswers(t *testing.T) {
 		}
 		w.converge()
 		w.mustHaveRightResults()
-		if n := w.bought(); n != 1 {
+		if n := w.purchases(); n != 1 {
 			t.Errorf("%d jobs were bought, want the one that was missing", n)
 		}
 		if p, _ := w.plan(t.Context()); len(p.Changes) > 0 {
@@ -87,7 +71,7 @@ func TestSameKeysProveNothing(t *testing.T) {
 		w.desired.Batches[0].Imports = []string{job}
 		w.converge()
 		w.mustHaveRightResults()
-		if n := w.bought(); n != 1 {
+		if n := w.purchases(); n != 1 {
 			t.Errorf("%d jobs were bought, want one", n)
 		}
 	})
@@ -105,7 +89,7 @@ func TestRunningJobHoldsUntilItsAnswersTell(t *testing.T) {
 		time.Sleep(3 * time.Hour)
 		w.converge()
 		w.mustHaveRightResults()
-		if n := w.bought(); n != 1 {
+		if n := w.purchases(); n != 1 {
 			t.Errorf("%d jobs were bought, want one", n)
 		}
 	})
@@ -137,7 +121,7 @@ func TestWrongImportIsFoundLater(t *testing.T) {
 		w.desired.Batches[1].Imports = []string{of51, of52}
 		w.converge()
 		w.mustHaveRightResults()
-		if n := w.bought(); n != 1 {
+		if n := w.purchases(); n != 1 {
 			t.Errorf("%d jobs were bought, want only that of batch 53", n)
 		}
 	})
@@ -152,7 +136,7 @@ func TestImportIsComparedWithTheAnswers(t *testing.T) {
 		if _, err := w.apply(t.Context(), true); err == nil || !strings.Contains(err.Error(), "its answers are to batch.qa[52]") {
 			t.Errorf("the import ended with %v, want a refusal that names batch.qa[52]", err)
 		}
-		if n := w.bought(); n != 0 {
+		if n := w.purchases(); n != 0 {
 			t.Errorf("%d jobs were bought", n)
 		}
 	})
@@ -167,15 +151,15 @@ func TestUnreadableAnswersHold(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if rep.Summary.Held != 2 || w.bought() != 0 {
-			t.Errorf("%d held, %d bought, want 2 and none", rep.Summary.Held, w.bought())
+		if rep.Summary.Held != 2 || w.purchases() != 0 {
+			t.Errorf("%d held, %d bought, want 2 and none", rep.Summary.Held, w.purchases())
 		}
 		if err := w.server.SetFaults(); err != nil {
 			t.Fatal(err)
 		}
 		w.converge()
 		w.mustHaveRightResults()
-		if n := w.bought(); n != 1 {
+		if n := w.purchases(); n != 1 {
 			t.Errorf("%d jobs were bought, want one", n)
 		}
 	})

@@ -26,7 +26,7 @@ func TestFiles(t *testing.T) {
 73 files/ewyzu7dqaou0 stated :3 column "batch": 073
 `,
 		"listing.json": `51 batches/ej8mfplrwj9lhg9i1k0fibc1m5qhnxaqlmeq stated :4 same object: "displayName": refinement_batch_051
-51 files/z1lupf7w76in stated :10 object around it: "displayName": refinement_batch_051
+51 files/z1lupf7w76in likely :10 object around it: "displayName": refinement_batch_051
 - batches/stgtetixp5xxw0nzm5uv4n7tjgpftfl27nbw :29 no batch number stands next to it
 `,
 		"run.log": `51 batches/ej8mfplrwj9lhg9i1k0fibc1m5qhnxaqlmeq stated :5 same line: "batch 51"

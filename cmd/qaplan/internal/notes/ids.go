@@ -11,7 +11,7 @@ type mention struct {
 	at, end int // of the id in the page
 	line    int // from 0
 	url     bool
-	word    bool // it could be a word of prose: 12 batches/hour
+	word    bool // it could be a word or a folder: 12 batches/hour, batches/51
 	tabled  bool // it stands in a table, which was asked for bare numbers
 	anchor  int  // the line, from 0, on which the value that holds it begins; -1 outside values
 	finding
@@ -128,13 +128,15 @@ func idAt(text string, from int, kind string) (mention, bool) {
 	case kind == "batches" && (len(name) > maxJobID || strings.Contains(name, "-")), kind == "files" && len(name) > maxFileID:
 		return m, false
 	}
-	// Names that the service makes have 36 (jobs) and 12 characters (files),
-	// seldom without a digit. A URL is no prose.
+	// Names that the service makes have 36 (jobs) and 12 characters (files). Others
+	// that mix no letters and digits may be words or folders. A URL is no prose.
 	made := 36
 	if kind == "files" {
 		made = 12
 	}
-	m.word = !m.url && len(name) != made && !strings.ContainsAny(name, "0123456789")
+	digits := strings.ContainsAny(name, "0123456789")
+	letters := strings.ContainsAny(name, "abcdefghijklmnopqrstuvwxyz")
+	m.word = !m.url && len(name) != made && !(digits && letters)
 	return m, true
 }
 

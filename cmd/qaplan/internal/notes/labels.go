@@ -254,7 +254,11 @@ func endsNumber(rest string) bool {
 // counts reports whether a text starts with a number and what it counts.
 func counts(s string) bool {
 	s = strings.TrimLeft(s, "0123456789.,")
-	return strings.HasPrefix(s, " ") && isLetter(at(s, 1))
+	if !strings.HasPrefix(s, " ") || !isLetter(at(s, 1)) {
+		return false
+	}
+	word, _, _ := strings.Cut(s[1:], " ")
+	return word != "and" && word != "or" && word != "to" && word != "und"
 }
 
 // unit reports whether a text starts with what a number before it counts.

@@ -219,6 +219,6 @@ func tokens(s string) []string {
 
 // ordinal reports whether the number before an id counts list items: 1. or 1).
 func ordinal(before, digits string) bool {
-	before, ok := strings.CutPrefix(strings.TrimLeft(before, " \t"), digits)
-	return ok && before != "" && (before[0] == '.' || before[0] == ')')
+	_, after, _ := strings.Cut(before, digits)
+	return strings.HasPrefix(after, ".") || strings.HasPrefix(after, ")")
 }

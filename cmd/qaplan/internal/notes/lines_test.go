@@ -92,9 +92,19 @@ func TestLines(t *testing.T) {
 - batches/x4 :4 no batch number stands next to it
 - batches/x5 :5 no batch number stands next to it
 `},
-		{"items of a list", "51. batches/x1\n52) batches/x2\n", `
+		{"lists of numbers", "batch 51, 52 and 53: batches/x1\nbatch 51, 52: batches/x2\nbatch 53, 100 rows: batches/x3\n", `
+53 batches/x3 stated :3 same line: "batch 53"
 - batches/x1 :1 no batch number stands next to it
 - batches/x2 :2 no batch number stands next to it
+`},
+		{"folders", "batch 51: see batches/51 and files/2025\n", `
+- batches/51 :1 it may be a word or a folder rather than a name
+- files/2025 :1 it may be a word or a folder rather than a name
+`},
+		{"items of a list", "51. batches/x1\n52) batches/x2\n(53) batches/x3\n", `
+- batches/x1 :1 no batch number stands next to it
+- batches/x2 :2 no batch number stands next to it
+- batches/x3 :3 no batch number stands next to it
 `},
 		{"perhaps positions", "50: batches/x1\n51: batches/x2\nbatch 52: batches/x3\n", `
 52 batches/x3 stated :3 same line: "batch 52"
@@ -102,11 +112,11 @@ func TestLines(t *testing.T) {
 - batches/x2 :2 same line: "51": it may be a position, for the config has no batch 50
 `},
 		{"no ids, but words like them", "12 batches/hour in batch 51, files/folders, see src/files/f1 and files/f1.txt, batches/{id}, `files/…`, batches/X1, my-batches/x1, batch 51\n", `
-- batches/hour :1 it may be a word rather than a name
-- files/folders :1 it may be a word rather than a name
+- batches/hour :1 it may be a word or a folder rather than a name
+- files/folders :1 it may be a word or a folder rather than a name
 `},
 		{"words", "batch 51: batches/hour\n", `
-- batches/hour :1 it may be a word rather than a name
+- batches/hour :1 it may be a word or a folder rather than a name
 `},
 		{"cut short", "batch 51: batches/ej8mf…\nbatch 52: batches/ab1...\nbatch 52: batches/ab1cd\n", `
 52 batches/ab1cd stated :3 same line: "batch 52"

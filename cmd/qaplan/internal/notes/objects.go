@@ -50,6 +50,7 @@ type evidence struct {
 	n          int
 	key, value string
 	set        bool
+	plain      bool // its field is one for batch numbers or for names
 }
 
 // scope is what the groups around an id say of its number.
@@ -113,10 +114,27 @@ type tally struct {
 func (t *tally) add(n int, key, value string) {
 	switch {
 	case !t.first.set:
-		t.first = evidence{n: n, key: key, value: value, set: true}
-	case t.first.n != n && t.clash == "":
+		t.first = evidence{n: n, key: key, value: value, set: true, plain: plain(key)}
+	case t.first.n == n:
+		t.first.plain = t.first.plain || plain(key)
+	case t.clash == "":
 		t.clash = severalWords(t.first.n, n)
 	}
+}
+
+// plain reports whether a field holds the number or the name of what it is in,
+// rather than words about it. A list has no fields.
+func plain(key string) bool {
+	if key == "" || fieldOf(key) == numberField {
+		return true
+	}
+	for word := range strings.FieldsSeq(words(key)) {
+		switch word {
+		case "name", "displayname", "filename", "title", "label", "address", "to", "file", "path", "source", "src", "input", "uri":
+			return true
+		}
+	}
+	return false
 }
 
 // gather collects what the fields of a group tell of it.
@@ -208,7 +226,7 @@ func (p *page) about(strong *tally, g *node, depth int) {
 // group that is counted are positions.
 func (p *page) keyScope(it *item, sc scope, counted bool) scope {
 	val := p.valueOf(it.key.text)
-	e := evidence{n: val.n, key: it.key.text, set: true}
+	e := evidence{n: val.n, key: it.key.text, set: true, plain: true}
 	switch {
 	case val.kind == named:
 		return scope{strong: e, under: sc.under}
@@ -275,7 +293,11 @@ func (p *page) resolve(m *mention, sc scope) {
 	case sc.strong.set && sc.weak.set && sc.strong.n != sc.weak.n:
 		m.refuse(severalWords(sc.strong.n, sc.weak.n))
 	case sc.strong.set:
-		p.pair(m, sc.strong.n, Stated, sc.strong.words(where))
+		sure := Stated
+		if !sc.strong.plain || sc.around && fieldOf(sc.strong.key) != numberField && sc.strong.value != "" {
+			sure = Likely
+		}
+		p.pair(m, sc.strong.n, sure, sc.strong.words(where))
 	case sc.weak.set:
 		p.pairBare(m, sc.weak.n, Likely, sc.weak.words(where))
 	case sc.guess.set:

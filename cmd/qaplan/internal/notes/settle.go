@@ -71,7 +71,7 @@ func (r *reader) strayNumber(found []mention) (int, bool) {
 // take adds what one mention says.
 func (c *claim) take(m *mention) {
 	if m.verdict == paired && m.word {
-		m.refuse("it may be a word rather than a name")
+		m.refuse("it may be a word or a folder rather than a name")
 	}
 	c.named = c.named || !m.word || m.verdict == refused
 	pair := Pair{ID: m.id, Number: m.number, Sure: m.sure, Why: m.why, Line: m.line + 1}

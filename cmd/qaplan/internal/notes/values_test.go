@@ -45,7 +45,7 @@ func TestValues(t *testing.T) {
 `},
 		{"job of the service", `{"name":"batches/x1","metadata":{"@type":"t","model":"models/gemini-2.5-flash","displayName":"refinement_batch_051","inputConfig":{"fileName":"files/in-0003"},"output":{"responsesFile":"files/batch-x1"},"createTime":"2025-11-02T10:11:52.1Z","batchStats":{"requestCount":"100"},"name":"batches/x1"},"response":{"responsesFile":"files/batch-x1"}}`, `
 51 batches/x1 stated :1 same object: "displayName": refinement_batch_051
-51 files/in-0003 stated :1 object around it: "displayName": refinement_batch_051
+51 files/in-0003 likely :1 object around it: "displayName": refinement_batch_051
 `},
 		{"listing of the service", `{"operations":[{"name":"batches/x1","metadata":{"displayName":"refinement_batch_051"}},{"name":"batches/x2","metadata":{"displayName":"other [8f3a1c.52.1.ab12cd34]"}},{"name":"batches/x3","metadata":{"displayName":"refinement_batch_053 [8f3a1c.53.1.ab12cd34]"}}]}`, `
 51 batches/x1 stated :1 same object: "displayName": refinement_batch_051
@@ -124,6 +124,10 @@ func TestValues(t *testing.T) {
 		{"beside, not in it", `[{"batch":51,"file":"files/f1"},{"job":"batches/x2"}]`, `
 51 files/f1 stated :1 same object: "batch": 51
 - batches/x2 :1 no batch number stands next to it
+`},
+		{"words about it", `{"log": "batch_051.log", "job": "batches/x1"} {"title": "batch 52", "jobs": [{"job": "batches/x2"}]}`, `
+51 batches/x1 likely :1 same object: "log": batch_051.log
+52 batches/x2 likely :1 object around it: "title": batch 52
 `},
 		{"next", `{"job": "batches/x1", "next": {"batch": 52}, "previous_batch": "batch 50"}`, `
 - batches/x1 :1 no batch number stands next to it
