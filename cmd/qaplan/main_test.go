@@ -56,7 +56,7 @@ func TestScripts(t *testing.T) {
 			"exits": exits, "gen-batches": genBatches, "purchases": purchases, "bought": bought, "uploads": uploads, "answered": answered,
 			"ndjson": ndjson, "json": jsonValue, "wait-for": waitFor, "emulator": startEmulator, "web-page": webPage,
 			"same-files": sameFiles, "files-of": filesOf, "copy-tree": copyTree,
-			"aged": aged, "same-keys": sameKeys, "import-jobs": importJobs,
+			"aged": aged, "same-keys": sameKeys, "import-jobs": importJobs, "swap": swap,
 			"pause": pause, "backups": backups, "lock-of": lockOf,
 		},
 	})

@@ -54,6 +54,18 @@ func sameKeys(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// swap FILE A B puts each of two words in the other's place.
+func swap(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: swap FILE A B")
+	}
+	text, a, b := ts.ReadFile(args[0]), args[1], args[2]
+	if !strings.Contains(text, a) || !strings.Contains(text, b) {
+		ts.Fatalf("%s lacks %s or %s", args[0], a, b)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.NewReplacer(a, b, b, a).Replace(text)), 0o666))
+}
+
 // replaceIn replaces every match in a file; there must be one.
 func replaceIn(ts *testscript.TestScript, file string, re *regexp.Regexp, by string) {
 	path := ts.MkAbs(file)
