@@ -160,8 +160,7 @@ func TestHistoryOfOldFolder(t *testing.T) {
 // it, and then the next to come writes it.
 func TestTornHistory(t *testing.T) {
 	dir := t.TempDir()
-	cfg := emulator.Config{Dir: filepath.Join(dir, "data"), History: writeHistory(t, dir,
-		pastJob(1, 1, "60h"), `{"name": "files/by-hand", "source": "in/2", "age": "1h"}`)}
+	cfg := emulator.Config{Dir: filepath.Join(dir, "data"), History: writeHistory(t, dir, pastJob(1, 1, "1h"))}
 	if err := open(t, cfg).Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -178,7 +177,7 @@ func TestTornHistory(t *testing.T) {
 		if got := purchases(t, a.server); len(got) != 1 || got[0].Job != jobName(1) || got[0].Rows != 1 {
 			t.Fatalf("cut at %d of %d: the ledger is %v", cut, len(whole), got)
 		}
-		a.want(200, a.call("GET", "/v1/files/by-hand", ""))
+		a.want(200, a.call("GET", "/v1/"+a.job(jobName(1)).Metadata.InputConfig.FileName, ""))
 		if err := a.server.Close(); err != nil {
 			t.Fatal(err)
 		}
