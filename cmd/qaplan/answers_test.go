@@ -30,8 +30,12 @@ func writeBatches(dir string, first, last, rows int) error {
 	return nil
 }
 
+// answerLine is a line of a source or of a result.
 type answerLine struct {
-	Key      string
+	Key     string
+	Request struct {
+		Contents []struct{ Parts []struct{ Text string } }
+	}
 	Response struct {
 		Candidates []struct {
 			Content struct{ Parts []struct{ Text string } }
@@ -49,9 +53,20 @@ func (l *answerLine) text() string {
 	return text
 }
 
+// question is what a line of a source asks, on one line.
+func (l *answerLine) question() string {
+	text := ""
+	for _, c := range l.Request.Contents {
+		for _, p := range c.Parts {
+			text += " " + p.Text
+		}
+	}
+	return strings.Join(strings.Fields(text), " ")
+}
+
 // checkAnswers says what is wrong with the results in a folder: there must be n
 // of them, each with the keys of its source in the same order and every answer
-// under the key that it names.
+// under the key of the question that it repeats.
 func checkAnswers(sourceDir, resultDir string, n int) error {
 	sources, err := filepath.Glob(filepath.Join(sourceDir, "*.jsonl"))
 	if err != nil {
@@ -78,13 +93,15 @@ func checkAnswers(sourceDir, resultDir string, n int) error {
 			return err
 		}
 		var want, got []string
+		questions := map[string]string{}
 		for _, line := range asked {
 			want = append(want, line.Key)
+			questions[line.Key] = line.question()
 		}
 		for _, line := range answers {
 			got = append(got, line.Key)
-			if text := line.text(); !strings.Contains(text, line.Key) {
-				return fmt.Errorf("%s: the answer under %s is %q", result, line.Key, text)
+			if text, question := line.text(), questions[line.Key]; question == "" || !strings.Contains(text, question) {
+				return fmt.Errorf("%s: the answer under %s to %q is %q", result, line.Key, question, text)
 			}
 		}
 		if diff := cmp.Diff(want, got); diff != "" {

@@ -56,6 +56,7 @@ func TestScripts(t *testing.T) {
 			"exits": exits, "gen-batches": genBatches, "purchases": purchases, "bought": bought, "uploads": uploads, "answered": answered,
 			"ndjson": ndjson, "json": jsonValue, "wait-for": waitFor, "emulator": startEmulator, "web-page": webPage,
 			"same-files": sameFiles, "files-of": filesOf, "copy-tree": copyTree,
+			"aged": aged, "same-keys": sameKeys, "import-jobs": importJobs, "swap": swap,
 			"pause": pause, "backups": backups, "lock-of": lockOf,
 		},
 	})
@@ -142,7 +143,7 @@ func uploads(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // answered SOURCES RESULTS N checks that there are N results, each with the keys
-// of its source in the same order and every answer under the key that it names.
+// of its source in the same order and every answer under the key of its question.
 func answered(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) != 3 {
 		ts.Fatalf("usage: answered SOURCES RESULTS N")
