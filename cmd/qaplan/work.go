@@ -92,7 +92,7 @@ func (w *work) close() error {
 func (a *app) openStore(ctx context.Context, path string, id state.Identity, operation string, patience time.Duration) (*state.Store, error) {
 	holder := a.holder(operation)
 	deadline := time.Now().Add(patience)
-	for pause, told := 200*time.Millisecond, false; ; pause = min(2*pause, 5*time.Second) {
+	for pause, told := 200*time.Millisecond, false; ; pause = min(2*pause, time.Second) {
 		store, err := state.Open(path, id, holder)
 		if _, locked := errors.AsType[*state.LockedError](err); !locked || !time.Now().Before(deadline) {
 			return store, err
