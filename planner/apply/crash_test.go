@@ -1,6 +1,8 @@
 package apply_test
 
 import (
+	"cmp"
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -25,6 +27,12 @@ type scenario struct {
 	must map[string]int
 	// rerun asks for another job of the first batch, which was delivered before.
 	rerun bool
+	page  int           // size of the listings' pages
+	poll  time.Duration // a minute when 0
+	limit time.Duration // of a run that would wait for ever
+	// end runs to the end and checks what holds there, where that is not that
+	// all is done.
+	end func(w *world)
 }
 
 func scenarios() []scenario {
@@ -61,33 +69,47 @@ func scenarios() []scenario {
 	}
 }
 
+// point is an instant at which a process dies: before or after something that a
+// run does, counted from 1.
+type point struct {
+	at    int
+	after bool
+}
+
+// nth gives the instants in their order, from 1: each thing has two.
+func nth(n int) point { return point{(n + 1) / 2, n%2 == 0} }
+
+func (p point) String() string {
+	if p.after {
+		return fmt.Sprintf("after %03d", p.at)
+	}
+	return fmt.Sprintf("before %03d", p.at)
+}
+
 // TestCrashMatrix kills a whole apply before and after each journal write and
 // each call, one run for each, and then lets it run to the end. Whatever the
 // instant: at most one job for each batch, nothing lost, every answer under its
 // key, and nothing left to do.
 func TestCrashMatrix(t *testing.T) {
-	total := 0
+	total, least := 0, 0
 	for _, sc := range scenarios() {
 		points := enumerate(t, sc)
 		total += 2 * len(points)
+		for _, n := range sc.must {
+			least += 2 * n
+		}
 		t.Run(sc.name, func(t *testing.T) {
 			t.Parallel()
-			for i, name := range points {
-				for _, after := range []bool{false, true} {
-					when := "before"
-					if after {
-						when = "after"
-					}
-					t.Run(fmt.Sprintf("%s %03d %s", when, i+1, name), func(t *testing.T) {
-						synctest.Test(t, func(t *testing.T) { crashOnce(t, sc, i+1, after) })
-					})
-				}
+			for n := 1; n <= 2*len(points); n++ {
+				p := nth(n)
+				t.Run(p.String()+" "+points[p.at-1], func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) { sc.crash(t, p) })
+				})
 			}
 		})
 	}
-	const least = 300
 	if total < least {
-		t.Errorf("the matrix has %d points, fewer than the %d that a whole apply must pass", total, least)
+		t.Errorf("the matrix has %d crashes, fewer than the %d that whole applies must offer", total, least)
 	}
 	t.Logf("%d crashes", total)
 }
@@ -97,9 +119,13 @@ func enumerate(t *testing.T, sc scenario) (points []string) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w := sc.world(t)
-		w.converge()
+		sc.run(w)
 		points = w.crash.points
-		w.mustBeDone()
+		if w.rerunOf != 0 {
+			w.rerunOf, w.asked = 0, 1
+		}
+		sc.finish(w)
+		w.mustHaveStruck()
 	})
 	for name, least := range sc.must {
 		n := 0
@@ -116,8 +142,12 @@ func enumerate(t *testing.T, sc scenario) (points []string) {
 }
 
 func (sc scenario) world(t *testing.T) *world {
-	w := newWorld(t, sc.batches, sc.rows, emulator.Config{Faults: sc.faults})
-	w.options = func(o *apply.Options) { o.Limits.Parallelism = max(1, sc.parallel) }
+	w := newWorld(t, sc.batches, sc.rows, quick(sc.faults...))
+	w.options = func(o *apply.Options) {
+		o.Limits.Parallelism = max(1, sc.parallel)
+		o.PollInterval = cmp.Or(sc.poll, time.Minute)
+	}
+	w.pageSize = sc.page
 	if sc.rerun {
 		w.mustConverge()
 		w.crash = &crasher{}
@@ -126,19 +156,45 @@ func (sc scenario) world(t *testing.T) *world {
 	return w
 }
 
-func crashOnce(t *testing.T, sc scenario, at int, after bool) {
+// crash kills one run after the other, each at its point, and lets the last one
+// run to the end. It reports what the last one to be killed died of, "" when it
+// came to its end before that.
+func (sc scenario) crash(t *testing.T, points ...point) (died string) {
 	w := sc.world(t)
-	w.crash.at, w.crash.after = at, after
-	w.apply(t.Context(), true) // it dies on the way; what it returned died with it
-	if !w.crash.dead && sc.parallel <= 1 {
-		t.Fatalf("the run passed only %d points and was not killed at %d", len(w.crash.points), at)
+	for i, p := range points {
+		if died = sc.kill(w, p); died == "" && i == 0 && sc.parallel <= 1 {
+			t.Fatalf("the run passed only %d points and was not killed at %d", len(w.crash.points), p.at)
+		}
+		w.crash = &crasher{}
+		if sc.rerun && w.purchases() > sc.batches {
+			w.rerunOf, w.asked = 0, 1 // the other job is there; asking again would ask for one more
+		}
+		time.Sleep(time.Second) // nobody starts again at once
 	}
-	w.crash = &crasher{}
-	if sc.rerun && w.purchases() > sc.batches {
-		w.options = nil // the other job is there; asking again would ask for one more
-		w.rerunOf = 0
-		w.asked = 1
+	sc.finish(w)
+	return died
+}
+
+func (sc scenario) kill(w *world, p point) (died string) {
+	w.crash.at, w.crash.after = p.at, p.after
+	sc.run(w) // it dies on the way; what it returned died with it
+	if !w.crash.dead {
+		return ""
 	}
-	time.Sleep(time.Second) // nobody starts again at once
+	return w.crash.points[p.at-1]
+}
+
+func (sc scenario) run(w *world) (apply.Report, error) {
+	ctx, cancel := context.WithTimeout(w.t.Context(), cmp.Or(sc.limit, 100*time.Hour))
+	defer cancel()
+	return w.apply(ctx, true)
+}
+
+// finish runs to the end and checks what must hold there.
+func (sc scenario) finish(w *world) {
+	if sc.end != nil {
+		sc.end(w)
+		return
+	}
 	w.mustConverge()
 }

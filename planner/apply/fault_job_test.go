@@ -66,7 +66,9 @@ func createTales() []tale {
 	late := func(delay string, count int) emulator.Fault {
 		return on(emulator.FaultDelayedCreate, emulator.OpCreate, delay, 1, count)
 	}
-	create := func(name, value string, count int) emulator.Fault { return on(name, emulator.OpCreate, value, 1, count) }
+	create := func(name, value string, count int) emulator.Fault {
+		return on(name, emulator.OpCreate, value, 1, count)
+	}
 	lag := create(emulator.FaultListLag, "40m", 2)
 	return []tale{
 		{name: "a create that arrives after its caller gave up", faults: []emulator.Fault{late("10m", 1), create(emulator.FaultTimeoutAfter, "", 1)}},

@@ -126,7 +126,7 @@ func (r reach) harmedBy(f emulator.Fault) bool {
 // quick is a service whose jobs take minutes, so that a run has few polls.
 func quick(faults ...emulator.Fault) emulator.Config {
 	return emulator.Config{
-		QueueTime: emulator.Span{Min: 20 * time.Second, Max: 40 * time.Second},
+		QueueTime: emulator.Span{Min: 70 * time.Second, Max: 100 * time.Second},
 		RunTime:   emulator.Span{Min: time.Minute, Max: 2 * time.Minute},
 		Faults:    faults,
 	}

@@ -48,7 +48,7 @@ type world struct {
 
 func newWorld(t *testing.T, batches, rows int, cfg emulator.Config) *world {
 	t.Helper()
-	w := &world{t: t, dir: t.TempDir(), paths: map[planner.Address]apply.Path{}, crash: &crasher{}}
+	w := &world{t: t, dir: memoryDir(t), paths: map[planner.Address]apply.Path{}, crash: &crasher{}}
 	cfg.Dir = filepath.Join(w.dir, "service")
 	server, err := emulator.New(cfg)
 	if err != nil {

@@ -1,0 +1,61 @@
+package apply_test
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+)
+
+// TestCrashTwice kills a whole apply, and then the run that repairs it. For the
+// smallest scenario every second instant is tried after every first one. For the
+// others each first instant is followed by some of the second ones, and which
+// ones rotates: all together they leave no second instant out.
+func TestCrashTwice(t *testing.T) {
+	smallest := scenario{name: "smallest", batches: 1, rows: 1, must: map[string]int{
+		"call list jobs": 3, "call upload start": 1, "journal create_intent": 1, "call create": 1, "call download": 1, "journal download_complete": 1}}
+	twice(t, smallest, 1)
+	for _, sc := range scenarios() {
+		if sc.parallel <= 1 { // in what order several calls come is not fixed, so no instant can be meant
+			twice(t, sc, secondsStride)
+		}
+	}
+}
+
+// secondsStride is how far the second instants after one first instant are
+// apart.
+const secondsStride = 48
+
+// twice crosses the instants of a first run with every stride-th of the second.
+func twice(t *testing.T, sc scenario, stride int) {
+	points := enumerate(t, sc)
+	t.Run(sc.name, func(t *testing.T) {
+		t.Parallel()
+		// What the second runs died of: enough of it shows that the crashes
+		// reached all that a run does.
+		died := map[string]int{}
+		crashes := 0
+		for first := 1; first <= 2*len(points); first++ {
+			for second := 1 + first%stride; ; second += stride {
+				a, b := nth(first), nth(second)
+				what := ""
+				t.Run(fmt.Sprintf("%s then %s", a, b), func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) { what = sc.crash(t, a, b) })
+				})
+				if what == "" {
+					break // the second run came to its end before that
+				}
+				died[what]++
+				crashes++
+			}
+		}
+		t.Logf("%d first instants, %d second crashes", 2*len(points), crashes)
+		if crashes < 2*len(points)*len(points)/stride {
+			t.Errorf("%d second crashes after %d first ones: fewer than half of a run's instants at that stride", crashes, 2*len(points))
+		}
+		for _, name := range []string{"call list jobs", "call download", "journal download_complete"} {
+			if died[name] == 0 {
+				t.Errorf("no second run died of %q, of which all runs pass one", name)
+			}
+		}
+	})
+}
