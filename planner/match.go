@@ -2,6 +2,8 @@ package planner
 
 import (
 	"cmp"
+	"fmt"
+	"maps"
 	"slices"
 	"time"
 )
@@ -316,13 +318,14 @@ func (m *matcher) guard(unclaimed []*Job) {
 		model string
 		rows  int
 	}
-	first := map[key]*Job{}
+	first, number := map[key]*Job{}, map[key]int{}
 	for _, j := range unclaimed {
 		if j.Active() || j.State == JobSucceeded {
 			k := key{j.Model, int(j.Stats.Requests)}
 			if first[k] == nil {
 				first[k] = j
 			}
+			number[k]++
 		}
 	}
 	if len(first) == 0 {
@@ -330,6 +333,7 @@ func (m *matcher) guard(unclaimed []*Job) {
 	}
 	fitting := map[key]bool{}
 	held := map[string]*Job{} // by block
+	keys := map[string]map[key]bool{}
 	batches := m.d.sorted()
 	for _, b := range batches {
 		if m.record(b.Address).wrong() {
@@ -342,11 +346,25 @@ func (m *matcher) guard(unclaimed []*Job) {
 			fitting[key{b.Model, b.Source.Rows}], fitting[key{b.Model, 0}] = true, true
 			m.out.maybe[b.Address] = cmp.Or(m.out.maybe[b.Address], j)
 			held[b.Address.Block] = cmp.Or(held[b.Address.Block], j)
+			if keys[b.Address.Block] == nil {
+				keys[b.Address.Block] = map[key]bool{}
+			}
+			keys[b.Address.Block][key{b.Model, b.Source.Rows}], keys[b.Address.Block][key{b.Model, 0}] = true, true
 		}
 	}
 	for _, b := range batches {
 		if j := held[b.Address.Block]; j != nil && !b.IgnoreUnclaimed {
 			m.out.maybe[b.Address] = cmp.Or(m.out.maybe[b.Address], j)
+		}
+	}
+	for _, block := range slices.Sorted(maps.Keys(keys)) {
+		jobs := 0
+		for k := range keys[block] {
+			jobs += number[k]
+		}
+		if jobs > 1 {
+			m.out.problems = append(m.out.problems, Problem{Severity: SeverityWarning, Code: "unexplained_jobs", Job: held[block].Name,
+				Summary: fmt.Sprintf("%d jobs that nothing explains may be batches of %q; the first is %s", jobs, block, held[block].Name)})
 		}
 	}
 	for _, j := range unclaimed {

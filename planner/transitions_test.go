@@ -704,7 +704,7 @@ func TestExits(t *testing.T) {
 	if got, want := Exit(HoldLeftConfig, subject, "", ""), "put the batch back into the config, or qaplan state rm 'batch.r[1]'"; got != want {
 		t.Errorf("left_config: got %q, want %q", got, want)
 	}
-	if got, want := Exit(HoldMaybeBought, subject, "", ""), "qaplan import 'batch.r[1]' JOB, or set unclaimed = \"ignore\" in batch \"r\""; got != want {
+	if got, want := Exit(HoldMaybeBought, subject, "", ""), "qaplan import 'batch.r[1]' JOB, qaplan import --from FILE, or set unclaimed = \"ignore\" in batch \"r\""; got != want {
 		t.Errorf("maybe_bought: got %q, want %q", got, want)
 	}
 }

@@ -130,7 +130,7 @@ func Exit(why Reason, a Address, job, output string) string {
 		if job == "" {
 			job = "JOB"
 		}
-		return "qaplan import '" + a.String() + "' " + job + ", or set unclaimed = \"ignore\" in batch \"" + a.Block + "\""
+		return "qaplan import '" + a.String() + "' " + job + ", qaplan import --from FILE, or set unclaimed = \"ignore\" in batch \"" + a.Block + "\""
 	case HoldClaimedElsewhere:
 		if job == "" {
 			job = "JOB"

@@ -264,7 +264,7 @@ func (s *stage) held(number int, why planner.Reason, exit string) {
 	if word, _, _ := strings.Cut(before, " !"); word != "held "+string(why) {
 		s.t.Fatalf("batch %d: %s, want held %s", number, before, why)
 	}
-	if text := s.mustRun(exitDone, "plan").stdout.String(); !strings.Contains(oneLine(text), oneLine(exit)) {
+	if text := s.mustRun(exitDone, "plan", "--verbose").stdout.String(); !strings.Contains(oneLine(text), oneLine(exit)) {
 		s.t.Errorf("the plan does not show the way out %q:\n%s", exit, text)
 	}
 	s.run("apply", "--auto-approve")
