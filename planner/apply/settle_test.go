@@ -360,4 +360,3 @@ func TestListingThatNeverAgrees(t *testing.T) {
 		w.mustBeDone()
 	})
 }
-
