@@ -327,13 +327,14 @@ func AdoptJobs(old *Record, b *Batch, jobs []*Job) *Record {
 }
 
 // place puts an adopted attempt where its number belongs. A number that
-// another send has used since an older state was restored is left to that one.
+// another send has used since an older state was restored is left to that one,
+// and so is one that has another job already.
 func (r *Record) place(at Attempt) {
 	i, taken := slices.BinarySearchFunc(r.Attempts, at.Number, func(x Attempt, n int) int { return x.Number - n })
 	switch {
 	case !taken:
 		r.Attempts = slices.Insert(r.Attempts, i, at)
-	case r.Attempts[i].Token == at.Token || r.Attempts[i].Job == at.Job:
+	case r.Attempts[i].Job == "" && r.Attempts[i].Token == at.Token, r.Attempts[i].Job == at.Job:
 		r.Attempts[i] = at
 	default:
 		at.Number = r.NextNumber()
