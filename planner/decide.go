@@ -222,6 +222,11 @@ func (a *Attempt) fruitless() bool {
 	return false
 }
 
+// failed reports whether a job ended by itself and gives no result.
+func (a *Attempt) failed() bool {
+	return a.fruitless() && !a.Gone && !a.Wrong && (JobState(a.State) == JobFailed || JobState(a.State) == JobExpired)
+}
+
 // kept reports whether the job's answers are in hand and make no result yet.
 func (a *Attempt) kept() bool { return a.OutputRead && a.Part != nil }
 

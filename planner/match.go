@@ -142,7 +142,7 @@ func (m *matcher) ours(j *Job, tok Token) {
 				}
 			case !fits:
 				// The display name was copied.
-			case m.oneTooMany(b, rec, tok, content):
+			case m.oneTooMany(b, rec, j, tok, content):
 				m.out.extra[b.Address] = append(m.out.extra[b.Address], j)
 			default:
 				m.out.adopt[b.Address] = append(m.out.adopt[b.Address], j)
@@ -215,10 +215,11 @@ func (m *matcher) inputFits(j *Job, a Address, rec *Record, attempt int, sha str
 }
 
 // oneTooMany reports whether a job for that content has nothing to give to its
-// batch: its attempt has a job already, or a later attempt at the same content
-// has one that is at work or succeeded. For a content that is no longer wanted
-// any later job tells that it was given up.
-func (m *matcher) oneTooMany(b *Batch, rec *Record, tok Token, content contentModel) bool {
+// batch: its attempt has a job already that did not fail, or a later attempt at
+// the same content has one that is at work or succeeded. For a content that is
+// no longer wanted any later job tells that it was given up.
+func (m *matcher) oneTooMany(b *Batch, rec *Record, j *Job, tok Token, content contentModel) bool {
+	useful := j.Active() || j.State == JobSucceeded
 	wanted := content == contentModel{b.Source.SHA256, b.Model}
 	if rec != nil {
 		for i := range rec.Attempts {
@@ -226,8 +227,10 @@ func (m *matcher) oneTooMany(b *Batch, rec *Record, tok Token, content contentMo
 			same := content == contentModel{a.SHA256, a.Model}
 			switch {
 			case a.Job == "" || a.Number < tok.Attempt:
-			case !wanted, same && a.Number == tok.Attempt, same && !a.fruitless():
+			case !wanted, same && !a.fruitless():
 				return true
+			case same && a.Number == tok.Attempt && !(useful && a.failed()):
+				return true // and what a person ended is not gone on with
 			}
 		}
 	}

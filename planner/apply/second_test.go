@@ -110,7 +110,7 @@ func TestRestoredStateOfAnyInstant(t *testing.T) {
 	for _, after := range []time.Duration{time.Minute, 72 * time.Hour} {
 		t.Run(after.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, 3, 2, emulator.Config{Faults: []emulator.Fault{lostAnswer, {Name: emulator.FaultMissingRow, Op: emulator.OpCreate, First: 3}}})
+				w := newWorld(t, 3, 2, emulator.Config{Faults: []emulator.Fault{{Name: emulator.FaultResetAfter, Op: emulator.OpCreate}, {Name: emulator.FaultMissingRow, Op: emulator.OpCreate, First: 3}}})
 				var copies []map[string][]byte
 				w.options = func(o *apply.Options) {
 					o.Limits.Parallelism = 1

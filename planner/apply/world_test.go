@@ -48,7 +48,13 @@ type world struct {
 
 func newWorld(t *testing.T, batches, rows int, cfg emulator.Config) *world {
 	t.Helper()
-	w := &world{t: t, dir: memoryDir(t), paths: map[planner.Address]apply.Path{}, crash: &crasher{}}
+	return newWorldIn(t, memoryDir(t), batches, rows, cfg)
+}
+
+// newWorldIn makes a world in a folder, or comes back to the one that is there.
+func newWorldIn(t *testing.T, dir string, batches, rows int, cfg emulator.Config) *world {
+	t.Helper()
+	w := &world{t: t, dir: dir, paths: map[planner.Address]apply.Path{}, crash: &crasher{}}
 	cfg.Dir = filepath.Join(w.dir, "service")
 	server, err := emulator.New(cfg)
 	if err != nil {
@@ -57,7 +63,7 @@ func newWorld(t *testing.T, batches, rows int, cfg emulator.Config) *world {
 	t.Cleanup(func() { server.Close() })
 	w.server = server
 	w.desired = planner.Desired{ConfigDigest: "test", SettleTime: 15 * time.Minute}
-	if err := os.Mkdir(filepath.Join(w.dir, "in"), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Join(w.dir, "in"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	for n := 51; n < 51+batches; n++ {
@@ -136,8 +142,8 @@ func (w *world) process(ctx context.Context, wait bool, do func(context.Context,
 	o := apply.Options{
 		Journal: &crashingJournal{Store: store, crash: w.crash}, Desired: w.desired, Paths: w.paths, Refresh: true, Wait: wait,
 		Limits: apply.Limits{Parallelism: 1},
-		Plan:   planner.Options{Version: "test"},
-		Emit:   func(e apply.Event) { w.events = append(w.events, e) },
+		Plan:   planner.Options{Version: "test"}, TookOver: store.TookOver(),
+		Emit: func(e apply.Event) { w.events = append(w.events, e) },
 	}
 	if w.options != nil {
 		w.options(&o)
