@@ -295,14 +295,15 @@ func AdoptJobs(old *Record, b *Batch, jobs []*Job) *Record {
 	return rec
 }
 
-// place puts an adopted attempt where its number belongs. A number that
-// another send has used since an older state was restored is left to that one.
+// place puts an adopted attempt where its number belongs. A number that another
+// job has, since an older state was restored, a former one taken over or a
+// create doubled on its way, is left to that one.
 func (r *Record) place(at Attempt) {
 	i, taken := slices.BinarySearchFunc(r.Attempts, at.Number, func(x Attempt, n int) int { return x.Number - n })
 	switch {
 	case !taken:
 		r.Attempts = slices.Insert(r.Attempts, i, at)
-	case r.Attempts[i].Token == at.Token || r.Attempts[i].Job == at.Job:
+	case r.Attempts[i].Job == at.Job, r.Attempts[i].Job == "" && r.Attempts[i].Token == at.Token:
 		r.Attempts[i] = at
 	default:
 		at.Number = r.NextNumber()
