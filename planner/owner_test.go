@@ -106,6 +106,10 @@ var ownerTransitions = []transition{
 		"phase=held actions=- reason=- held=cancelled attempt=0 warn=- heldjob=j1"},
 	{"cancel asked, expired instead", when(bought(JobExpired, cancelAsked)),
 		"phase=held actions=- reason=- held=cancelled attempt=0 warn=- heldjob=j1"},
+	{"a job that turned up late was cancelled, and the newest failed", when(bought(JobCancelled, cancelAsked, endedAgo(30*time.Minute)), bought(JobFailed)),
+		"phase=held actions=- reason=- held=cancelled attempt=0 warn=- heldjob=j1"},
+	{"another attempt was asked for after a cancel, and failed", when(bought(JobCancelled, cancelAsked, endedAgo(3*time.Hour)), bought(JobFailed, askedFor)),
+		"phase=absent actions=upload+create reason=job_failed held=- attempt=3 warn=-"},
 	{"cancel asked, failed with some output", when(bought(JobFailed, output, cancelAsked)),
 		"phase=succeeded actions=download reason=partial_output held=- attempt=1 warn=- job=j1"},
 }
