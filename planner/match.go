@@ -280,7 +280,7 @@ func (m *matcher) give(b *Batch, j *Job) bool {
 	switch {
 	case b.Model != j.Model || len(m.out.adopt[b.Address]) > 0:
 		return false
-	case rec.Accepted() == 0:
+	case rec.lacksJob():
 		m.out.adopt[b.Address] = append(m.out.adopt[b.Address], j)
 		return true
 	case rec.wrong() && !rec.hasJob(j.Name) && m.out.offer[b.Address] == nil:
