@@ -181,6 +181,7 @@ func TestJudge(t *testing.T) {
 		{"recorded", when(bought(JobRunning)), "batches/j1", ClaimRecorded, "for this batch"},
 		{"recorded for another", when(otherJobOfOurs), "batches/other", ClaimContradicted, "another batch"},
 		{"found out to be wrong", when(bought(JobSucceeded, output, adopted, wrongJob, part)), "batches/j1", ClaimContradicted, "adopted before"},
+		{"its own job is gone", when(otherJobOfOurs, bought(JobRunning, unlisted), missing("batches/j1"), unlabelledJob("x", "files/gone", "m1", 10, JobRunning)), "batches/x", ClaimUnverified, "no answers yet"},
 		{"its bytes", when(unlabelledJob("x", "files/abc", "m1", 10, JobRunning), liveFile("files/abc", contentA, time.Hour)), "batches/x", ClaimVerified, "the source's bytes"},
 		{"its input's name", when(unlabelledJob("x", UploadName(contentA, theirs6, 1), "m1", 10, JobRunning)), "batches/x", ClaimVerified, "named after"},
 		{"a label of another state", when(labelled("x", theirs6, 1, JobRunning, input("files/gone"))), "batches/x", ClaimVerified, "label"},
