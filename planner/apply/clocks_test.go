@@ -3,6 +3,8 @@ package apply_test
 import (
 	"context"
 	"fmt"
+	"path/filepath"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -188,4 +190,41 @@ func TestListingThatNeverAgreesWithoutDate(t *testing.T) {
 		}
 		w.mustConverge()
 	})
+}
+
+// Machines that share a state, but neither clock nor output folder, take turns
+// through a whole piece of work: each batch is bought once, limits hold over all
+// turns, and each machine gets every result.
+func TestMachinesTakeTurns(t *testing.T) {
+	const batches, active = 6, 2
+	m := newMachines(t, batches)
+	aheads := []time.Duration{0, time.Hour, -time.Hour}
+	faults := []emulator.Fault{{Name: emulator.FaultResetAfter, Op: emulator.OpCreate}} // of each turn's first create
+	done := make([]bool, len(aheads))
+	for turn := 0; slices.Contains(done, false); turn++ {
+		if turn == 100 {
+			t.Fatal("the machines do not come to an end")
+		}
+		who := turn % len(aheads)
+		m.turn(m.now.Add(2*time.Minute), aheads[who], faults, func(w *world) {
+			w.watch(apply.Limits{MaxActiveJobs: active, Parallelism: 1})
+			for a, p := range w.paths {
+				p.OutputDir = filepath.Join(w.dir, fmt.Sprint("out", who))
+				w.paths[a] = p
+			}
+			rep := w.short()
+			working := 0
+			for _, p := range w.ledger().Purchases {
+				if p.State == "BATCH_STATE_PENDING" || p.State == "BATCH_STATE_RUNNING" {
+					working++
+				}
+			}
+			if working > active {
+				w.t.Errorf("turn %d: %d jobs are active, want at most %d", turn, working, active)
+			}
+			if done[who] = rep.Summary.Done == batches; done[who] {
+				w.mustBeDone()
+			}
+		})
+	}
 }
