@@ -67,6 +67,9 @@ func (a *app) openWork(ctx context.Context, f *applyFlags) (_ *work, err error) 
 
 func (w *work) close() error {
 	var errs []error
+	if w.engine != nil {
+		errs = append(errs, w.engine.Close())
+	}
 	if w.store != nil {
 		errs = append(errs, w.store.Close())
 	}

@@ -141,6 +141,7 @@ func (w *world) apply(ctx context.Context, wait bool) (apply.Report, error) {
 	c := w.client(&crashingTransport{next: next, crash: w.crash}, o.Gate)
 	o.Jobs, o.Files, o.Answers, o.Models = c, c, c, c
 	e := apply.New(o)
+	defer w.close(e)
 	if _, _, err := e.Plan(ctx); err != nil {
 		return apply.Report{}, err
 	}
@@ -149,6 +150,13 @@ func (w *world) apply(ctx context.Context, wait bool) (apply.Report, error) {
 		err = store.Close()
 	}
 	return rep, err
+}
+
+func (w *world) close(e *apply.Engine) {
+	w.t.Helper()
+	if err := e.Close(); err != nil {
+		w.t.Error(err)
+	}
 }
 
 func lastCreate(s *state.State) time.Time {
@@ -173,6 +181,7 @@ func (w *world) plan(ctx context.Context) (*planner.Plan, []planner.Item) {
 	gate := apply.NewGate(apply.Limits{}, time.Time{})
 	c := w.client(emulator.Transport(w.server), gate)
 	e := apply.New(apply.Options{Jobs: c, Files: c, Answers: c, Recorded: s, Desired: w.desired, Paths: w.paths, Refresh: true, Gate: gate})
+	defer w.close(e)
 	p, items, err := e.Plan(ctx)
 	if err != nil {
 		w.t.Fatalf("plan: %v", err)
