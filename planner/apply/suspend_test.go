@@ -135,6 +135,8 @@ func TestSuspendedAndTakenOver(t *testing.T) {
 		t.Run(nap.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t, 2, 2, emulator.Config{})
+				second := *w // the other run, before anything has happened
+				second.crash = &crasher{}
 				w.suspend(nap)
 				woke := make(chan error, 1)
 				go func() {
@@ -146,8 +148,6 @@ func TestSuspendedAndTakenOver(t *testing.T) {
 				if s, err := state.Read(w.statePath(), state.Identity{}); err != nil || s.Batches[at(51)].Last().Outcome != planner.OutcomeIntent {
 					t.Fatalf("the first run is not asleep after its intent: %v", err)
 				}
-				second := *w
-				second.options, second.crash, second.events = nil, &crasher{}, nil
 				switch err := state.ForceUnlock(w.statePath(), "test", state.Holder{Operation: "force-unlock"}); {
 				case runtime.GOOS == "windows": // the lock stays with its process
 					if err == nil {
