@@ -415,6 +415,21 @@ func (e *Engine) resultSeen(ctx context.Context, a planner.Address, rec *planner
 	return planner.ResultChanged, nil
 }
 
+// Close ends the use of the output folders: on Windows a folder that is open
+// cannot be removed. Plan and Apply may not run, nor be called after it.
+func (e *Engine) Close() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var errs []error
+	for path, d := range e.dirs {
+		if err := d.Close(); err != nil {
+			errs = append(errs, fmt.Errorf("close output folder %s: %w", path, err))
+		}
+	}
+	clear(e.dirs)
+	return errors.Join(errs...)
+}
+
 // outputDir opens each output folder once.
 func (e *Engine) outputDir(path string) (*results.Dir, error) {
 	e.mu.Lock()

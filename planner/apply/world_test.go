@@ -160,11 +160,20 @@ func (w *world) process(ctx context.Context, wait bool, do func(context.Context,
 	}
 	c := w.client(&crashingTransport{next: next, crash: w.crash}, o.Gate)
 	o.Jobs, o.Files, o.Answers, o.Models = c, c, c, c
-	err = do(ctx, process{engine: apply.New(o), client: c, store: store})
+	e := apply.New(o)
+	defer w.close(e)
+	err = do(ctx, process{engine: e, client: c, store: store})
 	if err == nil && !w.crash.dead {
 		err = store.Close()
 	}
 	return err
+}
+
+func (w *world) close(e *apply.Engine) {
+	w.t.Helper()
+	if err := e.Close(); err != nil {
+		w.t.Error(err)
+	}
 }
 
 func lastCreate(s *state.State) time.Time {
@@ -199,6 +208,7 @@ func (w *world) plan(ctx context.Context) (*planner.Plan, []planner.Item) {
 	gate := apply.NewGate(apply.Limits{}, time.Time{})
 	c := w.client(emulator.Transport(w.server), gate)
 	e := apply.New(apply.Options{Jobs: c, Files: c, Answers: c, Recorded: s, Desired: w.desired, Paths: w.paths, Refresh: true, Gate: gate})
+	defer w.close(e)
 	p, items, err := e.Plan(ctx)
 	if err != nil {
 		w.t.Fatalf("plan: %v", err)
