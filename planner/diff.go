@@ -206,6 +206,7 @@ func (x *differ) one(a Address) {
 
 func (x *differ) finish() {
 	p := x.plan
+	x.sayOld()
 	if x.unsure > 0 {
 		p.Problems = append(p.Problems, Problem{Severity: SeverityWarning, Code: "listing_incomplete",
 			Summary: fmt.Sprintf("the service's job listing kept changing while it was read; %d purchases are left for a later run", x.unsure)})
