@@ -48,7 +48,7 @@ func (o *Options) wantsRerun(a Address, rec *Record) bool {
 	}
 	from, fixed := o.RerunFrom[a]
 	return !fixed || rec == nil || !slices.ContainsFunc(rec.Attempts, func(at Attempt) bool {
-		return at.Number >= from && (at.Outcome == OutcomeBought || at.Outcome == OutcomeIntent)
+		return at.Number >= from && (at.Outcome == OutcomeBought || at.Outcome == OutcomeIntent || rec.refusedForGood(&at))
 	})
 }
 

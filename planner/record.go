@@ -212,6 +212,11 @@ func (r *Record) hasJob(name string) bool {
 	return r != nil && slices.ContainsFunc(r.Attempts, func(a Attempt) bool { return a.Job == name })
 }
 
+// refusedForGood reports whether the attempt is the one whose refusal is final.
+func (r *Record) refusedForGood(at *Attempt) bool {
+	return at.Outcome == OutcomeRefused && r.Refused != nil && r.Refused.Final && r.Refused.Message == at.Error
+}
+
 // Accepted counts the sends that the service accepted, adoptions included.
 func (r *Record) Accepted() int {
 	n := 0
