@@ -49,7 +49,7 @@ func (o *Options) wantsRerun(a Address, rec *Record) bool {
 	}
 	from, fixed := o.RerunFrom[a]
 	return !fixed || rec == nil || !slices.ContainsFunc(rec.Attempts, func(at Attempt) bool {
-		return at.Number >= from && (at.Outcome == OutcomeBought || at.Outcome == OutcomeIntent)
+		return at.Number >= from && (at.Outcome == OutcomeBought || at.Outcome == OutcomeIntent || rec.refusedForGood(&at))
 	})
 }
 
@@ -211,6 +211,7 @@ func (x *differ) one(a Address) {
 
 func (x *differ) finish() {
 	p := x.plan
+	x.sayOld()
 	if x.live.Refreshed {
 		x.tellListing()
 	}

@@ -221,6 +221,11 @@ func (r *Record) lacksJob() bool {
 	})
 }
 
+// refusedForGood reports whether the attempt is the one whose refusal is final.
+func (r *Record) refusedForGood(at *Attempt) bool {
+	return at.Outcome == OutcomeRefused && r.Refused != nil && r.Refused.Final && r.Refused.Message == at.Error
+}
+
 // Accepted counts the sends that the service accepted, adoptions included.
 func (r *Record) Accepted() int {
 	n := 0

@@ -137,7 +137,7 @@ func Exit(why Reason, a Address, job, output string) string {
 		}
 		return "qaplan import '" + a.String() + "' " + job + ", apply with the state that made it, qaplan state rebuild if that one is lost, or " + rerun
 	case HoldSourceGone:
-		return "restore the source file, or " + rerun
+		return "restore the source file, or put another in its place and " + rerun
 	case HoldSourceChanged:
 		return "restore the source file, or " + rerun
 	case HoldResultExists:

@@ -34,6 +34,16 @@ func buyingRows() []scene {
 			s.mustHaveUploaded(1)
 			s.mustHaveBought(1)
 		}},
+		{name: "somebody's upload of the same bytes is used", shows: []string{"upload alive"}, play: func(t *testing.T) {
+			s := newStage(t, 1)
+			if _, err := s.server.AddFile("", "somebody's", []byte(s.read(s.source(1))), time.Hour); err != nil {
+				t.Fatal(err)
+			}
+			s.is(1, "uploaded adopt+create not_submitted")
+			s.finish(1)
+			s.mustHaveUploaded(0)
+			s.mustHaveBought(1)
+		}},
 		{name: "an upload that expired is made again", shows: []string{"upload gone"}, play: func(t *testing.T) {
 			s := newStage(t, 1, onceRefused)
 			s.apply(exitError)
@@ -88,6 +98,24 @@ func buyingRows() []scene {
 			s.finish(1)
 			s.mustBeDone()
 		}},
+		{name: "a file that comes in the way after buying", shows: []string{"result in the way"}, reasons: []planner.Reason{planner.HoldResultExists}, play: func(t *testing.T) {
+			s := newStage(t, 1)
+			s.apply(exitDone)
+			s.put(s.result(1), "somebody's\n")
+			s.ended()
+			s.apply(exitStuck)
+			s.held(1, planner.HoldResultExists, "move out/batch_001_proper.jsonl away")
+			if s.record(1).Last().Part == nil || s.read(s.result(1)) != "somebody's\n" {
+				t.Error("the answers were not kept, or the file was touched")
+			}
+			fetched := s.ledger().Calls[emulator.OpDownload]
+			s.remove(s.result(1))
+			s.apply(exitDone)
+			s.mustBeDone()
+			if n := s.ledger().Calls[emulator.OpDownload]; n != fetched {
+				t.Errorf("what was kept was downloaded %d times again", n-fetched)
+			}
+		}},
 		{name: "a file in the way that is the result", shows: []string{"result in the way"}, play: func(t *testing.T) {
 			s := newStage(t, 1)
 			s.finish(1)
@@ -100,6 +128,23 @@ func buyingRows() []scene {
 				t.Error("the result is another one")
 			}
 			s.mustHaveBought(1)
+		}},
+		{name: "another job beside all else that is to be done", shows: []string{"rerun"}, play: func(t *testing.T) {
+			s := newStage(t, 2)
+			s.apply(exitDone, "--target", "batch.qa[1]")
+			s.ended()
+			s.apply(exitDone, "--target", "batch.qa[1]")
+			s.apply(exitDone, "--rerun", "batch.qa[1]") // it does not narrow the apply
+			s.mustHaveBought(3)
+			s.is(2, "submitted")
+			s.apply(exitDone, "--rerun", "batch.qa[1]") // refused: one is active
+			s.call("POST", s.job(1)+":cancel")
+			s.is(1, "done !cancelled") // with the former result
+			s.ended()
+			s.apply(exitDone)
+			s.mustBe(2)
+			s.settled()
+			s.mustHaveBought(3)
 		}},
 		{name: "another job is asked for", shows: []string{"rerun"}, play: func(t *testing.T) {
 			s := newStage(t, 1)

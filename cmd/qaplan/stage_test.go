@@ -1,9 +1,9 @@
 package main
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/qaplan/qaplan/cmd/qaplan/internal/ui"
 	"github.com/qaplan/qaplan/planner"
@@ -36,11 +38,13 @@ type stageConfig struct {
 	model string
 	attrs string // further lines of the block
 	more  string // further blocks
+	// cooldown is the first pause after a refusal, in real time.
+	cooldown string
 }
 
 func newStage(t *testing.T, batches int, faults ...emulator.Fault) *stage {
 	t.Helper()
-	s := &stage{site: newSite(t, batches), ahead: &atomic.Int64{}, cfg: stageConfig{last: batches, block: "qa", model: "gemini-2.5-flash"}}
+	s := &stage{site: newSite(t, batches), ahead: &atomic.Int64{}, cfg: stageConfig{last: batches, block: "qa", model: "gemini-2.5-flash", cooldown: "100ms"}}
 	s.server = s.project(faults...)
 	s.configure()
 	return s
@@ -82,7 +86,7 @@ func (s *stage) configure(change ...func(*stageConfig)) {
 	s.write("qaplan.hcl", fmt.Sprintf(`provider "gemini" {
   settle_time   = "15m"
   poll_interval = "100ms"
-  cooldown      = "100ms"
+  cooldown      = %q
   rate {
     parallelism = 1
   }
@@ -96,7 +100,7 @@ batch %q {
 %s
 }
 %s
-`, c.block, c.last, c.model, c.attrs, c.more))
+`, c.cooldown, c.block, c.last, c.model, c.attrs, c.more))
 }
 
 func attrs(text string) func(*stageConfig)    { return func(c *stageConfig) { c.attrs = text } }
@@ -151,13 +155,19 @@ func (s *stage) apply(code int, args ...string) *child {
 // call does what another program might do at the service.
 func (s *stage) call(method, path string) {
 	s.t.Helper()
-	r := httptest.NewRequest(method, s.url+"/v1beta/"+path, http.NoBody)
+	s.send(method, path, "")
+}
+
+func (s *stage) send(method, path, body string) []byte {
+	s.t.Helper()
+	r := httptest.NewRequest(method, s.url+"/v1beta/"+path, strings.NewReader(body))
 	r.Header.Set("X-Goog-Api-Key", "test-key-of-no-value")
 	w := httptest.NewRecorder()
 	s.server.ServeHTTP(w, r)
 	if w.Code != http.StatusOK {
 		s.t.Fatalf("%s %s: %d %s", method, path, w.Code, w.Body)
 	}
+	return w.Body.Bytes()
 }
 
 // record is what the state knows of a batch.
@@ -176,6 +186,33 @@ func (s *stage) record(number int) *planner.Record {
 
 // job is the batch's newest job.
 func (s *stage) job(number int) string { return s.record(number).Last().Job }
+
+// refuse answers creates, of that model unless it is "", in the service's words,
+// and counts them. It ends with obey.
+func (s *stage) refuse(model string, code int, status, message string) *atomic.Int64 {
+	n := &atomic.Int64{}
+	s.front.mu.Lock()
+	defer s.front.mu.Unlock()
+	s.front.answer = func(call string, w http.ResponseWriter, r *http.Request) bool {
+		if call != callCreate || model != "" && !strings.HasSuffix(r.URL.Path, "/"+model+":batchGenerateContent") {
+			return false
+		}
+		n.Add(1)
+		io.Copy(io.Discard, r.Body) //nolint:errcheck // so that the answer arrives
+		w.Header().Set("Content-Type", "application/json; charset=UTF-8")
+		w.Header().Set("Date", s.server.Now().UTC().Format(http.TimeFormat))
+		w.WriteHeader(code)
+		fmt.Fprintf(w, `{"error":{"code":%d,"status":%q,"message":%q}}`, code, status, message)
+		return true
+	}
+	return n
+}
+
+func (s *stage) obey() {
+	s.front.mu.Lock()
+	defer s.front.mu.Unlock()
+	s.front.answer = nil
+}
 
 // plan is the plan as programs read it.
 func (s *stage) plan(args ...string) *planner.Plan {
@@ -255,25 +292,113 @@ func (s *stage) is(number int, want string, args ...string) {
 	}
 }
 
-// held checks that a batch is held for the reason, that the plan and the apply
-// show the way out, and that an apply changes nothing and ends with 6 when
-// nothing else is left to do.
+// held checks that a batch is held for the reason, that the plan shows the way
+// out, and that further applies do nothing for it.
 func (s *stage) held(number int, why planner.Reason, exit string) {
 	s.t.Helper()
+	s.stuck(number, "held "+string(why), exit)
+}
+
+// failed is held for a batch that failed.
+func (s *stage) failed(number int, why planner.Reason, exit string) {
+	s.t.Helper()
+	s.stuck(number, "failed "+string(why), exit)
+}
+
+func (s *stage) stuck(number int, want, exit string) {
+	s.t.Helper()
 	before, calls := s.seen(number), s.bought()
-	if word, _, _ := strings.Cut(before, " !"); word != "held "+string(why) {
-		s.t.Fatalf("batch %d: %s, want held %s", number, before, why)
+	if word, _, _ := strings.Cut(before, " !"); word != want {
+		s.t.Fatalf("batch %d: %s, want %s", number, before, want)
 	}
 	if text := s.mustRun(exitDone, "plan", "--verbose").stdout.String(); !strings.Contains(oneLine(text), oneLine(exit)) {
 		s.t.Errorf("the plan does not show the way out %q:\n%s", exit, text)
 	}
-	s.run("apply", "--auto-approve")
+	s.run("apply", "--auto-approve") // what else there is to do, it does
 	if after := s.seen(number); after != before {
 		s.t.Errorf("batch %d: %s after another apply, %s before", number, after, before)
 	}
 	if n := s.bought(); n != calls {
 		s.t.Errorf("%d jobs were bought for what is held", n-calls)
 	}
+	s.settled()
+}
+
+// settled checks that there is nothing to do, and that an apply then changes no
+// byte. It ends with 6 where a person has to look and no job is awaited.
+func (s *stage) settled() {
+	s.t.Helper()
+	before, code := s.kept(), exitDone
+	p := s.plan()
+	if len(p.Changes) > 0 {
+		s.t.Fatalf("there is something to do: %+v", p.Changes)
+	}
+	if p.Summary.InProgress == 0 && p.Summary.Held+p.Summary.Failed+s.badRows() > 0 {
+		code = exitStuck
+	}
+	if out := s.apply(code).stdout.String(); !strings.Contains(out, "No changes. ") {
+		s.t.Errorf("the apply says %s", out)
+	}
+	if diff := cmp.Diff(before, s.kept()); diff != "" {
+		s.t.Errorf("an apply with nothing to do changed something (-before +now):\n%s", diff)
+	}
+}
+
+// badRows counts the rows of results that stay without a good answer.
+func (s *stage) badRows() int {
+	s.t.Helper()
+	var st ui.Status
+	if err := json.Unmarshal(s.run("status", "--format", "json").stdout.Bytes(), &st); err != nil {
+		s.t.Fatalf("the status is no JSON: %v", err)
+	}
+	bad := 0
+	for _, b := range st.Batches {
+		if b.Phase == planner.PhaseDone {
+			bad += int(b.Failed)
+		}
+	}
+	return bad
+}
+
+// kept is what an apply with nothing to do must leave as it is: all files, but
+// for the trace of who held the lock, and what was bought.
+func (s *stage) kept() map[string]string {
+	s.t.Helper()
+	files := s.files()
+	for name := range files {
+		if strings.HasSuffix(name, ".lock") || strings.HasPrefix(name, ".qaplan/") {
+			delete(files, name)
+		}
+	}
+	l := s.ledger()
+	files["bought"] = fmt.Sprintf("%d jobs, %d creates, %d uploads", len(l.Purchases), l.Calls[emulator.OpCreate], l.Calls[emulator.OpUploadStart])
+	return files
+}
+
+// follow carries out the command that the way out of a held or failed batch
+// names, as it is printed; it must end with the code.
+func (s *stage) follow(number int, command string, code int) {
+	s.t.Helper()
+	addr := planner.Address{Block: s.cfg.block, Number: number}
+	p := s.plan()
+	exit := ""
+	for _, h := range p.Held {
+		if h.Address == addr {
+			exit = h.Exit
+		}
+	}
+	for _, f := range p.Failed {
+		if f.Address == addr {
+			exit = f.Exit
+		}
+	}
+	_, printed, ok := strings.Cut(exit, "qaplan "+command+" ")
+	if !ok {
+		s.t.Fatalf("the way out of %s names no qaplan %s: %q", addr, command, exit)
+	}
+	printed, _, _ = strings.Cut(printed, ", ")
+	words := strings.Fields(strings.ReplaceAll(printed, "'", ""))
+	s.mustRun(code, slices.Concat(strings.Fields(command), []string{"--auto-approve"}, words)...)
 }
 
 func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
@@ -320,12 +445,38 @@ func (s *stage) mustHaveUploaded(n int64) {
 	}
 }
 
+// inline makes a job of another tool for a batch, whose requests and answers
+// stand in the job itself.
+func (s *stage) inline(number int) string {
+	s.t.Helper()
+	var requests []map[string]any
+	for line := range strings.Lines(s.read(s.source(number))) {
+		var row struct {
+			Key     string
+			Request any
+		}
+		if err := json.Unmarshal([]byte(line), &row); err != nil {
+			s.t.Fatal(err)
+		}
+		requests = append(requests, map[string]any{"request": row.Request, "metadata": map[string]string{"key": row.Key}})
+	}
+	body, err := json.Marshal(map[string]any{"batch": map[string]any{"inputConfig": map[string]any{"requests": map[string]any{"requests": requests}}}})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var job struct{ Name string }
+	if err := json.Unmarshal(s.send("POST", "models/"+s.cfg.model+":batchGenerateContent", string(body)), &job); err != nil {
+		s.t.Fatal(err)
+	}
+	return job.Name
+}
+
 // foreign plants a job of another tool for a batch: no label, and an input that
 // is gone.
 func (s *stage) foreign(number int, jobState string) string {
 	s.t.Helper()
 	job, err := s.server.AddJob(emulator.PlantedJob{
-		Requests: []byte(s.read(s.source(number))), InputFile: "files/long-gone", Age: 72 * time.Hour, State: cmp.Or(jobState, "SUCCEEDED"),
+		Requests: []byte(s.read(s.source(number))), InputFile: "files/long-gone", Age: 72 * time.Hour, State: jobState,
 	})
 	if err != nil {
 		s.t.Fatal(err)

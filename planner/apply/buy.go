@@ -240,9 +240,17 @@ func (e *Engine) notBought(ctx context.Context, c *planner.Change, number int, s
 	case refusalFileGone:
 		return createFileGone, nil
 	case refusalOther:
-		e.failed(c.Address, fmt.Errorf("%w; it is sent again in the next run, %d times in all", pe, maxRepeats), true)
+		e.refusedOnce(c.Address, pe)
 	}
 	return createNothing, nil
+}
+
+// refusedOnce tells of a refusal without a known cause. The last one makes the
+// batch fail, which is told as such.
+func (e *Engine) refusedOnce(a planner.Address, pe *provider.Error) {
+	if r := e.opt.Journal.Record(a).Refused; r == nil || !r.Final {
+		e.failed(a, fmt.Errorf("%w; it is sent again in the next run, %d times in all", pe, maxRepeats), true)
+	}
 }
 
 // words are the service's own, or what stands for them.

@@ -53,7 +53,7 @@ func (e *Engine) deferralLocked(c *planner.Change) *deferral {
 	}
 	if c.Reason == planner.ReasonRerun && e.reran[c.Address] {
 		// The plan says so too. A second pair of eyes, since this is money.
-		return &deferral{reason: "this run has bought the other job that was asked for"}
+		return &deferral{reason: "this run has sent the other job that was asked for"}
 	}
 	if d := e.cooling(BudgetCreates); d != nil {
 		return d

@@ -391,23 +391,6 @@ func (e *Engine) left(p *planner.Plan) []Left {
 	return list
 }
 
-// rethink plans again from the same listing and the state as it is now: what
-// this run bought is recorded, although the listing does not show it.
-func (e *Engine) rethink(r *round) *round {
-	o := *r.observed
-	o.Recorded = e.recorded()
-	o.Results = make(map[planner.Address]planner.ResultSeen, len(r.observed.Results))
-	for a, seen := range r.observed.Results {
-		if rec := o.Recorded.Batches[a]; rec != nil && rec.Result != nil {
-			if was := r.observed.Recorded.Batches[a]; was == nil || was.Result == nil || *was.Result != *rec.Result {
-				seen = planner.ResultOurs // written in this round
-			}
-		}
-		o.Results[a] = seen
-	}
-	return e.think(&o)
-}
-
 // lastLook sees where everything stands at the end. A run that leaves unknown
 // creates ends with one complete listing, so that runs of any length bring them
 // nearer to being settled.

@@ -326,8 +326,9 @@ func (e *Engine) askMissing(ctx context.Context, o *planner.Observed) error {
 	return nil
 }
 
-// awaitedJobs lists the undelivered jobs that have to be asked for, oldest
-// first, and tells whether any recorded job is in the listing.
+// awaitedJobs lists the jobs that have to be asked for, oldest first: undelivered
+// ones, and earlier ones whose end is not known. It tells as well whether any
+// recorded job is in the listing.
 func (e *Engine) awaitedJobs(o *planner.Observed, at map[string]int) (awaited []string, visible bool) {
 	type job struct {
 		name    string
@@ -344,7 +345,7 @@ func (e *Engine) awaitedJobs(o *planner.Observed, at map[string]int) (awaited []
 			visible = visible || listed
 			delivered := rec.Result != nil && rec.Result.Attempt >= a.Number
 			switch {
-			case delivered || a.Gone || i != len(rec.Attempts)-1:
+			case a.Gone || (delivered || i != len(rec.Attempts)-1) && !a.Ended.IsZero():
 			case listed:
 				j := &o.Live.Jobs[k]
 				if j.State == planner.JobSucceeded && j.Output == "" && !j.Inline && a.Output == "" && !a.Inline {

@@ -184,7 +184,7 @@ func (e *Engine) uploadRefused(c *planner.Change, pe *provider.Error) error {
 		return fmt.Errorf("%s: record the refusal: %w", c.Address, err)
 	}
 	if why == refusalOther {
-		e.failed(c.Address, fmt.Errorf("%w; it is sent again in the next run, %d times in all", pe, maxRepeats), true)
+		e.refusedOnce(c.Address, pe)
 	}
 	return nil
 }

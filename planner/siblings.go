@@ -1,0 +1,71 @@
+package planner
+
+import (
+	"fmt"
+	"time"
+)
+
+// When a job that is at work counts as old: enough others of its block have
+// succeeded, it has taken several times as long as the slowest of them, and for
+// long enough that it matters.
+const (
+	siblingsToJudge = 3
+	oldFactor       = 3
+	oldAtLeast      = 2 * time.Hour
+)
+
+// siblings are the jobs of one block and model that succeeded.
+type siblings struct {
+	n       int
+	slowest time.Duration
+}
+
+type kin struct{ block, model string }
+
+// sayOld warns of jobs that are old compared with their siblings. Some never
+// end (python-genai #1482); what to do about one is a person's to decide.
+func (x *differ) sayOld() {
+	if !x.live.Refreshed || x.live.LocalClock {
+		return
+	}
+	families := map[kin]siblings{}
+	for i := range x.items {
+		it := &x.items[i]
+		if it.Record == nil {
+			continue
+		}
+		for k := range it.Record.Attempts {
+			if a := &it.Record.Attempts[k]; JobState(a.State) == JobSucceeded && !a.Created.IsZero() && a.Ended.After(a.Created) {
+				f := families[kin{it.Address.Block, a.Model}]
+				f.n++
+				f.slowest = max(f.slowest, a.Ended.Sub(a.Created))
+				families[kin{it.Address.Block, a.Model}] = f
+			}
+		}
+	}
+	for i := range x.items {
+		it := &x.items[i]
+		if it.Phase != PhaseSubmitted || it.Record == nil {
+			continue
+		}
+		for k := range it.Record.Attempts {
+			a := &it.Record.Attempts[k]
+			f := families[kin{it.Address.Block, a.Model}]
+			age := x.live.Last.Sub(a.Created)
+			if !a.active() || a.Created.IsZero() || f.n < siblingsToJudge || age < oldAtLeast || age < oldFactor*f.slowest {
+				continue
+			}
+			addr := it.Address
+			x.plan.Problems = append(x.plan.Problems, Problem{Severity: SeverityWarning, Code: "job_old", Address: &addr, Job: a.Job,
+				Summary: fmt.Sprintf("its job is old compared with the %d others of its block that succeeded, each within %s; it is left alone, and qaplan cancel ends it", f.n, roundedUp(f.slowest))})
+		}
+	}
+}
+
+// roundedUp gives a length of time in whole minutes or hours.
+func roundedUp(d time.Duration) string {
+	if d <= 90*time.Minute {
+		return fmt.Sprintf("%d min", (d+time.Minute-1)/time.Minute)
+	}
+	return fmt.Sprintf("%d h", (d+time.Hour-1)/time.Hour)
+}
