@@ -216,3 +216,13 @@ func (t *tally) add(a planner.Address, n, sampled int) {
 		t.fits = append(t.fits, a)
 	}
 }
+
+// takeUnbound reports, once, whether a job was adopted for the wrong batch: the
+// next look tells whose it is.
+func (e *Engine) takeUnbound() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	was := e.unbound
+	e.unbound = false
+	return was
+}
