@@ -240,6 +240,9 @@ func (e *Engine) Apply(ctx context.Context) (Report, error) {
 		if r, err = e.lookPatiently(ctx); err != nil {
 			return e.report(ctx, r), err
 		}
+		if err := wrongImports(r.plan); err != nil {
+			return e.report(ctx, r), err
+		}
 		e.opt.Plan.FixReruns(r.items)
 	}
 	e.sweep()

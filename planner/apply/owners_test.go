@@ -1,6 +1,7 @@
 package apply_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -190,4 +191,27 @@ func TestWrongImportIsTakenByTheRightBatch(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What contradicts an import block stops the run, also where it came up while the
+// question was on the screen.
+func TestImportIsComparedAgainAfterTheQuestion(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, 4, slow())
+		w.desired.Batches[0].Imports = []string{w.foreign(emulator.PlantedJob{Requests: []byte(requests(52, 4)), State: "RUNNING"})}
+		err := w.process(t.Context(), true, func(ctx context.Context, p process) error {
+			if _, _, err := p.engine.Plan(ctx); err != nil {
+				return err
+			}
+			time.Sleep(3 * time.Hour) // it has answers now
+			_, err := p.engine.Apply(ctx)
+			return err
+		})
+		if err == nil || !strings.Contains(err.Error(), "other keys") {
+			t.Errorf("the apply ended with %v, want what its answers say", err)
+		}
+		if n := w.purchases(); n != 0 {
+			t.Errorf("%d jobs were bought", n)
+		}
+	})
 }
