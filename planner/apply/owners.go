@@ -236,13 +236,13 @@ type tally struct {
 	more bool
 }
 
-// add notes a batch that has n of the sampled keys. At least half must be its
-// own: lines that belong to nobody come up in damaged answers, and two batches
-// may share a key.
+// add notes a batch that has n of the sampled keys. All but a tenth must be its
+// own: lines that belong to nobody come up in damaged answers. A job with fewer
+// answers something else, perhaps what the source held before; a person decides.
 func (t *tally) add(a planner.Address, n, sampled int) {
 	t.hit = true
 	switch {
-	case 2*n < sampled:
+	case 10*n < 9*sampled:
 	case len(t.fits) == maxFits:
 		t.more = true
 	default:

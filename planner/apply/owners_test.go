@@ -215,3 +215,17 @@ func TestImportIsComparedAgainAfterTheQuestion(t *testing.T) {
 		}
 	})
 }
+
+// A job that has answers to some keys of a batch only is no batch's: the source
+// may have changed since. A person decides.
+func TestSomeKeysAreNotEnough(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, 4, emulator.Config{})
+		half := strings.ReplaceAll(strings.ReplaceAll(requests(51, 4), "r2", "s2"), "r3", "s3")
+		job := w.foreign(emulator.PlantedJob{Requests: []byte(half)})
+		p, _ := w.plan(t.Context())
+		if len(p.Changes) != 0 || len(p.Held) != 1 || p.Held[0].Reason != planner.HoldMaybeBought || p.Held[0].Job != job {
+			t.Errorf("%+v is to be done and %+v held, want nothing and maybe_bought for %s", p.Changes, p.Held, job)
+		}
+	})
+}
