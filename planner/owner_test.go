@@ -222,6 +222,11 @@ func TestUnneeded(t *testing.T) {
 		s.recOf(neighbour).Result = &Result{Attempt: 1, Source: contentA, Rows: goodRows, Succeeded: goodRows}
 		s.o.Results[neighbour] = ResultOurs
 	}
+	uploadOf := func(sha string) fact {
+		return func(s *scene) {
+			s.rec().Upload = &Upload{File: uploadOfOurs(sha, 1), SHA256: sha, Bytes: 1000, Done: true, Expires: now.Add(time.Hour)}
+		}
+	}
 	for _, row := range []struct {
 		name  string
 		facts []fact
@@ -235,6 +240,7 @@ func TestUnneeded(t *testing.T) {
 		{"its job failed and is bought again", when(bought(JobFailed), alive), ""},
 		{"its job was cancelled", when(bought(JobCancelled), alive), ""},
 		{"another attempt is wanted", when(finished(), alive, rerun), ""},
+		{"another attempt is wanted, and is held", when(finished(), onChange(OnChangeRerun), wantSource(contentB), uploadOf(contentB), liveFile(uploadOfOurs(contentB, 1), contentB, time.Hour), liveFile(UploadName(contentB, theirs6, 1), contentB, time.Hour)), ""},
 		{"a send is not known", when(finished(), alive, sent(OutcomeIntent, lately)), ""},
 		{"a job of somebody reads it", when(finished(), alive, unlabelledJob("x", own, "m2", 3, JobRunning)), ""},
 		{"a job of a state unknown to us reads it", when(finished(), alive, unlabelledJob("x", own, "m2", 3, JobUnknown)), ""},
