@@ -280,3 +280,15 @@ func TestStrangers(t *testing.T) {
 		t.Errorf("a former lineage is no stranger: %+v", got)
 	}
 }
+
+// A command is named only where it does something: a job that has ended cannot
+// be cancelled.
+func TestSecondJobNamesTheCancel(t *testing.T) {
+	for state, named := range map[JobState]bool{JobRunning: true, JobSucceeded: false} {
+		s := newScene(bought(JobRunning), labelled("b", ours6, 1, state))
+		p, _ := s.diff()
+		if len(p.Problems) != 1 || strings.Contains(p.Problems[0].Summary, "qaplan cancel batches/b") != named {
+			t.Errorf("%s: %+v, want one problem that names the command: %t", state, p.Problems, named)
+		}
+	}
+}
