@@ -250,6 +250,22 @@ func (t *tally) add(a planner.Address, n, sampled int) {
 	}
 }
 
+// anyUnproven reports whether an answer is to be fetched for a batch on no more
+// than a person's word, or the job's input and keys: no label of ours names it.
+func (e *Engine) anyUnproven(downloads []*planner.Change) bool {
+	return slices.ContainsFunc(downloads, func(c *planner.Change) bool {
+		return slices.ContainsFunc(e.opt.Journal.Record(c.Address).Attempts, func(a planner.Attempt) bool {
+			return a.Number == c.Attempt && a.Adopted && a.Token == "" && !a.OutputRead
+		})
+	})
+}
+
+func (e *Engine) isUnbound() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.unbound
+}
+
 // takeUnbound reports, once, whether a job was adopted for the wrong batch: the
 // next look tells whose it is.
 func (e *Engine) takeUnbound() bool {

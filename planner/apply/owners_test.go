@@ -2,6 +2,7 @@ package apply_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -168,28 +169,32 @@ func TestUnreadableAnswersHold(t *testing.T) {
 }
 
 // A job that was imported for the wrong batch is taken by the right one in the
-// same run, and nothing is left for the next.
+// same run: it is not bought for that one meanwhile, and nothing is left for the
+// next run.
 func TestWrongImportIsTakenByTheRightBatch(t *testing.T) {
-	for name, wait := range map[string]bool{"waiting": true, "not waiting": false} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, 2, 4, emulator.Config{RunTime: emulator.Span{Min: time.Hour, Max: time.Hour}})
-				w.options = func(o *apply.Options) { o.Limits.MaxActiveJobs = 1 }
-				w.desired.Batches[0].Imports = []string{w.foreign(emulator.PlantedJob{Requests: []byte(requests(52, 4)), State: "RUNNING"})}
-				w.mustApply(false)
-				time.Sleep(3 * time.Hour)
-				// Somebody's job leaves no place for a purchase.
-				w.foreign(emulator.PlantedJob{Requests: []byte(requests(900, 4)), Model: "gemini-2.5-pro", State: "RUNNING"})
-				w.mustApply(wait)
-				p, _ := w.plan(t.Context())
-				if p.Summary.Held != 1 || p.Summary.Done != 1 || len(p.Changes) != 0 || p.Held[0].Reason != planner.HoldWrongJob {
-					t.Errorf("%+v with %+v, want batch 51 held as wrong_job and batch 52 done", p.Summary, p.Changes)
-				}
-				if n := w.purchases(); n != 0 {
-					t.Errorf("%d jobs were bought", n)
-				}
+	for _, wait := range []bool{true, false} {
+		for _, full := range []bool{true, false} {
+			t.Run(fmt.Sprintf("waiting %t, full %t", wait, full), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					w := newWorld(t, 2, 4, emulator.Config{RunTime: emulator.Span{Min: time.Hour, Max: time.Hour}})
+					w.options = func(o *apply.Options) { o.Limits.MaxActiveJobs, o.Limits.Parallelism = 1, 4 }
+					w.desired.Batches[0].Imports = []string{w.foreign(emulator.PlantedJob{Requests: []byte(requests(52, 4)), State: "RUNNING"})}
+					w.mustApply(false)
+					time.Sleep(3 * time.Hour)
+					if full { // somebody's job leaves no place for a purchase
+						w.foreign(emulator.PlantedJob{Requests: []byte(requests(900, 4)), Model: "gemini-2.5-pro", State: "RUNNING"})
+					}
+					w.mustApply(wait)
+					p, _ := w.plan(t.Context())
+					if p.Summary.Held != 1 || p.Summary.Done != 1 || len(p.Changes) != 0 || p.Held[0].Reason != planner.HoldWrongJob {
+						t.Errorf("%+v with %+v, want batch 51 held as wrong_job and batch 52 done", p.Summary, p.Changes)
+					}
+					if n := w.purchases(); n != 0 {
+						t.Errorf("%d jobs were bought", n)
+					}
+				})
 			})
-		})
+		}
 	}
 }
 
