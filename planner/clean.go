@@ -28,11 +28,12 @@ func Unneeded(d *Desired, o *Observed, opts Options) []File {
 	}
 	for i := range items {
 		it := &items[i]
-		if it.Phase == PhaseDone && !buying[it.Address] && !it.Record.sendOpen() {
-			continue
+		done := it.Phase == PhaseDone && !buying[it.Address] && !it.Record.sendOpen()
+		if it.Want != nil && (!done || it.Record.Result.Source != it.Want.Source.SHA256) {
+			contents[it.Want.Source.SHA256] = true // another attempt may be wanted, and be held
 		}
-		if it.Want != nil {
-			contents[it.Want.Source.SHA256] = true
+		if done {
+			continue
 		}
 		it.Record.inputs(needed, contents)
 	}

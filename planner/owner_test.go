@@ -222,6 +222,11 @@ func TestUnneeded(t *testing.T) {
 		s.recOf(neighbour).Result = &Result{Attempt: 1, Source: contentA, Rows: goodRows, Succeeded: goodRows}
 		s.o.Results[neighbour] = ResultOurs
 	}
+	uploadOf := func(sha string) fact {
+		return func(s *scene) {
+			s.rec().Upload = &Upload{File: uploadOfOurs(sha, 1), SHA256: sha, Bytes: 1000, Done: true, Expires: now.Add(time.Hour)}
+		}
+	}
 	for _, row := range []struct {
 		name  string
 		facts []fact
@@ -235,6 +240,7 @@ func TestUnneeded(t *testing.T) {
 		{"its job failed and is bought again", when(bought(JobFailed), alive), ""},
 		{"its job was cancelled", when(bought(JobCancelled), alive), ""},
 		{"another attempt is wanted", when(finished(), alive, rerun), ""},
+		{"another attempt is wanted, and is held", when(finished(), onChange(OnChangeRerun), wantSource(contentB), uploadOf(contentB), liveFile(uploadOfOurs(contentB, 1), contentB, time.Hour), liveFile(UploadName(contentB, theirs6, 1), contentB, time.Hour)), ""},
 		{"a send is not known", when(finished(), alive, sent(OutcomeIntent, lately)), ""},
 		{"a job of somebody reads it", when(finished(), alive, unlabelledJob("x", own, "m2", 3, JobRunning)), ""},
 		{"a job of a state unknown to us reads it", when(finished(), alive, unlabelledJob("x", own, "m2", 3, JobUnknown)), ""},
@@ -272,5 +278,17 @@ func TestStrangers(t *testing.T) {
 	s = newScene(formerly(theirs6), labelled("a", theirs6, 1, JobRunning))
 	if got := Strangers(&s.d, &s.o); len(got) != 0 {
 		t.Errorf("a former lineage is no stranger: %+v", got)
+	}
+}
+
+// A command is named only where it does something: a job that has ended cannot
+// be cancelled.
+func TestSecondJobNamesTheCancel(t *testing.T) {
+	for state, named := range map[JobState]bool{JobRunning: true, JobSucceeded: false} {
+		s := newScene(bought(JobRunning), labelled("b", ours6, 1, state))
+		p, _ := s.diff()
+		if len(p.Problems) != 1 || strings.Contains(p.Problems[0].Summary, "qaplan cancel batches/b") != named {
+			t.Errorf("%s: %+v, want one problem that names the command: %t", state, p.Problems, named)
+		}
 	}
 }

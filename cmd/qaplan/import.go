@@ -120,6 +120,9 @@ func (a *app) adopt(ctx context.Context, w *work, claims []planner.Claim, f *sur
 	if err != nil {
 		return err
 	}
+	if rep.Interrupted {
+		return context.Cause(ctx) // what was not recorded is found again
+	}
 	if rep.Summary.Adopted < len(p.Changes) {
 		return fmt.Errorf("%d of %d were imported: the others changed while the plan was shown; run the command again", rep.Summary.Adopted, len(p.Changes))
 	}

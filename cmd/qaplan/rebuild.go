@@ -91,6 +91,9 @@ func (a *app) rebuild(ctx context.Context, f *rebuildFlags) (err error) {
 	if err != nil {
 		return err
 	}
+	if rep.Interrupted {
+		return context.Cause(ctx) // what was not recorded is found again
+	}
 	a.ui.Print(ui.Rebuilt(rep.Summary.Adopted, backup))
 	return nil
 }

@@ -74,9 +74,9 @@ func jobRows() []scene {
 			s := newStage(t, 1, onCreate(emulator.FaultSucceededWithoutOutput, "100h"))
 			s.apply(exitDone)
 			s.ended()
-			s.later(23 * time.Hour)
+			s.later(21 * time.Hour) // it may have ended as soon as it was made, two hours before
 			s.is(1, "submitted")
-			s.later(2 * time.Hour)
+			s.later(4 * time.Hour)
 			s.held(1, planner.HoldNoOutput, rerunFirst)
 			s.again(1)
 			s.mustHaveBought(2)

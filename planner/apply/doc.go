@@ -21,9 +21,10 @@
 // Observing costs one walk of the job listing; further ones are made, until two
 // agree, only where something could be bought or an unknown create settled on
 // its strength, and the files are listed only then. Downloads and purchases run
-// side by side. Where a successful job that nothing explains may be one of the
-// batches that are to be bought, the first keys of its answers are read and
-// compared with those of the sources. A purchase books its place under the limit of active jobs first,
+// side by side, but for answers of a job without a label: they come first, since
+// they may turn out to be another batch's. Where a successful job that nothing
+// explains may be one of the batches that are to be bought, the first keys of
+// its answers are read and compared with those of the sources. A purchase books its place under the limit of active jobs first,
 // then uploads if it has to, then waits for its minute, and only then writes the
 // intent: nothing stands between the durable intent and the call.
 //

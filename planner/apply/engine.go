@@ -49,6 +49,7 @@ type Engine struct {
 	deferred  map[planner.Address]bool
 	models    map[string]error          // what the service said of each model
 	again     map[planner.Address]bool  // uploaded again after the service lost the file
+	unbound   bool                      // an adopted job turned out to be another batch's since the last look
 	givenUp   map[planner.Address]bool  // what waiting cannot mend within this run
 	errs      map[planner.Address]error // what went wrong and was not mended yet
 	reran     map[planner.Address]bool  // sent once more because a person asked
@@ -239,6 +240,9 @@ func (e *Engine) Apply(ctx context.Context) (Report, error) {
 		if r, err = e.lookPatiently(ctx); err != nil {
 			return e.report(ctx, r), err
 		}
+		if err := wrongImports(r.plan); err != nil {
+			return e.report(ctx, r), err
+		}
 		e.opt.Plan.FixReruns(r.items)
 	}
 	e.sweep()
@@ -305,7 +309,7 @@ func (e *Engine) goesOn(ctx context.Context, r *round) (more bool, pause time.Du
 		return false, 0
 	}
 	now := e.rethink(r)
-	immediate := false
+	immediate := e.takeUnbound()
 	for i := range now.plan.Changes {
 		c := &now.plan.Changes[i]
 		if !e.tried[changeKey(c)] && !e.shownToNobody(c) && !e.blocked(c) {

@@ -442,5 +442,11 @@ func (d *delivery) wrongJob(ctx context.Context, from *answers, rep batchfile.Jo
 		return err
 	}
 	d.e.warn(&d.c.Address, "two downloads of %s alike hold %d answers, none of them to a key of this batch", d.at.Job, rep.Lines)
-	return d.record("wrong_job", func(_ *planner.Record, at *planner.Attempt) { at.Wrong = true })
+	if err := d.record("wrong_job", func(_ *planner.Record, at *planner.Attempt) { at.Wrong = true }); err != nil {
+		return err
+	}
+	d.e.mu.Lock()
+	defer d.e.mu.Unlock()
+	d.e.unbound = d.e.unbound || d.at.Adopted
+	return nil
 }

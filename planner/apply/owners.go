@@ -129,16 +129,51 @@ func (e *Engine) sampleOf(ctx context.Context, j *planner.Job) (sample, error) {
 	return s, err
 }
 
+// lot is the jobs whose sampled keys are the same ones: many are where each
+// input counts its rows anew.
+type lot struct {
+	keys  sample
+	jobs  []string
+	tally tally
+}
+
+// lotsOf puts jobs with the same keys together. Jobs without keys are in none:
+// there are no answers, or they could not be read.
+func (e *Engine) lotsOf(jobs map[string]*planner.Job) []*lot {
+	type sum struct {
+		keys  int
+		total uint64
+	}
+	bySum := map[sum]*lot{}
+	var lots []*lot
+	for name := range jobs {
+		keys := e.samples[name]
+		s := sum{keys: len(keys)}
+		for key := range keys {
+			s.total += key
+		}
+		switch {
+		case len(keys) == 0:
+			continue
+		case bySum[s] == nil:
+			bySum[s] = &lot{keys: keys}
+			lots = append(lots, bySum[s])
+		}
+		bySum[s].jobs = append(bySum[s].jobs, name)
+	}
+	return lots
+}
+
 // ownersOf compares the samples with the keys of the sources that the jobs may
 // belong to.
 func (e *Engine) ownersOf(ctx context.Context, jobs map[string]*planner.Job) (map[string]planner.Owner, error) {
-	asks := map[uint64][]string{} // jobs by key
-	for name := range jobs {
-		for key := range e.samples[name] {
-			asks[key] = append(asks[key], name)
+	lots := e.lotsOf(jobs)
+	asks := map[uint64][]*lot{} // by key
+	for _, l := range lots {
+		for key := range l.keys {
+			asks[key] = append(asks[key], l)
 		}
 	}
-	found := map[string]*tally{}
 	for i := range e.opt.Desired.Batches {
 		b := &e.opt.Desired.Batches[i]
 		if len(asks) == 0 || b.Source.Missing || !mayBeAny(b, jobs) {
@@ -148,22 +183,18 @@ func (e *Engine) ownersOf(ctx context.Context, jobs map[string]*planner.Job) (ma
 		if err != nil {
 			return nil, fmt.Errorf("%s: compare the keys of %s with answers: %w", b.Address, b.Source.Path, err)
 		}
-		for job, n := range hits {
-			if found[job] == nil {
-				found[job] = &tally{}
-			}
-			found[job].add(b.Address, n, len(e.samples[job]))
+		for l, n := range hits {
+			l.tally.add(b.Address, n, len(l.keys))
 		}
 	}
 	owners := map[string]planner.Owner{}
-	for name := range jobs {
-		t := found[name]
-		switch {
-		case len(e.samples[name]) == 0: // no answers, or none that could be read
-		case t == nil:
-			owners[name] = planner.Owner{}
-		case len(t.fits) > 0:
-			slices.SortFunc(t.fits, planner.Address.Compare)
+	for _, l := range lots {
+		t := &l.tally
+		if t.hit && len(t.fits) == 0 {
+			continue // too few to tell
+		}
+		slices.SortFunc(t.fits, planner.Address.Compare)
+		for _, name := range l.jobs {
 			owners[name] = planner.Owner{Fits: t.fits, More: t.more}
 		}
 	}
@@ -181,38 +212,66 @@ func mayBeAny(b *planner.Batch, jobs map[string]*planner.Job) bool {
 	return false
 }
 
-// hitsOf counts, for each job, how many of its sampled keys the source has.
-func (e *Engine) hitsOf(ctx context.Context, b *planner.Batch, asks map[uint64][]string) (map[string]int, error) {
+// hitsOf counts, for each lot, how many of its keys the source has.
+func (e *Engine) hitsOf(ctx context.Context, b *planner.Batch, asks map[uint64][]*lot) (map[*lot]int, error) {
 	f, err := os.Open(e.opt.Paths[b.Address].Source)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	hits := map[string]int{}
+	hits := map[*lot]int{}
 	_, err = batchfile.Keys(ctx, f, func(_ int, key []byte) error {
-		for _, job := range asks[maphash.Bytes(e.seed, key)] {
-			hits[job]++
+		for _, l := range asks[maphash.Bytes(e.seed, key)] {
+			hits[l]++
 		}
 		return nil
 	})
 	return hits, err
 }
 
-// tally collects the batches that have a job's keys.
+// tally collects the batches that have a lot's keys.
 type tally struct {
+	hit  bool // some batch has one of them
 	fits []planner.Address
 	more bool
 }
 
-// add notes a batch that has n of the sampled keys. At least half must be its
-// own: lines that belong to nobody come up in damaged answers, and two batches
-// may share a key.
+// add notes a batch that has n of the sampled keys. All but a tenth must be its
+// own: lines that belong to nobody come up in damaged answers. A job with fewer
+// answers something else, perhaps what the source held before; a person decides.
 func (t *tally) add(a planner.Address, n, sampled int) {
+	t.hit = true
 	switch {
-	case 2*n < sampled:
+	case 10*n < 9*sampled:
 	case len(t.fits) == maxFits:
 		t.more = true
 	default:
 		t.fits = append(t.fits, a)
 	}
+}
+
+// anyUnproven reports whether an answer is to be fetched for a batch on no more
+// than a person's word, or the job's input and keys: no label of ours names it.
+func (e *Engine) anyUnproven(downloads []*planner.Change) bool {
+	return slices.ContainsFunc(downloads, func(c *planner.Change) bool {
+		return slices.ContainsFunc(e.opt.Journal.Record(c.Address).Attempts, func(a planner.Attempt) bool {
+			return a.Number == c.Attempt && a.Adopted && a.Token == "" && !a.OutputRead
+		})
+	})
+}
+
+func (e *Engine) isUnbound() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.unbound
+}
+
+// takeUnbound reports, once, whether a job was adopted for the wrong batch: the
+// next look tells whose it is.
+func (e *Engine) takeUnbound() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	was := e.unbound
+	e.unbound = false
+	return was
 }

@@ -1,12 +1,15 @@
 package apply_test
 
 import (
+	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/qaplan/qaplan/planner"
+	"github.com/qaplan/qaplan/planner/apply"
 	"github.com/qaplan/qaplan/provider/emulator"
 )
 
@@ -203,4 +206,71 @@ func TestAdoptionSurvivesACrash(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { adopted(t, p) })
 		})
 	}
+}
+
+// A job that was imported for the wrong batch is taken by the right one in the
+// same run: it is not bought for that one meanwhile, and nothing is left for the
+// next run.
+func TestWrongImportIsTakenByTheRightBatch(t *testing.T) {
+	for _, wait := range []bool{true, false} {
+		for _, full := range []bool{true, false} {
+			t.Run(fmt.Sprintf("waiting %t, full %t", wait, full), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					w := newWorld(t, 2, 4, emulator.Config{RunTime: emulator.Span{Min: time.Hour, Max: time.Hour}})
+					w.options = func(o *apply.Options) { o.Limits.MaxActiveJobs, o.Limits.Parallelism = 1, 4 }
+					w.desired.Batches[0].Imports = []string{w.foreign(emulator.PlantedJob{Requests: []byte(requests(52, 4)), State: "RUNNING"})}
+					w.mustApply(false)
+					time.Sleep(3 * time.Hour)
+					if full { // somebody's job leaves no place for a purchase
+						w.foreign(emulator.PlantedJob{Requests: []byte(requests(900, 4)), Model: "gemini-2.5-pro", State: "RUNNING"})
+					}
+					w.mustApply(wait)
+					p, _ := w.plan(t.Context())
+					if p.Summary.Held != 1 || p.Summary.Done != 1 || len(p.Changes) != 0 || p.Held[0].Reason != planner.HoldWrongJob {
+						t.Errorf("%+v with %+v, want batch 51 held as wrong_job and batch 52 done", p.Summary, p.Changes)
+					}
+					if n := w.purchases(); n != 0 {
+						t.Errorf("%d jobs were bought", n)
+					}
+				})
+			})
+		}
+	}
+}
+
+// What contradicts an import block stops the run, also where it came up while the
+// question was on the screen.
+func TestImportIsComparedAgainAfterTheQuestion(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, 4, slow())
+		w.desired.Batches[0].Imports = []string{w.foreign(emulator.PlantedJob{Requests: []byte(requests(52, 4)), State: "RUNNING"})}
+		err := w.process(t.Context(), true, func(ctx context.Context, p process) error {
+			if _, _, err := p.engine.Plan(ctx); err != nil {
+				return err
+			}
+			time.Sleep(3 * time.Hour) // it has answers now
+			_, err := p.engine.Apply(ctx)
+			return err
+		})
+		if err == nil || !strings.Contains(err.Error(), "other keys") {
+			t.Errorf("the apply ended with %v, want what its answers say", err)
+		}
+		if n := w.purchases(); n != 0 {
+			t.Errorf("%d jobs were bought", n)
+		}
+	})
+}
+
+// A job that has answers to some keys of a batch only is no batch's: the source
+// may have changed since. A person decides.
+func TestSomeKeysAreNotEnough(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, 4, emulator.Config{})
+		half := strings.ReplaceAll(strings.ReplaceAll(requests(51, 4), "r2", "s2"), "r3", "s3")
+		job := w.foreign(emulator.PlantedJob{Requests: []byte(half)})
+		p, _ := w.plan(t.Context())
+		if len(p.Changes) != 0 || len(p.Held) != 1 || p.Held[0].Reason != planner.HoldMaybeBought || p.Held[0].Job != job {
+			t.Errorf("%+v is to be done and %+v held, want nothing and maybe_bought for %s", p.Changes, p.Held, job)
+		}
+	})
 }

@@ -235,6 +235,13 @@ func (e *Engine) work(ctx context.Context, r *round) error {
 	var wg sync.WaitGroup
 	always := func(*planner.Change) bool { return true }
 	e.start(ctx, &wg, r, downloads, stop, always, e.fetch)
+	if e.anyUnproven(downloads) {
+		wg.Wait()
+		if e.isUnbound() {
+			e.untry(purchases) // one of them may be what the wrong job has answered
+			return fatal
+		}
+	}
 	// Places under a limit are given in the order of the plan, not to the worker
 	// that happens to be first.
 	e.start(ctx, &wg, r, purchases, stop, e.admitted, e.buy)
