@@ -40,22 +40,25 @@ func (v *view) decide() verdict {
 		v.describeAdoption(&out)
 	}
 	for _, j := range v.extra {
-		out.warnExtra(v.addr, j.Name, string(j.State))
+		out.warnExtra(v.addr, j.Name, string(j.State), j.Active())
 	}
 	if v.rec != nil {
 		current := v.current()
 		for i := range v.rec.Attempts {
 			if a := &v.rec.Attempts[i]; a != current && a.active() && (out.waiting == nil || out.waiting.Job != a.Job) {
-				out.warnExtra(v.addr, a.Job, a.State)
+				out.warnExtra(v.addr, a.Job, a.State, true)
 			}
 		}
 	}
 	return out
 }
 
-func (out *verdict) warnExtra(a Address, job, state string) {
-	out.problems = append(out.problems, Problem{Severity: SeverityWarning, Code: "extra_job", Address: &a, Job: job,
-		Summary: fmt.Sprintf("a second job for this batch exists (%s, %s); it is left alone and its answers are not used; qaplan cancel %s ends it", job, state, job)})
+func (out *verdict) warnExtra(a Address, job, state string, active bool) {
+	summary := fmt.Sprintf("a second job for this batch exists (%s, %s); it is left alone and its answers are not used", job, state)
+	if active {
+		summary += "; qaplan cancel " + job + " ends it"
+	}
+	out.problems = append(out.problems, Problem{Severity: SeverityWarning, Code: "extra_job", Address: &a, Job: job, Summary: summary})
 }
 
 // describeAdoption names what is adopted. Where nothing else is done for the

@@ -70,9 +70,12 @@ func (a *app) rebuild(ctx context.Context, f *rebuildFlags) (err error) {
 		return nil
 	}
 	if len(strangers) > 0 {
-		a.ui.Print(ui.RenderStrangers(strangers) + "\n")
+		a.ui.Print(ui.RenderStrangers(strangers))
 	}
 	if p.Applyable {
+		if len(strangers) > 0 {
+			a.ui.Print("\n")
+		}
 		a.ui.Print(ui.RenderPlan(p, ui.PlanView{Style: a.ui.OutStyle(), Width: a.ui.Width()}))
 	}
 	if err := f.ask(ctx, a, ui.RebuildQuestion(strangers, len(p.Changes))); err != nil {
