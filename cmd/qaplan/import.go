@@ -50,6 +50,8 @@ An import block in the config does the same for one, and can be reviewed.`,
 			}
 			return nil
 		},
+
+		ValidArgsFunction: a.completeDesired,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if f.from != "" {
 				return a.importFrom(cmd.Context(), &f)
@@ -60,6 +62,7 @@ An import block in the config does the same for one, and can be reviewed.`,
 	f.register(cmd.Flags())
 	cmd.Flags().StringVar(&f.from, "from", "", "find the pairs in a text, `FILE`; - is stdin")
 	cmd.Flags().StringVar(&f.block, "block", "", "with --from, the `NAME` of the block whose batches the text numbers")
+	must(cmd.RegisterFlagCompletionFunc("block", a.completeBlockNames))
 	return cmd
 }
 

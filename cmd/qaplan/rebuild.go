@@ -34,6 +34,8 @@ Accept a state only when it is lost, or never used again: two states that take e
 other's jobs for their own may cancel or finish each other's work.`,
 		Example: "  qaplan state rebuild\n  qaplan state rebuild --lineage 3f09ab --auto-approve",
 		Args:    noArguments,
+
+		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.rebuild(cmd.Context(), &f)
 		},
