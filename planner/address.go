@@ -35,7 +35,7 @@ func (a *Address) UnmarshalText(text []byte) error {
 		return err
 	}
 	if s.Whole || s.First != s.Last {
-		return fmt.Errorf("read address %q: it names more than one batch", text)
+		return fmt.Errorf("read address %q: it names more than one batch; write it like batch.NAME[72]", text)
 	}
 	if s.String() != string(text) {
 		return fmt.Errorf("read address %q: it is written %s", text, s)

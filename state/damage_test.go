@@ -287,7 +287,7 @@ func TestRefused(t *testing.T) {
 		},
 		{
 			"snapshot gone", func(t *testing.T, path string) { os.Remove(path) }, gemini, new(*CorruptError),
-			[]string{"qaplan.state.json: it is not there, and", ".journal goes on from its number 1", "move it and its journal away to start anew"},
+			[]string{"qaplan.state.json: it is not there, and", ".journal goes on from its number 1", "move it and its journal away and run qaplan state rebuild"},
 		},
 		{
 			"snapshot gone with a backup", func(t *testing.T, path string) {

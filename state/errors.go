@@ -29,18 +29,18 @@ func (e *CorruptError) Error() string {
 
 // Hint says what to do.
 func (e *CorruptError) Hint() string {
-	const found = "what it lacks is found again in the listing of the service"
+	const lacks, knew = "what it lacks is found again at the service", "what it knew is found again at the service"
 	switch {
 	case e.Given:
 		return "hand in another copy, as qaplan state pull or a backup made it"
 	case e.Journal && e.Alone:
-		return fmt.Sprintf("restore it from a copy, or move it away to start anew: %s", found)
+		return fmt.Sprintf("restore it from a copy, or move it away and run qaplan state rebuild: %s", knew)
 	case e.Journal:
-		return fmt.Sprintf("restore it from a copy, or move it away to go on from the snapshot: %s", found)
+		return fmt.Sprintf("restore it from a copy, or move it away to go on from the snapshot: %s", lacks)
 	case e.Backup != "":
-		return fmt.Sprintf("restore it from a copy, or put %s in its place and move the journal away: %s", e.Backup, found)
+		return fmt.Sprintf("restore it from a copy, or put %s in its place and move the journal away: %s", e.Backup, lacks)
 	default:
-		return fmt.Sprintf("restore it from a copy, or move it and its journal away to start anew: %s", found)
+		return fmt.Sprintf("restore it from a copy, or move it and its journal away and run qaplan state rebuild: %s", knew)
 	}
 }
 

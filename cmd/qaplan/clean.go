@@ -20,6 +20,8 @@ Uploads of others, results and jobs are left alone. Without it they expire after
 48 h; until then they take from the project's 20 GB of file storage.`,
 		Example: "  qaplan clean\n  qaplan clean --auto-approve",
 		Args:    noArguments,
+
+		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.clean(cmd.Context(), &f)
 		},

@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -70,8 +72,40 @@ func (a *app) completeRecorded(cmd *cobra.Command, _ []string, _ string) ([]stri
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	words := make([]string, 0, len(st.Batches))
-	for addr := range st.Batches {
+	for _, addr := range slices.SortedFunc(maps.Keys(st.Batches), planner.Address.Compare) {
 		words = append(words, addr.String())
 	}
 	return words, cobra.ShellCompDirectiveNoFileComp
+}
+
+// completeDesired offers the batches of the config as the first argument, and
+// none after it.
+func (a *app) completeDesired(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	cfg, _ := config.Load(cmd.Context(), a.configOptions())
+	if cfg == nil || len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var words []string
+	for i := range cfg.Blocks {
+		b := &cfg.Blocks[i]
+		for n := b.First; n <= b.Last; n++ {
+			if has(*b, n) {
+				words = append(words, planner.Address{Block: b.Name, Number: n}.String())
+			}
+		}
+	}
+	return words, cobra.ShellCompDirectiveNoFileComp
+}
+
+// completeBlockNames offers the names of the config's blocks.
+func (a *app) completeBlockNames(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+	cfg, _ := config.Load(cmd.Context(), a.configOptions())
+	if cfg == nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	names := make([]string, len(cfg.Blocks))
+	for i := range cfg.Blocks {
+		names[i] = cfg.Blocks[i].Name
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
 }

@@ -382,7 +382,7 @@ func TestFirstJournalLost(t *testing.T) {
 		before := h.kept()
 		for _, args := range asks() {
 			c := h.mustRun(exitError, args...)
-			for _, want := range []string{"qaplan.state.json.journal:2: its checksum does not fit", "or move it away to start anew"} {
+			for _, want := range []string{"qaplan.state.json.journal:2: its checksum does not fit", "or move it away and run qaplan state rebuild"} {
 				if !strings.Contains(c.said(), want) {
 					t.Errorf("%v says %q, want %q", args, c.said(), want)
 				}

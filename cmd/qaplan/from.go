@@ -24,7 +24,11 @@ func (a *app) importFrom(ctx context.Context, f *importFlags) (err error) {
 	if err := f.ready(a); err != nil {
 		return err
 	}
-	text, err := a.readNotes(f.from, f.approved)
+	name := f.from
+	if name == "-" {
+		name = "stdin"
+	}
+	text, err := a.readNotes(f.from, name)
 	if err != nil {
 		return err
 	}
@@ -50,7 +54,7 @@ func (a *app) importFrom(ctx context.Context, f *importFlags) (err error) {
 	}
 	shown := pairsShown(&found)
 	shown.Judged = judgedPairs(found.Pairs, claims, evidence)
-	a.ui.Print(ui.RenderPairs(shown, ui.PairsView{Style: a.ui.OutStyle(), Width: a.ui.Width(), File: f.from}) + "\n")
+	a.ui.Print(ui.RenderPairs(shown, ui.PairsView{Style: a.ui.OutStyle(), Width: a.ui.Width(), File: name}))
 	var taken []planner.Claim
 	recorded := 0
 	for i, e := range evidence {
@@ -65,20 +69,22 @@ func (a *app) importFrom(ctx context.Context, f *importFlags) (err error) {
 	case len(taken) > 0:
 		return a.adopt(ctx, w, taken, &f.surgeryFlags)
 	case recorded > 0:
-		a.ui.Print("Nothing to import: the state knows what it can use of this.\n")
+		a.ui.Print("\nNothing to import: the state knows what it can use of this.\n")
 		return nil
 	}
-	return fmt.Errorf("%s: nothing there can be imported", f.from)
+	err = fmt.Errorf("%s: nothing there can be imported", name)
+	if len(found.Pairs)+len(found.Conflicts)+len(found.Unpaired) == 0 {
+		return advised(err, "What is looked for are names such as batches/… and files/…, each next to the number of its batch.")
+	}
+	return err
 }
 
-// readNotes reads the text; "-" is stdin.
-func (a *app) readNotes(file string, approved bool) ([]byte, error) {
+// readNotes reads the text, which messages call name; "-" is stdin.
+func (a *app) readNotes(file, name string) ([]byte, error) {
 	in := a.stdin
 	switch {
 	case file == "-" && a.ui.Interactive():
 		return nil, errors.New("stdin is a terminal; name the file to import from")
-	case file == "-" && !approved:
-		return nil, errors.New("the text comes from stdin, so nobody can approve the import; pass --auto-approve")
 	case file != "-":
 		f, err := a.open(file)
 		if err != nil {
@@ -90,9 +96,9 @@ func (a *app) readNotes(file string, approved bool) ([]byte, error) {
 	var text bytes.Buffer
 	switch n, err := io.Copy(&text, io.LimitReader(in, maxNotes+1)); {
 	case err != nil:
-		return nil, fmt.Errorf("read %s: %w", file, err)
+		return nil, fmt.Errorf("read %s: %w", name, err)
 	case n > maxNotes:
-		return nil, fmt.Errorf("%s is longer than %d MB; cut out the part that names jobs and batches", file, maxNotes>>20)
+		return nil, fmt.Errorf("%s is longer than %d MB; cut out the part that names jobs and batches", name, maxNotes>>20)
 	}
 	return text.Bytes(), nil
 }
@@ -139,7 +145,7 @@ func claimsOf(pairs []notes.Pair, blocks []config.Block) ([]planner.Claim, error
 			}
 		}
 		if len(names) > 1 {
-			return nil, fmt.Errorf("batch %d is in the blocks %s; say which one is meant with --block", p.Number, orList(names))
+			return nil, fmt.Errorf("batch %d is in %d blocks; say with --block which one is meant: %s", p.Number, len(names), orList(names))
 		}
 		claims[i] = planner.Claim{Address: planner.Address{Block: names[0], Number: p.Number}, ID: p.ID}
 	}

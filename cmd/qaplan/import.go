@@ -39,15 +39,19 @@ An import block in the config does the same for one, and can be reviewed.`,
   qaplan import --from report.md`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			switch {
+			case f.from == "" && cmd.Flags().Changed("from"):
+				return advised(errors.New("--from: it must name a file"), seeHelp(cmd))
 			case f.from != "" && len(args) > 0:
 				return advised(errors.New("import takes an address and a name, or --from FILE, not both"), seeHelp(cmd))
 			case f.from == "" && f.block != "":
 				return advised(errors.New("--block goes with --from"), seeHelp(cmd))
 			case f.from == "" && len(args) != 2:
-				return advised(fmt.Errorf("import takes an address and a name, but got %d arguments", len(args)), seeHelp(cmd))
+				return advised(fmt.Errorf("import takes an address and a name, but got %d", len(args)), seeHelp(cmd))
 			}
 			return nil
 		},
+
+		ValidArgsFunction: a.completeDesired,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if f.from != "" {
 				return a.importFrom(cmd.Context(), &f)
@@ -58,7 +62,21 @@ An import block in the config does the same for one, and can be reviewed.`,
 	f.register(cmd.Flags())
 	cmd.Flags().StringVar(&f.from, "from", "", "find the pairs in a text, `FILE`; - is stdin")
 	cmd.Flags().StringVar(&f.block, "block", "", "with --from, the `NAME` of the block whose batches the text numbers")
+	must(cmd.RegisterFlagCompletionFunc("block", a.completeBlockNames))
 	return cmd
+}
+
+// isName reports whether a word is the name of a job or a file, as the service
+// writes them.
+func isName(word string) bool {
+	id, found := strings.CutPrefix(word, "batches/")
+	if !found {
+		id, found = strings.CutPrefix(word, "files/")
+	}
+	alien := func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_' && r != '.'
+	}
+	return found && strings.Trim(id, ".") != "" && !strings.ContainsFunc(id, alien)
 }
 
 // importOne compares one job or file with the batch that it is said to be of,
@@ -68,11 +86,14 @@ func (a *app) importOne(ctx context.Context, address, id string, f *surgeryFlags
 		return err
 	}
 	c := planner.Claim{ID: id}
+	if isName(address) && strings.HasPrefix(id, "batch.") {
+		return fmt.Errorf("the address comes first: qaplan import '%s' %s", id, address)
+	}
 	if err := c.Address.UnmarshalText([]byte(address)); err != nil {
 		return err
 	}
-	if !strings.HasPrefix(id, "batches/") && !strings.HasPrefix(id, "files/") {
-		return fmt.Errorf("cannot import %q: it is neither a job (batches/...) nor a file (files/...)", id)
+	if !isName(id) {
+		return fmt.Errorf("cannot import %q: it is neither the name of a job (batches/...) nor that of a file (files/...)", id)
 	}
 	w, err := a.openWork(ctx, workOptions{operation: "import", adoptOnly: true, lockTimeout: f.lockTimeout})
 	if err != nil {
@@ -80,7 +101,7 @@ func (a *app) importOne(ctx context.Context, address, id string, f *surgeryFlags
 	}
 	defer func() { err = errors.Join(err, w.close()) }()
 	if !slices.Contains(w.known, c.Address) {
-		return fmt.Errorf("cannot import %s: the config has no %s", id, c.Address)
+		return unknownAddress(planner.Selector{Block: c.Address.Block, First: c.Address.Number, Last: c.Address.Number}, w.known)
 	}
 	evidence, err := w.engine.Judge(ctx, []planner.Claim{c})
 	if err != nil {
@@ -93,7 +114,7 @@ func (a *app) importOne(ctx context.Context, address, id string, f *surgeryFlags
 		a.ui.Print(fmt.Sprintf("Nothing to import: %s, %s: %s.\n", c.Address, id, e.Why))
 		return nil
 	default:
-		a.ui.Print(fmt.Sprintf("%s, %s: %s, %s.\n\n", c.Address, id, e.Verdict, e.Why))
+		a.ui.Print(fmt.Sprintf("%s, %s: %s, %s.\n", c.Address, id, e.Verdict, e.Why))
 	}
 	return a.adopt(ctx, w, []planner.Claim{c}, f)
 }
@@ -107,11 +128,11 @@ func (a *app) adopt(ctx context.Context, w *work, claims []planner.Claim, f *sur
 		return err
 	}
 	if !p.Applyable {
-		a.ui.Print("Nothing to import: nothing there needs an adoption.\n")
+		a.ui.Print("\nNothing to import: nothing there needs an adoption.\n")
 		return nil
 	}
 	if len(claims) == 1 {
-		a.ui.Print(ui.RenderPlan(p, ui.PlanView{Style: a.ui.OutStyle(), Width: a.ui.Width(), Verbose: true}))
+		a.ui.Print("\n" + ui.RenderPlan(p, ui.PlanView{Style: a.ui.OutStyle(), Width: a.ui.Width(), Verbose: true}))
 	}
 	if err := f.ask(ctx, a, ui.ImportQuestion(len(p.Changes))); err != nil {
 		return err

@@ -34,6 +34,8 @@ Accept a state only when it is lost, or never used again: two states that take e
 other's jobs for their own may cancel or finish each other's work.`,
 		Example: "  qaplan state rebuild\n  qaplan state rebuild --lineage 3f09ab --auto-approve",
 		Args:    noArguments,
+
+		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.rebuild(cmd.Context(), &f)
 		},
@@ -70,9 +72,12 @@ func (a *app) rebuild(ctx context.Context, f *rebuildFlags) (err error) {
 		return nil
 	}
 	if len(strangers) > 0 {
-		a.ui.Print(ui.RenderStrangers(strangers) + "\n")
+		a.ui.Print(ui.RenderStrangers(strangers))
 	}
 	if p.Applyable {
+		if len(strangers) > 0 {
+			a.ui.Print("\n")
+		}
 		a.ui.Print(ui.RenderPlan(p, ui.PlanView{Style: a.ui.OutStyle(), Width: a.ui.Width()}))
 	}
 	if err := f.ask(ctx, a, ui.RebuildQuestion(strangers, len(p.Changes))); err != nil {

@@ -22,7 +22,7 @@ type CancelEnd string
 const (
 	// CancelEnded: the job is over.
 	CancelEnded CancelEnd = "cancelled"
-	// CancelTaken: the service took the wish, and the job has not ended yet.
+	// CancelTaken: the service accepted the cancel, and the job has not ended yet.
 	CancelTaken CancelEnd = "asked"
 	// CancelMarked: it is not known whether there is a job; nothing is sent for
 	// the batch again.
@@ -52,9 +52,13 @@ func (e *Engine) PlanCancel(ctx context.Context, batches []planner.Selector, job
 	}
 	e.shown = r
 	known := map[string]bool{}
+	former := formerAddresses(r.plan)
 	for i := range r.items {
 		it := &r.items[i]
-		all := slices.ContainsFunc(batches, func(s planner.Selector) bool { return s.Contains(it.Address) })
+		all := slices.ContainsFunc(batches, func(s planner.Selector) bool {
+			from, renamed := former[it.Address]
+			return s.Contains(it.Address) || renamed && s.Contains(from)
+		})
 		for _, c := range it.Cancellations() {
 			if all || c.Job != "" && slices.Contains(jobs, c.Job) {
 				list = append(list, c)
@@ -70,6 +74,19 @@ func (e *Engine) PlanCancel(ctx context.Context, batches []planner.Selector, job
 		}
 	}
 	return list, unknown, nil
+}
+
+// formerAddresses gives the batches of a renamed block the addresses that they
+// are recorded under until an apply: a person may name either.
+func formerAddresses(p *planner.Plan) map[planner.Address]planner.Address {
+	former := map[planner.Address]planner.Address{}
+	for i := range p.Changes {
+		var from planner.Address
+		if c := &p.Changes[i]; c.Detail.From != "" && from.UnmarshalText([]byte(c.Detail.From)) == nil {
+			former[c.Address] = from
+		}
+	}
+	return former
 }
 
 // Cancel carries out what PlanCancel listed, one by one: the wish is durable

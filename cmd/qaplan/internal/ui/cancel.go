@@ -17,7 +17,7 @@ func RenderCancellations(list []planner.Cancellation) string {
 			rows[i] = []string{c.Address.String(), "(not known)", "a create was sent; nothing is sent for it again"}
 		}
 	}
-	return "To be cancelled:\n\n" + indent("  ", table(rows)) + "\n"
+	return "To be cancelled:\n\n" + indent("  ", table(rows))
 }
 
 // CancelQuestion asks for the approval of cancels.
@@ -38,10 +38,11 @@ func CancelQuestion(list []planner.Cancellation) string {
 	}
 }
 
-// CancelEnds says how cancels ended: a line for each that was not simply
-// cancelled, then the counts.
+// CancelEnds says how cancels ended, apart from what was shown before: a line
+// for each that was not simply cancelled, then the counts.
 func CancelEnds(results []apply.CancelResult) string {
 	var out strings.Builder
+	out.WriteString("\n")
 	n := map[apply.CancelEnd]int{}
 	for i := range results {
 		r := &results[i]
@@ -54,7 +55,7 @@ func CancelEnds(results []apply.CancelResult) string {
 				fmt.Fprintf(&out, "%s: %s had ended by itself (%s) and is left as it is.\n", r.Address, Printable(r.Job), r.State)
 			}
 		case apply.CancelTaken:
-			fmt.Fprintf(&out, "%s: the service took the wish; %s has not ended yet. qaplan status shows when it has.\n", r.Address, Printable(r.Job))
+			fmt.Fprintf(&out, "%s: the service accepted the cancel of %s, which has not ended yet. qaplan status shows when it has.\n", r.Address, Printable(r.Job))
 		case apply.CancelMarked:
 			fmt.Fprintf(&out, "%s: nothing is sent for it again. When its job turns up, the plan says so; cancel it then.\n", r.Address)
 		}
@@ -75,9 +76,9 @@ func CancelEnds(results []apply.CancelResult) string {
 func RenderUnneeded(files []planner.File) string {
 	rows := make([][]string, len(files))
 	for i, f := range files {
-		rows[i] = []string{Printable(f.Name), size(f.Bytes), "expires " + instant(f.Expires)}
+		rows[i] = []string{Printable(f.Name), size(f.Bytes), "expires " + minute(f.Expires)}
 	}
-	return "No longer needed:\n\n" + indent("  ", table(rows, 1)) + "\n"
+	return "No longer needed:\n\n" + indent("  ", table(rows, 1))
 }
 
 // CleanQuestion asks for the approval of deleting uploads.
@@ -87,7 +88,7 @@ func CleanQuestion(files []planner.File) string {
 
 // Cleaned says what was deleted.
 func Cleaned(files []planner.File) string {
-	return fmt.Sprintf("Deleted %s (%s).\n", count(len(files), "upload"), bytesOf(files))
+	return fmt.Sprintf("\nDeleted %s (%s).\n", count(len(files), "upload"), bytesOf(files))
 }
 
 func bytesOf(files []planner.File) string {
@@ -100,31 +101,43 @@ func bytesOf(files []planner.File) string {
 
 // RenderStrangers shows the states whose labels name batches of the config.
 func RenderStrangers(list []planner.Stranger) string {
-	rows := make([][]string, len(list))
-	for i, s := range list {
+	var out strings.Builder
+	out.WriteString("Labels of other states name batches of this config:\n\n")
+	for _, s := range list {
 		made := count(s.Jobs, "job")
 		if s.Uploads > 0 {
 			made += ", " + count(s.Uploads, "upload") + " without one"
 		}
-		when := ""
-		if s.Jobs > 0 {
-			when = "made " + instant(s.First) + " to " + instant(s.Last)
+		fmt.Fprintf(&out, "  state %s: %s\n      for %s, %s\n", s.Lineage, made, count(len(s.Batches), "batch"), someOf(s.Batches))
+		if s.Jobs == 0 {
+			continue
 		}
-		rows[i] = []string{"state " + s.Lineage, made, "for " + count(len(s.Batches), "batch") + ", " + someOf(s.Batches), when}
+		when := "made at " + minute(s.First)
+		if last := minute(s.Last); last != minute(s.First) {
+			when = "made from " + minute(s.First) + " to " + last
+		}
+		out.WriteString("      " + when + "\n")
 	}
-	return "Labels of other states name batches of this config:\n\n" + indent("  ", table(rows)) + "\n"
+	return out.String()
 }
 
 // RebuildQuestion asks for the approval of taking over other states.
 func RebuildQuestion(list []planner.Stranger, adopt int) string {
-	what := "Record " + count(adopt, "batch") + " that the service knows?"
-	if len(list) > 0 {
-		what = fmt.Sprintf("Take %s for former ones of this state, and record %s?", count(len(list), "state"), count(adopt, "batch"))
+	record := "record " + count(adopt, "batch") + " that the service knows?"
+	if len(list) == 0 {
+		return "R" + record[1:]
 	}
-	return what
+	q := fmt.Sprintf("Count %s as former ones of this state", count(len(list), "state"))
+	if len(list) == 1 {
+		q = "Count state " + list[0].Lineage + " as a former one of this state"
+	}
+	if adopt == 0 {
+		return q + "?"
+	}
+	return q + ", and " + record
 }
 
 // Rebuilt says what was recorded.
 func Rebuilt(adopted int, backup string) string {
-	return fmt.Sprintf("Recorded %s.%s\n", count(adopted, "batch"), kept(backup))
+	return fmt.Sprintf("\nRecorded %s.%s\n", count(adopted, "batch"), kept(backup))
 }

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/qaplan/qaplan/planner"
 )
@@ -15,7 +16,7 @@ func ImportQuestion(batches int) string {
 // it.
 func Imported(claims []planner.Claim, p *planner.Plan) string {
 	if len(claims) == 1 {
-		return fmt.Sprintf("Imported %s as %s.\n", Printable(claims[0].ID), claims[0].Address)
+		return fmt.Sprintf("\nImported %s as %s.\n", Printable(claims[0].ID), claims[0].Address)
 	}
 	jobs, uploads := 0, 0
 	for i := range p.Changes {
@@ -25,5 +26,15 @@ func Imported(claims []planner.Claim, p *planner.Plan) string {
 			uploads++
 		}
 	}
-	return fmt.Sprintf("Imported %s and %s.\n", count(jobs, "job"), count(uploads, "upload"))
+	var parts []string
+	if jobs > 0 {
+		parts = append(parts, count(jobs, "job"))
+	}
+	if uploads > 0 {
+		parts = append(parts, count(uploads, "upload"))
+	}
+	if len(parts) == 0 {
+		parts = append(parts, count(len(p.Changes), "batch"))
+	}
+	return "\nImported " + strings.Join(parts, " and ") + ".\n"
 }

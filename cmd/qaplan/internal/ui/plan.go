@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/qaplan/qaplan/planner"
@@ -229,7 +230,7 @@ func renderWaiting(b *strings.Builder, waiting []planner.Waiting, v PlanView) {
 		}
 		since := ""
 		if oldest != nil {
-			since = "since " + oldest.UTC().Format("2006-01-02 15:04Z")
+			since = "since " + minute(*oldest)
 		}
 		job := ""
 		if v.Verbose {
@@ -254,26 +255,15 @@ func renderHeld(b *strings.Builder, held []planner.Held, v PlanView) {
 		return
 	}
 	section(b, fmt.Sprintf("%s (%d), each needs a person to decide:\n", v.Style.yellow("Held"), len(held)))
-	for i := 0; i < len(held); {
+	list := make([]stuck, len(held))
+	for i := range held {
 		h := &held[i]
-		j := i + 1
-		for ; !v.Verbose && j < len(held) && sameHold(&held[j-1], &held[j]); j++ {
+		list[i] = stuck{"!", h.Address, h.Reason, h.Job, h.Message, h.Exit}
+		if h.Reason == planner.HoldCancelled {
+			list[i].message = "" // the service only says that there was no error
 		}
-		who, exit := h.Address.String(), h.Exit
-		if n := j - i; n > 1 {
-			who = span(h.Address.Block, h.Address.Number, held[j-1].Address.Number) + ", " + count(n, "batch")
-			exit = strings.ReplaceAll(exit, "'"+h.Address.String()+"'", "ADDRESS")
-		}
-		b.WriteString(stuck("!", who, h.Reason, h.Job, h.Message, exit, v))
-		i = j
 	}
-}
-
-// sameHold reports whether one job holds the next number as well: it may be the
-// job of any of them, and an import is for the one that it is.
-func sameHold(a, b *planner.Held) bool {
-	return a.Job != "" && a.Job == b.Job && a.Reason == b.Reason && a.Message == b.Message &&
-		a.Address.Block == b.Address.Block && a.Address.Number+1 == b.Address.Number
+	renderStuck(b, list, v)
 }
 
 func renderFailed(b *strings.Builder, failed []planner.Failed, v PlanView) {
@@ -281,28 +271,75 @@ func renderFailed(b *strings.Builder, failed []planner.Failed, v PlanView) {
 		return
 	}
 	section(b, fmt.Sprintf("%s (%d), nothing automatic changes that:\n", v.Style.red("Failed"), len(failed)))
+	list := make([]stuck, len(failed))
 	for i := range failed {
 		f := &failed[i]
-		b.WriteString(stuck("x", f.Address.String(), f.Reason, "", f.Message, f.Exit, v))
+		list[i] = stuck{"x", f.Address, f.Reason, "", f.Message, f.Exit}
+	}
+	renderStuck(b, list, v)
+}
+
+// stuck is a batch that does not go on by itself, with the way out.
+type stuck struct {
+	mark               string
+	addr               planner.Address
+	why                planner.Reason
+	job, message, exit string
+}
+
+// renderStuck shows neighbours with one reason and one way out together.
+func renderStuck(b *strings.Builder, list []stuck, v PlanView) {
+	for i := 0; i < len(list); {
+		j := i + 1
+		for ; !v.Verbose && j < len(list) && list[j-1].like(&list[j]); j++ {
+		}
+		b.WriteString(stuckLines(list[i:j], v))
+		i = j
 	}
 }
 
-// stuck shows a batch that does not go on by itself, with the way out.
-func stuck(mark, who string, why planner.Reason, job, message, exit string, v PlanView) string {
-	head := fmt.Sprintf("%s: %s (%s)", who, trouble(why), why)
+func (s *stuck) like(next *stuck) bool {
+	return s.why == next.why && s.message == next.message && s.addr.Block == next.addr.Block && s.addr.Number+1 == next.addr.Number &&
+		s.exitFor("ADDRESS") == next.exitFor("ADDRESS")
+}
+
+// exitFor is the way out of several batches that who names. An import is for
+// one of them. Where another state made the jobs, each has its own, and one
+// command is for them all; else the job is what the person has to look at.
+func (s *stuck) exitFor(who string) string {
+	own := "'" + s.addr.String() + "'"
+	exit := strings.ReplaceAll(s.exit, "import "+own, "import ADDRESS")
+	if s.job != "" && s.why == planner.HoldClaimedElsewhere {
+		exit = strings.ReplaceAll(exit, s.job, "JOB")
+	}
+	return strings.ReplaceAll(exit, own, who)
+}
+
+func stuckLines(group []stuck, v PlanView) string {
+	s := &group[0]
+	who, job, exit := s.addr.String(), s.job, s.exit
+	if n := len(group); n > 1 {
+		who = span(s.addr.Block, s.addr.Number, group[n-1].addr.Number)
+		exit = s.exitFor("'" + who + "'")
+		who += ", " + count(n, "batch")
+		if slices.ContainsFunc(group, func(o stuck) bool { return o.job != s.job }) {
+			job = ""
+		}
+	}
+	head := fmt.Sprintf("%s: %s (%s)", who, trouble(s.why), s.why)
 	if job != "" {
 		head += ", " + Printable(job)
 	}
 	lines := wrap(head, v.Width-4)
-	s := "  " + mark + " " + lines[0] + "\n" + indent("      ", lines[1:])
-	if message != "" {
-		s += indent("      ", wrap("the service says: "+Printable(message), v.Width-6))
+	out := "  " + s.mark + " " + lines[0] + "\n" + indent("      ", lines[1:])
+	if s.message != "" {
+		out += indent("      ", wrap("the service says: "+Printable(s.message), v.Width-6))
 	}
 	if exit != "" {
 		// Never wrapped: it is there to be copied.
-		s += "      -> " + v.Style.bold(Printable(exit)) + "\n"
+		out += "      -> " + v.Style.bold(Printable(exit)) + "\n"
 	}
-	return s
+	return out
 }
 
 func renderProblems(b *strings.Builder, problems []planner.Problem, v PlanView) {

@@ -112,6 +112,9 @@ func instant(t time.Time) string {
 	return t.UTC().Format(time.RFC3339)
 }
 
+// minute is a time for people.
+func minute(t time.Time) string { return t.UTC().Format("2006-01-02 15:04Z") }
+
 // StatusView says how a status is shown.
 type StatusView struct {
 	Style Style

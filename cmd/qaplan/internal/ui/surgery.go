@@ -54,7 +54,7 @@ func someOf(list []planner.Address) string {
 
 // Forgotten says what was taken out of the state.
 func Forgotten(n int, backup string) string {
-	return fmt.Sprintf("Forgot %s.%s\n", count(n, "batch"), kept(backup))
+	return fmt.Sprintf("\nForgot %s.%s\n", count(n, "batch"), kept(backup))
 }
 
 // kept names the file with the state as it was, if there is one.
@@ -121,7 +121,7 @@ func RenderPush(have, given *state.State) string {
 
 // Pushed says that the state was replaced.
 func Pushed(st *state.State, backup string) string {
-	return fmt.Sprintf("The state knows %s now, at serial %d.%s\n", count(len(st.Batches), "batch"), st.Serial, kept(backup))
+	return fmt.Sprintf("\nThe state knows %s now, at serial %d.%s\n", count(len(st.Batches), "batch"), st.Serial, kept(backup))
 }
 
 // RenderLock shows who holds the state, and whether that run lives.
