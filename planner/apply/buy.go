@@ -88,8 +88,12 @@ const (
 // create buys one job: intent, call, outcome, each durable before the next.
 func (e *Engine) create(ctx context.Context, c *planner.Change) (createResult, error) {
 	if e.probing() {
-		e.probe.Lock()
-		defer e.probe.Unlock()
+		select {
+		case e.probe <- struct{}{}:
+		case <-ctx.Done():
+			return createNothing, nil
+		}
+		defer func() { <-e.probe }()
 		if d := e.stillCooling(c); d != nil {
 			e.putOff(c, d)
 			return createNothing, nil
