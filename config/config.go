@@ -27,6 +27,10 @@ type Options struct {
 	// CheckFault says what is wrong with a fault of provider "emulator"; nil means
 	// that faults are not checked here.
 	CheckFault func(Fault) error
+	// CheckHistory says what is wrong with the history of provider "emulator", and
+	// on which of its lines; 0 is the file as a whole. nil means that histories are
+	// not checked here.
+	CheckHistory func(*Emulator) (line int, err error)
 	// Version is the version of this program, for required_version; "" and
 	// anything that is no version are not compared.
 	Version string
@@ -102,6 +106,7 @@ type Rate struct {
 // emulator's own. What is zero is the emulator's default.
 type Emulator struct {
 	DataDir   string // absolute
+	History   string // absolute path of the jobs and files to begin with; "" is none
 	QueueTime Span   // from the create of a job to its start
 	RunTime   Span   // from its start to its end
 	// ClockRate is how many seconds pass in the emulator for each real one.

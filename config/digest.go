@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"hash"
+	"path/filepath"
 	"strconv"
 )
 
@@ -18,6 +19,9 @@ func digest(cfg *Config) string {
 	if p.Emulator != nil {
 		e := *p.Emulator
 		e.DataDir = ""
+		if rel, err := filepath.Rel(cfg.Dir, e.History); err == nil && e.History != "" {
+			e.History = filepath.ToSlash(rel)
+		}
 		write(h, "emulator", e)
 	}
 	for i := range cfg.Blocks {

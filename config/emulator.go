@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 )
@@ -35,7 +36,7 @@ func emulatorGrammar(common []string) grammar {
 	hints["base_url"] = "it is embedded; to use an emulator that serves elsewhere, write provider \"gemini\" { base_url = … }"
 	hints["data_dir"] = "its data is kept in " + emulatorData
 	return grammar{
-		attrs:  append(common, "queue_time", "run_time", "clock_rate", "models", "page_size"),
+		attrs:  append(common, "history", "queue_time", "run_time", "clock_rate", "models", "page_size"),
 		blocks: map[string]int{"rate": 0, "quota": 0, "rows": 0, "fault": 1},
 		once:   []string{"rate", "quota", "rows"},
 		hints:  hints,
@@ -91,7 +92,45 @@ func (l *loader) decodeEmulator(r *reader) *Emulator {
 			}
 		}
 	}
+	r.history(e)
 	return e
+}
+
+// history takes the path of a list of jobs and files. What is wrong with the
+// list is reported at its own lines.
+func (r *reader) history(e *Emulator) {
+	p, ok := r.path("history")
+	if !ok {
+		return
+	}
+	at := r.l.locate(p)
+	e.History = at.abs
+	if r.l.opts.CheckHistory == nil {
+		return
+	}
+	line, err := r.l.opts.CheckHistory(e)
+	switch {
+	case err == nil:
+	case line == 0:
+		r.l.errorIn(r.body.Attributes["history"].Expr, r.scope, "Cannot use the history", "%s: %s.", at.shown, err)
+	default:
+		r.l.errorf(r.l.lineOf(at, line), "Invalid history", "%s", sentence(err.Error()))
+	}
+}
+
+// lineOf gives one line of a file besides the config, which is shown with what
+// is wrong with it.
+func (l *loader) lineOf(file location, line int) *hcl.Range {
+	f := l.files[file.shown]
+	if f == nil {
+		text, err := readLimited(file.abs)
+		if err != nil { // it was there a moment ago
+			return &hcl.Range{Filename: file.shown, Start: hcl.Pos{Line: line, Column: 1}, End: hcl.Pos{Line: line, Column: 1}}
+		}
+		f = newSourceFile(file.shown, text)
+		l.files[file.shown] = f
+	}
+	return f.line(line)
 }
 
 // span takes one length of time, or a list of the shortest and the longest.

@@ -169,6 +169,7 @@ provider "emulator" {
   clock_rate = 60
   models     = ["models/gemini-2.5-flash"]
   page_size  = 7
+  history    = "past/history.json"
   rate { parallelism = 2 }
   quota {
     max_active_jobs     = 3
@@ -201,6 +202,7 @@ provider "emulator" {
 		Rate: Rate{Parallelism: 2},
 		Emulator: &Emulator{
 			DataDir:   filepath.Join(cfg.Dir, ".qaplan", "emulator", ".data"),
+			History:   filepath.Join(cfg.Dir, "past", "history.json"),
 			QueueTime: Span{time.Second, 3 * time.Second}, RunTime: Span{500 * time.Millisecond, 500 * time.Millisecond},
 			ClockRate: 60, Models: []string{"gemini-2.5-flash"}, PageSize: 7,
 			Quota: Quota{
@@ -399,11 +401,16 @@ func TestDigest(t *testing.T) {
 		"provider \"gemini\" {\n  rate { max_active_jobs = 5 }\n}\n" + two,
 		`provider "emulator" {}` + "\n" + two,
 		`provider "emulator" { run_time = "5s" }` + "\n" + two,
+		`provider "emulator" { history = "a.json" }` + "\n" + two,
+		`provider "emulator" { history = "b.json" }` + "\n" + two,
 		"qaplan {\n  backend \"local\" { path = \"x.json\" }\n}\n" + two,
 	} {
 		got := load(t, text).Digest
 		if other, ok := seen[got]; ok {
 			t.Errorf("one digest for\n%s\nand\n%s", other, text)
+		}
+		if again := load(t, text).Digest; again != got {
+			t.Errorf("in another folder the digest is another one for\n%s", text)
 		}
 		seen[got] = text
 	}

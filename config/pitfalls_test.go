@@ -45,6 +45,7 @@ func TestSensitiveEverywhere(t *testing.T) {
 		{`"hunter2hunter2"`, `provider "emulator" { queue_time = var.s }` + "\n" + block()},
 		{`"hunter2hunter2"`, `provider "emulator" { models = [var.s] }` + "\n" + block()},
 		{`"hunter2hunter2"`, `provider "emulator" { clock_rate = var.s }` + "\n" + block()},
+		{`"hunter2hunter2"`, `provider "emulator" { history = var.s }` + "\n" + block()},
 		{`"hunter2hunter2"`, "provider \"emulator\" {\n  quota { enqueued_tokens = { (var.s) = 1 } }\n}\n" + block()},
 		{`"hunter2hunter2"`, "provider \"emulator\" {\n  quota { enqueued_tokens = { x = var.s } }\n}\n" + block()},
 		{`"hunter2hunter2"`, "provider \"emulator\" {\n  fault \"x\" { value = var.s }\n}\n" + block()},

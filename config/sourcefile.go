@@ -90,6 +90,18 @@ func (f *sourceFile) span(start, end int) *hcl.Range {
 	return &hcl.Range{Filename: f.name, Start: f.pos(start), End: f.pos(end)}
 }
 
+// line gives what stands on a line, without the blanks around it.
+func (f *sourceFile) line(number int) *hcl.Range {
+	number = min(max(number, 1), len(f.lines))
+	from, to := f.lines[number-1], len(f.text)
+	if number < len(f.lines) {
+		to = f.lines[number]
+	}
+	text := f.text[from:to]
+	start := from + len(text) - len(bytes.TrimLeft(text, " \t\r\n"))
+	return f.span(start, max(start, from+len(bytes.TrimRight(text, " \t\r\n"))))
+}
+
 // snippet gives the line of r with secrets starred out.
 func (f *sourceFile) snippet(r hcl.Range) *Snippet {
 	number := min(max(r.Start.Line, 1), len(f.lines))

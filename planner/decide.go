@@ -23,6 +23,7 @@ type view struct {
 	claimedUp    *File
 	maybe        *Job
 	stale        *Job
+	offer        *Job    // the batch's own, where what was imported is another's
 	from         Address // former address of a renamed batch
 	rerun        bool
 	otherProject bool
@@ -54,7 +55,7 @@ func (v *view) decide() verdict {
 
 func (out *verdict) warnExtra(a Address, job, state string) {
 	out.problems = append(out.problems, Problem{Severity: SeverityWarning, Code: "extra_job", Address: &a, Job: job,
-		Summary: fmt.Sprintf("a second job for this batch exists (%s, %s); it is left alone and its answers are not used", job, state)})
+		Summary: fmt.Sprintf("a second job for this batch exists (%s, %s); it is left alone and its answers are not used; qaplan cancel %s ends it", job, state, job)})
 }
 
 // describeAdoption names what is adopted. Where nothing else is done for the
@@ -221,6 +222,11 @@ func (a *Attempt) fruitless() bool {
 	return false
 }
 
+// failed reports whether a job ended by itself and gives no result.
+func (a *Attempt) failed() bool {
+	return a.fruitless() && !a.Gone && !a.Wrong && (JobState(a.State) == JobFailed || JobState(a.State) == JobExpired)
+}
+
 // kept reports whether the job's answers are in hand and make no result yet.
 func (a *Attempt) kept() bool { return a.OutputRead && a.Part != nil }
 
@@ -329,10 +335,10 @@ func (v *view) purchased(last *Attempt) verdict {
 		}
 		return v.ended(last, HoldStateUnknown)
 	}
-	switch JobState(last.State) {
-	case JobCancelled:
+	switch {
+	case last.CancelAsked, JobState(last.State) == JobCancelled:
 		return v.ended(last, HoldCancelled)
-	case JobExpired:
+	case JobState(last.State) == JobExpired:
 		return v.again(last, ReasonJobExpired)
 	}
 	return v.again(last, ReasonJobFailed)
@@ -408,6 +414,19 @@ func (v *view) former(code, summary string) verdict {
 	return out
 }
 
+// cancelledBeside gives a job that was cancelled while the newest one was there:
+// a create turned up late, say. Whoever cancelled it wanted none for the batch.
+func (v *view) cancelledBeside(last *Attempt) *Attempt {
+	for i := range v.rec.Attempts {
+		a := &v.rec.Attempts[i]
+		cancelled := a.Outcome == OutcomeBought && (a.CancelAsked || JobState(a.State) == JobCancelled)
+		if cancelled && a != last && (a.Ended.IsZero() || !a.Ended.Before(last.Created)) {
+			return a
+		}
+	}
+	return nil
+}
+
 // again: the newest job failed or expired.
 func (v *view) again(last *Attempt, why Reason) verdict {
 	w := v.want
@@ -416,6 +435,8 @@ func (v *view) again(last *Attempt, why Reason) verdict {
 		return v.buy(ReasonRerun)
 	case last.Rerun && v.rec.Result != nil:
 		return v.ended(last, why) // a person asked for one attempt, not for more
+	case v.cancelledBeside(last) != nil:
+		return v.ended(v.cancelledBeside(last), HoldCancelled)
 	case w.OnChange == OnChangeKeep && v.rec.Result != nil:
 		return v.ended(last, why) // the former result is what is to be kept
 	case w.Source.Missing:

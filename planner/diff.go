@@ -3,6 +3,7 @@ package planner
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -55,33 +56,35 @@ func (o *Options) wantsRerun(a Address, rec *Record) bool {
 // Diff compares what is wanted with what is recorded and live, and says what
 // is to be done. It is pure: the same arguments give the same plan.
 func Diff(d *Desired, o *Observed, opts Options) (*Plan, []Item) {
-	l := Learn(d, o)
-	x := &differ{
-		d: d, r: &l.Recorded, live: &o.Live, results: o.Results, opts: opts,
-		want: make(map[Address]*Batch, len(d.Batches)),
-		plan: &Plan{
-			FormatVersion: FormatVersion, QaplanVersion: opts.Version, CreatedAt: opts.Now.UTC(),
-			Lineage: o.Recorded.Lineage, Serial: o.Recorded.Serial,
-			Complete: true,
-			Changes:  []Change{}, Waiting: []Waiting{}, Held: []Held{}, Failed: []Failed{}, Problems: []Problem{},
-		},
+	x, m := survey(d, o)
+	x.matches, x.results, x.opts = &m.out, o.Results, opts
+	x.plan = &Plan{
+		FormatVersion: FormatVersion, QaplanVersion: opts.Version, CreatedAt: opts.Now.UTC(),
+		Lineage: o.Recorded.Lineage, Serial: o.Recorded.Serial,
+		Complete: true,
+		Changes:  []Change{}, Waiting: []Waiting{}, Held: []Held{}, Failed: []Failed{}, Problems: []Problem{},
 	}
-	for i := range d.Batches {
-		x.want[d.Batches[i].Address] = &d.Batches[i]
-	}
-	x.findRenamed()
-	x.otherProject = l.OtherProject
-	seen := x.live
-	if x.otherProject {
-		seen = &Live{} // nothing of another project is taken for ours
-	}
-	x.matches = match(d, x.r, seen, x.renamed)
 	x.plan.Problems = append(x.plan.Problems, x.matches.problems...)
 	for _, a := range x.addresses() {
 		x.one(a)
 	}
 	x.finish()
 	return x.plan, x.items
+}
+
+// survey learns from what is live, and finds out whose the rest of it is.
+func survey(d *Desired, o *Observed) (*differ, *matcher) {
+	l := Learn(d, o)
+	x := &differ{d: d, r: &l.Recorded, live: &o.Live, otherProject: l.OtherProject, want: make(map[Address]*Batch, len(d.Batches))}
+	for i := range d.Batches {
+		x.want[d.Batches[i].Address] = &d.Batches[i]
+	}
+	x.findRenamed()
+	seen := x.live
+	if x.otherProject {
+		seen = &Live{} // nothing of another project is taken for ours
+	}
+	return x, match(x.want, d, x.r, seen, x.renamed)
 }
 
 type differ struct {
@@ -96,6 +99,7 @@ type differ struct {
 	leaving      map[Address]bool    // former addresses of renamed batches
 	otherProject bool
 	unsure       int // purchases left out because the listing is not to be trusted
+	unknown      int // creates whose outcome a listing is to tell
 	plan         *Plan
 	items        []Item
 }
@@ -167,7 +171,7 @@ func (x *differ) one(a Address) {
 			x.unsure++
 		}
 	}
-	item := Item{Address: a, Phase: out.phase, Record: v.rec, Want: v.want, Undelivered: v.undelivered()}
+	item := Item{Address: a, Phase: out.phase, Record: v.rec, Want: v.want, Extra: v.extra, Undelivered: v.undelivered()}
 	if v.rec != nil && v.rec.Result != nil {
 		item.BadRows = v.rec.Result.Failed + v.rec.Result.Missing
 	}
@@ -181,6 +185,9 @@ func (x *differ) one(a Address) {
 		item.Reason = f.Reason
 		x.plan.Failed = append(x.plan.Failed, f)
 	case PhaseSubmitted, PhaseUnknown:
+		if out.phase == PhaseUnknown {
+			x.unknown++
+		}
 		if out.waiting != nil {
 			x.plan.Waiting = append(x.plan.Waiting, *out.waiting)
 		}
@@ -204,9 +211,8 @@ func (x *differ) one(a Address) {
 
 func (x *differ) finish() {
 	p := x.plan
-	if x.unsure > 0 {
-		p.Problems = append(p.Problems, Problem{Severity: SeverityWarning, Code: "listing_incomplete",
-			Summary: fmt.Sprintf("the service's job listing kept changing while it was read; %d purchases are left for a later run", x.unsure)})
+	if x.live.Refreshed {
+		x.tellListing()
 	}
 	if p.Estimate.Requests > 0 {
 		p.Estimate.Basis = "input tokens: characters/4; output tokens and cost are not estimated"
@@ -215,11 +221,40 @@ func (x *differ) finish() {
 	p.Digest = p.digest(x.d)
 }
 
+// tellListing says what was left because the listing is not to be trusted, or
+// does not tell its time.
+func (x *differ) tellListing() {
+	warn := func(code, summary string) {
+		x.plan.Problems = append(x.plan.Problems, Problem{Severity: SeverityWarning, Code: code, Summary: summary})
+	}
+	var left []string
+	if x.unsure > 0 {
+		left = append(left, counted(x.unsure, "purchase is", "purchases are")+" left for a later run")
+	}
+	if x.unknown > 0 {
+		left = append(left, counted(x.unknown, "create stays", "creates stay")+" unknown")
+	}
+	if !x.live.Complete && len(left) > 0 {
+		warn(codeListing, "the service's job listing kept changing while it was read; "+strings.Join(left, ", "))
+	}
+	if x.live.LocalClock && x.unknown > 0 {
+		warn("no_service_time", "the service tells no time to rely on; only apply --wait can settle "+
+			counted(x.unknown, "create", "creates")+" whose outcome is unknown")
+	}
+}
+
+func counted(n int, one, more string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, more)
+}
+
 func (x *differ) view(a Address) *view {
 	v := &view{
 		addr: a, want: x.want[a], rec: x.r.Batches[a], live: x.live, seen: x.results[a],
 		claimed: x.matches.claimed[a], claimedUp: x.matches.claimedUp[a], maybe: x.matches.maybe[a], stale: x.matches.stale[a],
-		extra: x.matches.extra[a], otherProject: x.otherProject,
+		extra: x.matches.extra[a], offer: x.matches.offer[a], otherProject: x.otherProject,
 	}
 	if from, ok := x.renamed[a]; ok {
 		v.rec, v.from = x.r.Batches[from], from
@@ -294,13 +329,14 @@ func AdoptJobs(old *Record, b *Batch, jobs []*Job) *Record {
 }
 
 // place puts an adopted attempt where its number belongs. A number that
-// another send has used since an older state was restored is left to that one.
+// another send has used since an older state was restored is left to that one,
+// and so is one that has another job already.
 func (r *Record) place(at Attempt) {
 	i, taken := slices.BinarySearchFunc(r.Attempts, at.Number, func(x Attempt, n int) int { return x.Number - n })
 	switch {
 	case !taken:
 		r.Attempts = slices.Insert(r.Attempts, i, at)
-	case r.Attempts[i].Token == at.Token || r.Attempts[i].Job == at.Job:
+	case r.Attempts[i].Job == "" && r.Attempts[i].Token == at.Token, r.Attempts[i].Job == at.Job:
 		r.Attempts[i] = at
 	default:
 		at.Number = r.NextNumber()

@@ -15,7 +15,11 @@
 //     absent, withdrawn before its call, or not known yet.
 //   - lineage: the identity of a state. Its first six digits stand in every name
 //     that this state gives to something at the service: the [Token] at the end
-//     of a job's display name, and the name of an upload ([UploadName]).
+//     of a job's display name, and the name of an upload ([UploadName]). Former
+//     lineages are those of lost states whose labels count as this state's own.
+//   - owner: whose the answers of a job are, by the keys in them ([Owner]).
+//   - claim: what a person or a text says of a job or an upload, judged by what
+//     the service says of it ([Judge]).
 //   - phase: where a batch stands ([Phase]); each is in exactly one.
 //   - action: a step of a [Change]. Its [Reason] is a stable code, as is that of
 //     a batch which is held for a person or failed; [Exit] gives the way out.
@@ -31,15 +35,18 @@
 //
 // Matching finds out whose the jobs and files are that nothing records. A label
 // of this state and the input together make a job the batch's own, and so does
-// an input with the batch's bytes where there is no label. A label of another
-// state, or a job that may be the batch's, holds the purchase.
+// an input with the batch's bytes where there is no label, or, where the input
+// is gone, answers with keys that only this batch has. A label of another state,
+// or a job that may be the batch's, holds the purchase. [Unexplained] says whose
+// answers would have to be looked at.
 //
 // The decision for a batch goes through the phases in the order unknown, done,
 // bought, to be bought. What stands against a purchase is looked at last, so
 // that it stops no waiting and no download of what was bought.
 //
 // [AdoptJobs] and [AdoptUpload] give the record as it stands after an adoption;
-// an apply and Diff use the same ones.
+// an apply and Diff use the same ones. [Item.Cancellations], [Unneeded] and
+// [Strangers] say what a cancel, a clean and a rebuild concern.
 //
 // # Promises
 //
@@ -56,6 +63,9 @@
 //     service's clock, do not show it. Found late, it is still found.
 //   - A listing that shows not one recorded job, and none with a label of this
 //     state, teaches nothing: the key is another project's.
+//   - A job that was adopted and turns out to be another batch's is unbound: its
+//     batch is held, the right job is offered to it, and the job goes where its
+//     answers belong.
 //   - What was bought is followed to its end. A batch leaves the state only when
 //     nothing that was bought for it is undelivered.
 //   - A batch whose result is on disk and verified stays done while another

@@ -18,7 +18,7 @@ func PendingImports(d *Desired, r *Recorded) (jobs, files []string) {
 		for _, id := range b.Imports {
 			switch {
 			case strings.HasPrefix(id, "batches/"):
-				if !known[id] {
+				if !known[id] && !r.Batches[b.Address].hasJob(id) {
 					jobs = append(jobs, id)
 				}
 			case !r.Batches[b.Address].usedFile(id):
@@ -77,33 +77,15 @@ func (m *matcher) imports() {
 
 // importJob takes a job, or says what is wrong with that.
 func (m *matcher) importJob(b *Batch, id string, j *Job) (wrong string) {
-	rec := m.record(b.Address)
-	if m.known[id] {
-		for i := range m.recordAttempts(rec) {
-			if rec.Attempts[i].Job == id {
-				return "" // done in an earlier run
-			}
-		}
-		return "the state records it for another batch"
+	if m.record(b.Address).hasJob(id) {
+		return "" // done in an earlier run
 	}
-	if j == nil {
-		return "the service does not have this job"
+	e := m.judgeJob(b, id, j)
+	if j != nil {
+		m.known[id] = true // from here on it is explained
 	}
-	m.known[id] = true // from here on it is explained
-	sha := m.fileSHA[j.InputFile]
-	switch {
-	case j.Model != b.Model:
-		return fmt.Sprintf("it was made with %s, and the batch wants %s", j.Model, b.Model)
-	case j.Stats.Requests != 0 && b.Source.Rows != 0 && j.Stats.Requests != int64(b.Source.Rows):
-		return fmt.Sprintf("it has %d rows, and the source has %d", j.Stats.Requests, b.Source.Rows)
-	case sha != "" && b.Source.SHA256 != "" && sha != b.Source.SHA256:
-		return fmt.Sprintf("its input %s holds other bytes than the source", j.InputFile)
-	}
-	for i := range m.recordAttempts(rec) {
-		a := &rec.Attempts[i]
-		if a.Outcome == OutcomeIntent || a.Outcome == OutcomeBought && (a.Ended.IsZero() || JobState(a.State) == JobSucceeded && !a.Wrong && !a.Gone && !a.OutputGone) {
-			return "the batch has a job of its own (attempt " + fmt.Sprint(a.Number) + ")"
-		}
+	if e.Verdict == ClaimGone || e.Verdict == ClaimContradicted {
+		return e.Why
 	}
 	m.out.adopt[b.Address] = append(m.out.adopt[b.Address], j)
 	return ""
@@ -116,17 +98,13 @@ func (m *matcher) recordAttempts(rec *Record) []Attempt {
 	return rec.Attempts
 }
 
-// importFile takes an upload, or says what is wrong with that.
+// importFile says what is wrong with taking an upload. One that fits is found by
+// its bytes, as every upload is.
 func (m *matcher) importFile(b *Batch, f *File) (wrong string) {
-	switch {
-	case m.record(b.Address).Accepted() > 0:
-		return "" // nothing is to be uploaded for it any more
-	case f == nil:
-		return "the service does not have this file; uploads live 48 h"
-	case f.SHA256 != b.Source.SHA256 || f.Bytes != b.Source.Bytes:
-		return "it holds other bytes than the source"
+	if e := m.judgeFile(b, f); e.Verdict == ClaimGone || e.Verdict == ClaimContradicted {
+		return e.Why
 	}
-	return "" // it is found by its bytes, as every upload is
+	return ""
 }
 
 // AdoptOnly reduces the plan to its adoptions.

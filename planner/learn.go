@@ -30,7 +30,7 @@ type Learned struct {
 // and is idempotent: learning again from the same listing teaches nothing.
 func Learn(d *Desired, o *Observed) Learned {
 	l := learner{
-		d: d, live: &o.Live, lineage6: o.Recorded.Lineage6(),
+		d: d, r: &o.Recorded, live: &o.Live,
 		jobs:  make(map[string]*Job, len(o.Live.Jobs)),
 		files: make(map[string]*File, len(o.Live.Files)),
 		marks: o.Marks,
@@ -54,22 +54,22 @@ func Learn(d *Desired, o *Observed) Learned {
 }
 
 type learner struct {
-	d        *Desired
-	live     *Live
-	lineage6 string
-	jobs     map[string]*Job
-	files    map[string]*File
-	byToken  map[string][]*Job // jobs with a token of this lineage that no attempt records
-	strange  map[string]*File  // by the first 24 digits of the content
-	marks    map[string]time.Time
-	out      Learned
+	d       *Desired
+	r       *Recorded
+	live    *Live
+	jobs    map[string]*Job
+	files   map[string]*File
+	byToken map[string][]*Job // jobs with a token of this lineage that no attempt records
+	strange map[string]*File  // by the first 24 digits of the content
+	marks   map[string]time.Time
+	out     Learned
 }
 
 // seesNoneOfOurs reports whether not one recorded job is visible, and none with
 // this state's label, although the service was asked for one that is awaited.
 func (l *learner) seesNoneOfOurs(r *Recorded) bool {
 	for i := range l.live.Jobs {
-		if tok, ok := ParseToken(l.live.Jobs[i].DisplayName); ok && tok.Lineage == l.lineage6 {
+		if tok, ok := ParseToken(l.live.Jobs[i].DisplayName); ok && r.Owns(tok.Lineage) {
 			return false
 		}
 	}
@@ -93,7 +93,7 @@ func (l *learner) indexTokens(r *Recorded) {
 	l.byToken = map[string][]*Job{}
 	for i := range l.live.Jobs {
 		j := &l.live.Jobs[i]
-		if tok, ok := ParseToken(j.DisplayName); ok && tok.Lineage == l.lineage6 && !known[j.Name] {
+		if tok, ok := ParseToken(j.DisplayName); ok && r.Owns(tok.Lineage) && !known[j.Name] {
 			l.byToken[tok.String()] = append(l.byToken[tok.String()], j)
 		}
 	}
@@ -104,17 +104,32 @@ func (l *learner) indexTokens(r *Recorded) {
 
 // indexStrange finds live uploads under this state's names that it has no
 // record of. Only a number above all that were used tells that the record is
-// missing: a lower one is an upload that was replaced since.
+// missing: a lower one is an upload that was replaced since. Of a former
+// lineage, which counts no further, each is such that nothing is known to use.
 func (l *learner) indexStrange(r *Recorded) {
 	l.strange = map[string]*File{}
-	if l.lineage6 == "" || !l.live.FilesListed {
+	if !l.live.FilesListed {
 		return
 	}
-	highest := HighestUploads(r, nil)
+	highest, used := HighestUploads(r, nil), map[string]bool{}
+	for _, rec := range r.Batches {
+		if rec.Upload != nil {
+			used[rec.Upload.File] = true
+		}
+		for i := range rec.Attempts {
+			used[rec.Attempts[i].File] = true
+		}
+	}
+	for i := range l.live.Jobs {
+		used[l.live.Jobs[i].InputFile] = true
+	}
 	for i := range l.live.Files {
 		f := &l.live.Files[i]
 		p, ok := ParseUploadName(f.Name)
-		if ok && p.Lineage == l.lineage6 && p.N > highest[p.Content] {
+		if !ok || !r.Owns(p.Lineage) {
+			continue
+		}
+		if p.Lineage == r.Lineage6() && p.N > highest[p.Content] || p.Lineage != r.Lineage6() && !used[f.Name] {
 			if have := l.strange[p.Content]; have == nil || f.Name < have.Name {
 				l.strange[p.Content] = f
 			}
@@ -405,12 +420,13 @@ func (l *learner) learnStrange(b *Batch) {
 	}
 }
 
-// knownJobs are the jobs that some attempt names.
+// knownJobs are the jobs that some attempt names. One that was adopted and
+// turned out to be another batch's is free again.
 func knownJobs(r *Recorded) map[string]bool {
 	known := map[string]bool{}
 	for _, rec := range r.Batches {
 		for i := range rec.Attempts {
-			if job := rec.Attempts[i].Job; job != "" {
+			if job := rec.Attempts[i].Job; job != "" && !rec.Attempts[i].unbound() {
 				known[job] = true
 			}
 		}

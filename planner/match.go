@@ -2,6 +2,8 @@ package planner
 
 import (
 	"cmp"
+	"fmt"
+	"maps"
 	"slices"
 	"time"
 )
@@ -20,13 +22,14 @@ type matches struct {
 	problems  []Problem
 	stale     map[Address]*Job  // a job of this state's for a former content or model of it
 	uploads   map[Address]*File // a usable upload with the batch's bytes
+	offer     map[Address]*Job  // the batch's own job, where one was adopted that is another's
 }
 
 // match finds out whose the unrecorded live jobs and files are. renamed gives
 // the former address of a batch whose block has another name now.
-func match(d *Desired, r *Recorded, live *Live, renamed map[Address]Address) *matches {
+func match(want map[Address]*Batch, d *Desired, r *Recorded, live *Live, renamed map[Address]Address) *matcher {
 	m := &matcher{
-		d: d, r: r, live: live, renamed: renamed, lineage6: r.Lineage6(), known: knownJobs(r),
+		want: want, d: d, r: r, live: live, renamed: renamed, known: knownJobs(r),
 		byNumber:  map[int][]*Batch{},
 		byContent: map[string][]*Batch{},
 		byPrefix:  map[string]string{},
@@ -34,10 +37,11 @@ func match(d *Desired, r *Recorded, live *Live, renamed map[Address]Address) *ma
 		out: matches{
 			adopt: map[Address][]*Job{}, extra: map[Address][]*Job{}, claimed: map[Address]*Job{},
 			claimedUp: map[Address]*File{}, maybe: map[Address]*Job{}, stale: map[Address]*Job{}, uploads: map[Address]*File{},
+			offer: map[Address]*Job{},
 		},
 	}
 	if !live.Refreshed {
-		return &m.out
+		return m
 	}
 	for i := range d.Batches {
 		b := &d.Batches[i]
@@ -58,21 +62,23 @@ func match(d *Desired, r *Recorded, live *Live, renamed map[Address]Address) *ma
 	m.imports()
 	m.jobs()
 	m.files()
-	return &m.out
+	return m
 }
 
 type matcher struct {
+	want      map[Address]*Batch
 	d         *Desired
 	r         *Recorded
 	live      *Live
 	renamed   map[Address]Address
-	lineage6  string
 	known     map[string]bool
 	byNumber  map[int][]*Batch
 	byContent map[string][]*Batch
 	byPrefix  map[string]string // wanted sha256 by its first 24 digits
 	fileSHA   map[string]string // sha256 by the name of a live file
-	out       matches
+	// unexplained are jobs that only their answers, or a person, can tell of.
+	unexplained []*Job
+	out         matches
 }
 
 // record gives what is recorded for a batch, under its former name too.
@@ -95,7 +101,7 @@ func (m *matcher) jobs() {
 	for _, j := range jobs {
 		tok, labelled := ParseToken(j.DisplayName)
 		switch {
-		case labelled && m.lineage6 != "" && tok.Lineage == m.lineage6:
+		case labelled && m.r.Owns(tok.Lineage):
 			m.ours(j, tok)
 		case labelled:
 			m.theirs(j, tok)
@@ -125,15 +131,18 @@ func (m *matcher) ours(j *Job, tok Token) {
 			if ContentSum(b.Address, content.sha, content.model) != tok.Sum {
 				continue
 			}
-			switch fits, told := m.inputFits(j, rec, tok.Attempt, content.sha); {
+			switch fits, told := m.inputFits(j, b.Address, rec, tok.Attempt, content.sha); {
+			case rec.hasJob(j.Name):
+				// It was adopted, and its answers turned out to be another's.
 			case !told:
 				// Its input is gone, and only its answers could tell.
-				if !b.IgnoreUnclaimed && m.out.maybe[b.Address] == nil && (j.Active() || j.State == JobSucceeded) {
+				m.unexplained = append(m.unexplained, j)
+				if !b.IgnoreUnclaimed && m.out.maybe[b.Address] == nil && j.promising() {
 					m.out.maybe[b.Address] = j
 				}
 			case !fits:
 				// The display name was copied.
-			case m.oneTooMany(b, rec, tok, content):
+			case m.oneTooMany(b, rec, j, tok, content):
 				m.out.extra[b.Address] = append(m.out.extra[b.Address], j)
 			default:
 				m.out.adopt[b.Address] = append(m.out.adopt[b.Address], j)
@@ -148,7 +157,7 @@ func (m *matcher) ours(j *Job, tok Token) {
 // older state was restored, and the source or the model changed since the job
 // was bought. It may be any batch's of that number.
 func (m *matcher) ofFormer(j *Job, tok Token) {
-	if !j.Active() && j.State != JobSucceeded {
+	if !j.promising() {
 		return
 	}
 	for _, b := range m.byNumber[tok.Number] {
@@ -185,9 +194,9 @@ func contentsOf(b *Batch, rec *Record) []contentModel {
 }
 
 // inputFits checks the second name: the input is the journaled one, carries our
-// hash of the content, or is alive and has those bytes. told is false where
-// none of this can be known.
-func (m *matcher) inputFits(j *Job, rec *Record, attempt int, sha string) (fits, told bool) {
+// hash of the content, or is alive and has those bytes. Where it is gone, the
+// keys of the answers tell. told is false where none of this can be known.
+func (m *matcher) inputFits(j *Job, a Address, rec *Record, attempt int, sha string) (fits, told bool) {
 	if rec != nil {
 		for i := range rec.Attempts {
 			if a := &rec.Attempts[i]; a.Number == attempt && a.File != "" && a.File == j.InputFile {
@@ -198,15 +207,18 @@ func (m *matcher) inputFits(j *Job, rec *Record, attempt int, sha string) (fits,
 	if p, ok := ParseUploadName(j.InputFile); ok {
 		return len(sha) == 64 && p.Content == sha[:24], true
 	}
-	live, told := m.fileSHA[j.InputFile]
-	return told && live == sha, told && live != ""
+	if live := m.fileSHA[j.InputFile]; live != "" {
+		return live == sha, true
+	}
+	owner, told := m.live.Owners[j.Name]
+	return told && owner.may(a), told
 }
 
 // oneTooMany reports whether a job for that content has nothing to give to its
-// batch: its attempt has a job already, or a later attempt at the same content
-// has one that is at work or succeeded. For a content that is no longer wanted
-// any later job tells that it was given up.
-func (m *matcher) oneTooMany(b *Batch, rec *Record, tok Token, content contentModel) bool {
+// batch: its attempt has a job already that did not fail, or a later attempt at
+// the same content has one that is at work or succeeded. For a content that is
+// no longer wanted any later job tells that it was given up.
+func (m *matcher) oneTooMany(b *Batch, rec *Record, j *Job, tok Token, content contentModel) bool {
 	wanted := content == contentModel{b.Source.SHA256, b.Model}
 	if rec != nil {
 		for i := range rec.Attempts {
@@ -214,20 +226,22 @@ func (m *matcher) oneTooMany(b *Batch, rec *Record, tok Token, content contentMo
 			same := content == contentModel{a.SHA256, a.Model}
 			switch {
 			case a.Job == "" || a.Number < tok.Attempt:
-			case !wanted, same && a.Number == tok.Attempt, same && !a.fruitless():
+			case !wanted, same && !a.fruitless():
 				return true
+			case same && a.Number == tok.Attempt && !(j.promising() && a.failed()):
+				return true // and what a person ended is not gone on with
 			}
 		}
 	}
-	return slices.ContainsFunc(m.out.adopt[b.Address], func(j *Job) bool {
-		other, _ := ParseToken(j.DisplayName)
-		return other.Attempt == tok.Attempt && (other.Sum == tok.Sum || !wanted)
+	return slices.ContainsFunc(m.out.adopt[b.Address], func(o *Job) bool {
+		other, _ := ParseToken(o.DisplayName)
+		return other.Attempt == tok.Attempt && (!wanted || other.Sum == tok.Sum && (o.promising() || !j.promising()))
 	})
 }
 
 // theirs notes a job that another state made for a batch of this config.
 func (m *matcher) theirs(j *Job, tok Token) {
-	if !j.Active() && j.State != JobSucceeded {
+	if !j.promising() {
 		return
 	}
 	for _, b := range m.byNumber[tok.Number] {
@@ -237,8 +251,8 @@ func (m *matcher) theirs(j *Job, tok Token) {
 	}
 }
 
-// unlabelled tells whose a job without a label is, by its input, and reports
-// whether that could be told.
+// unlabelled tells whose a job without a label is, by its input or its answers,
+// and reports whether that could be told.
 func (m *matcher) unlabelled(j *Job) bool {
 	sha := m.fileSHA[j.InputFile]
 	if sha == "" {
@@ -249,17 +263,53 @@ func (m *matcher) unlabelled(j *Job) bool {
 		}
 	}
 	if sha == "" {
-		return false
+		return m.byAnswers(j)
 	}
-	if !j.Active() && j.State != JobSucceeded {
+	if !j.promising() {
 		return true
 	}
 	for _, b := range m.byContent[sha] {
-		if b.Model == j.Model && len(m.out.adopt[b.Address]) == 0 && m.record(b.Address).Accepted() == 0 {
-			m.out.adopt[b.Address] = append(m.out.adopt[b.Address], j)
+		if m.give(b, j) {
 			return true
 		}
 	}
+	return true
+}
+
+// give makes a job without a label the batch's own, where it lacks one.
+func (m *matcher) give(b *Batch, j *Job) bool {
+	rec := m.record(b.Address)
+	switch {
+	case b.Model != j.Model || len(m.out.adopt[b.Address]) > 0:
+		return false
+	case rec.lacksJob():
+		m.out.adopt[b.Address] = append(m.out.adopt[b.Address], j)
+		return true
+	case rec.wrong() && !rec.hasJob(j.Name) && m.out.offer[b.Address] == nil:
+		m.out.offer[b.Address] = j // a person took another one; a person takes this one
+		return true
+	}
+	return false
+}
+
+// byAnswers tells by the keys of its answers whose a job is.
+func (m *matcher) byAnswers(j *Job) bool {
+	owner, told := m.live.Owners[j.Name]
+	if !told {
+		return false
+	}
+	if owner.nobodys() {
+		return true
+	}
+	a, one := owner.only()
+	b := m.want[a]
+	if !one || b == nil {
+		return false
+	}
+	if n := j.Stats.Requests; n != 0 && b.Source.Rows != 0 && n != int64(b.Source.Rows) {
+		return false // the same keys, but not all of them, or more
+	}
+	m.give(b, j)
 	return true
 }
 
@@ -270,32 +320,58 @@ func (m *matcher) guard(unclaimed []*Job) {
 		model string
 		rows  int
 	}
-	first := map[key]*Job{}
+	first, number := map[key]*Job{}, map[key]int{}
 	for _, j := range unclaimed {
-		if j.Active() || j.State == JobSucceeded {
+		if j.promising() {
 			k := key{j.Model, int(j.Stats.Requests)}
 			if first[k] == nil {
 				first[k] = j
 			}
+			number[k]++
 		}
 	}
 	if len(first) == 0 {
 		return
 	}
+	fitting := map[key]bool{}
 	held := map[string]*Job{} // by block
+	keys := map[string]map[key]bool{}
 	batches := m.d.sorted()
 	for _, b := range batches {
+		if m.record(b.Address).wrong() {
+			fitting[key{b.Model, b.Source.Rows}], fitting[key{b.Model, 0}] = true, true // one may be offered to it
+		}
 		if b.IgnoreUnclaimed || m.record(b.Address).Accepted() > 0 || len(m.out.adopt[b.Address]) > 0 {
 			continue
 		}
 		if j := cmp.Or(first[key{b.Model, b.Source.Rows}], first[key{b.Model, 0}]); j != nil {
+			fitting[key{b.Model, b.Source.Rows}], fitting[key{b.Model, 0}] = true, true
 			m.out.maybe[b.Address] = cmp.Or(m.out.maybe[b.Address], j)
 			held[b.Address.Block] = cmp.Or(held[b.Address.Block], j)
+			if keys[b.Address.Block] == nil {
+				keys[b.Address.Block] = map[key]bool{}
+			}
+			keys[b.Address.Block][key{b.Model, b.Source.Rows}], keys[b.Address.Block][key{b.Model, 0}] = true, true
 		}
 	}
 	for _, b := range batches {
 		if j := held[b.Address.Block]; j != nil && !b.IgnoreUnclaimed {
 			m.out.maybe[b.Address] = cmp.Or(m.out.maybe[b.Address], j)
+		}
+	}
+	for _, block := range slices.Sorted(maps.Keys(keys)) {
+		jobs := 0
+		for k := range keys[block] {
+			jobs += number[k]
+		}
+		if jobs > 1 {
+			m.out.problems = append(m.out.problems, Problem{Severity: SeverityWarning, Code: "unexplained_jobs", Job: held[block].Name,
+				Summary: fmt.Sprintf("%d jobs that nothing explains may be batches of %q; the first is %s", jobs, block, held[block].Name)})
+		}
+	}
+	for _, j := range unclaimed {
+		if fitting[key{j.Model, int(j.Stats.Requests)}] {
+			m.unexplained = append(m.unexplained, j)
 		}
 	}
 }
@@ -313,7 +389,7 @@ func (m *matcher) files() {
 		if !f.Active || f.SHA256 == "" {
 			continue
 		}
-		if p, ok := ParseUploadName(f.Name); ok && p.Lineage != m.lineage6 {
+		if p, ok := ParseUploadName(f.Name); ok && !m.r.Owns(p.Lineage) {
 			if have := foreign[f.SHA256]; have == nil || f.Name < have.Name {
 				foreign[f.SHA256] = f
 			}

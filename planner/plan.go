@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"time"
 )
 
@@ -121,6 +122,15 @@ type Plan struct {
 	Problems  []Problem `json:"problems"`
 	Summary   Summary   `json:"summary"`
 	Estimate  Estimate  `json:"estimate"`
+}
+
+// codeListing marks the problem of a listing that kept changing.
+const codeListing = "listing_incomplete"
+
+// Unsure reports whether something was left because the listing kept changing
+// while it was read: the next look may find more to do.
+func (p *Plan) Unsure() bool {
+	return slices.ContainsFunc(p.Problems, func(pr Problem) bool { return pr.Code == codeListing })
 }
 
 // Change is what is to be done for one batch, in the order of doing.
@@ -268,6 +278,7 @@ type Item struct {
 	BadRows     int // rows of a delivered result that are not good
 	Record      *Record
 	Want        *Batch // nil when the batch is out of the config
+	Extra       []*Job // live jobs for it beside those that Record names
 }
 
 // digest covers config, inputs and purchases. Progress that costs nothing is

@@ -1,6 +1,9 @@
 package planner
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Record is all that the state knows of one batch. It holds ids, hashes,
 // counts, times and paths only; never a prompt, an answer or a key.
@@ -192,6 +195,30 @@ func (r *Record) NextNumber() int {
 func (r *Record) rerunAbsent() bool {
 	last := r.Last()
 	return last != nil && last.Rerun && last.Outcome == OutcomeAbsent && !last.CancelAsked
+}
+
+// unbound reports whether the job was adopted for this batch and turned out to
+// be another's.
+func (a *Attempt) unbound() bool { return a.Adopted && a.Wrong }
+
+// wrong reports whether the newest job was adopted and is another batch's.
+func (r *Record) wrong() bool {
+	last := r.Last()
+	return last != nil && last.unbound()
+}
+
+// hasJob reports whether an attempt names the job.
+func (r *Record) hasJob(name string) bool {
+	return r != nil && slices.ContainsFunc(r.Attempts, func(a Attempt) bool { return a.Job == name })
+}
+
+// lacksJob reports whether another job would be bought: there was none, or each
+// failed or expired by itself.
+func (r *Record) lacksJob() bool {
+	return r == nil || r.Result == nil && !slices.ContainsFunc(r.Attempts, func(a Attempt) bool {
+		failed := JobState(a.State) == JobFailed || JobState(a.State) == JobExpired
+		return a.Outcome == OutcomeBought && (!failed || !a.fruitless() || a.CancelAsked)
+	})
 }
 
 // Accepted counts the sends that the service accepted, adoptions included.

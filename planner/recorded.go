@@ -1,10 +1,16 @@
 package planner
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Recorded is what the state says. Diff reads it and changes nothing in it.
 type Recorded struct {
 	Lineage string // "" before the first apply
+	// Former are the lineages, six digits each, whose labels count as this
+	// state's own: a person said that they were its former ones.
+	Former  []string
 	Serial  int64
 	Batches map[Address]*Record
 }
@@ -15,6 +21,12 @@ func (r *Recorded) Lineage6() string {
 		return ""
 	}
 	return r.Lineage[:6]
+}
+
+// Owns reports whether labels with those six digits of a lineage are this
+// state's own.
+func (r *Recorded) Owns(lineage6 string) bool {
+	return lineage6 != "" && (lineage6 == r.Lineage6() || slices.Contains(r.Former, lineage6))
 }
 
 // Job is a live job in the planner's words: states without prefixes, models
@@ -60,6 +72,10 @@ func (j *Job) Active() bool {
 	return false
 }
 
+// promising reports whether the job has given, or may still give, all its
+// answers.
+func (j *Job) promising() bool { return j.Active() || j.State == JobSucceeded }
+
 // File is a live upload.
 type File struct {
 	Name    string
@@ -89,6 +105,9 @@ type Live struct {
 	// Missing are recorded jobs that the listing lacks and that the service,
 	// asked for each, does not have.
 	Missing map[string]bool
+	// Owners tells whose the answers of successful jobs are, by their keys, for
+	// jobs that nothing else explains; see Unexplained.
+	Owners map[string]Owner
 }
 
 // ResultSeen is what stands at a batch's result path.

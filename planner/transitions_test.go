@@ -254,6 +254,18 @@ var transitions = []transition{
 		"phase=absent actions=upload+create reason=job_expired held=- attempt=2 warn=-"},
 	{"failed, its output gone", when(bought(JobFailed, output, outputGone)),
 		"phase=absent actions=upload+create reason=job_failed held=- attempt=2 warn=-"},
+	{"failed, a second job of the same attempt is at work", when(bought(JobFailed), labelled("twin", ours6, 1, JobRunning)),
+		"phase=submitted actions=adopt reason=job_found held=- attempt=2 warn=- job=twin"},
+	{"failed, a second job of the same attempt succeeded", when(bought(JobFailed), labelled("twin", ours6, 1, JobSucceeded, output)),
+		"phase=succeeded actions=adopt+download reason=job_succeeded held=- attempt=2 warn=- job=twin"},
+	{"failed, a second job of the same attempt failed too", when(bought(JobFailed), labelled("twin", ours6, 1, JobFailed)),
+		"phase=absent actions=upload+create reason=job_failed held=- attempt=2 warn=extra_job"},
+	{"failed with some output, a second job of the same attempt", when(bought(JobFailed, output), labelled("twin", ours6, 1, JobRunning)),
+		"phase=succeeded actions=download reason=partial_output held=- attempt=1 warn=extra_job job=j1"},
+	{"failed and followed by another, a second job of the first attempt", when(bought(JobFailed), bought(JobRunning), labelled("twin", ours6, 1, JobRunning)),
+		"phase=submitted actions=- reason=- held=- attempt=0 warn=extra_job"},
+	{"cancelled, a second job of the same attempt", when(bought(JobCancelled), labelled("twin", ours6, 1, JobSucceeded, output)),
+		"phase=held actions=- reason=- held=cancelled attempt=0 warn=extra_job heldjob=j1"},
 	{"failed twice", when(bought(JobFailed), bought(JobFailed)),
 		"phase=absent actions=upload+create reason=job_failed held=- attempt=3 warn=-"},
 	{"failed, attempts used up", when(bought(JobFailed), bought(JobExpired), bought(JobFailed)),
@@ -459,7 +471,7 @@ var transitions = []transition{
 	{"sent, cancel asked, absent", when(sent(OutcomeIntent, settlingSince(now.Add(-settleTime)), cancelledMeanwhile)),
 		"phase=held actions=- reason=- held=cancelled attempt=0 warn=-"},
 	{"sent, cancel asked, found", when(sent(OutcomeIntent, cancelledMeanwhile), labelled("j", ours6, 1, JobRunning)),
-		"phase=submitted actions=- reason=- held=- attempt=0 warn=-"},
+		"phase=submitted actions=- reason=- held=- attempt=0 warn=cancel_pending"},
 	{"sent, cancel asked, absent, rerun asked", when(sent(OutcomeIntent, settlingSince(now.Add(-settleTime)), cancelledMeanwhile), rerun),
 		"phase=absent actions=upload+create reason=rerun held=- attempt=2 warn=-"},
 	{"another attempt asked for, absent: the wish still stands", when(finished(), sent(OutcomeIntent, settlingSince(now.Add(-settleTime)), askedBy)),
@@ -606,7 +618,7 @@ var transitions = []transition{
 
 func TestTransitions(t *testing.T) {
 	names := map[string]bool{}
-	for _, row := range transitions {
+	for _, row := range slices.Concat(transitions, ownerTransitions) {
 		t.Run(row.name, func(t *testing.T) {
 			if names[row.name] {
 				t.Fatalf("two rows have this name")
@@ -671,7 +683,7 @@ func imported(s *scene) {
 // edit, and following it ends the hold or the failure.
 func TestExits(t *testing.T) {
 	met := map[Reason]int{}
-	for _, row := range transitions {
+	for _, row := range slices.Concat(transitions, ownerTransitions) {
 		s := newScene(row.facts...)
 		_, items := s.diff()
 		before := reasonOf(items, addressOf(s))
@@ -704,7 +716,7 @@ func TestExits(t *testing.T) {
 	if got, want := Exit(HoldLeftConfig, subject, "", ""), "put the batch back into the config, or qaplan state rm 'batch.r[1]'"; got != want {
 		t.Errorf("left_config: got %q, want %q", got, want)
 	}
-	if got, want := Exit(HoldMaybeBought, subject, "", ""), "qaplan import 'batch.r[1]' JOB, or set unclaimed = \"ignore\" in batch \"r\""; got != want {
+	if got, want := Exit(HoldMaybeBought, subject, "", ""), "qaplan import 'batch.r[1]' JOB, qaplan import --from FILE, or set unclaimed = \"ignore\" in batch \"r\""; got != want {
 		t.Errorf("maybe_bought: got %q, want %q", got, want)
 	}
 }

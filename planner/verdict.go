@@ -37,6 +37,9 @@ func (v *view) detailFor(a *Attempt) Detail {
 func (v *view) wait(a *Attempt) verdict {
 	out := verdict{phase: PhaseSubmitted, waiting: &Waiting{Address: v.addr, Job: a.Job, JobState: a.State, Since: at(a.Created)}}
 	v.warnChanged(&out, a)
+	if a.CancelAsked {
+		out.warn(v.addr, "cancel_pending", fmt.Sprintf("a person asked to cancel %s, and it has not ended; qaplan cancel '%s' asks again", a.Job, v.addr))
+	}
 	if v.rerun {
 		out.warn(v.addr, "rerun_refused", fmt.Sprintf("a job is active (%s); cancel it before asking for another", a.Job))
 	}
@@ -81,6 +84,11 @@ func (v *view) hold(why Reason, a *Attempt) verdict {
 		if v.claimed != nil {
 			h.Job = v.claimed.Name
 		}
+	case HoldWrongJob:
+		if h.Exit = Exit(why, v.addr, "", ""); v.offer != nil {
+			h.Exit = Exit(why, v.addr, v.offer.Name, "")
+		}
+		return verdict{phase: PhaseHeld, held: h}
 	case HoldSourceChanged:
 		if a == nil && v.stale != nil {
 			h.Job = v.stale.Name
@@ -122,12 +130,12 @@ func Exit(why Reason, a Address, job, output string) string {
 		if job == "" {
 			job = "JOB"
 		}
-		return "qaplan import '" + a.String() + "' " + job + ", or set unclaimed = \"ignore\" in batch \"" + a.Block + "\""
+		return "qaplan import '" + a.String() + "' " + job + ", qaplan import --from FILE, or set unclaimed = \"ignore\" in batch \"" + a.Block + "\""
 	case HoldClaimedElsewhere:
 		if job == "" {
 			job = "JOB"
 		}
-		return "qaplan import '" + a.String() + "' " + job + ", apply with the state that made it, or " + rerun
+		return "qaplan import '" + a.String() + "' " + job + ", apply with the state that made it, qaplan state rebuild if that one is lost, or " + rerun
 	case HoldSourceGone:
 		return "restore the source file, or " + rerun
 	case HoldSourceChanged:
@@ -139,7 +147,10 @@ func Exit(why Reason, a Address, job, output string) string {
 	case HoldOtherProject:
 		return "set GEMINI_API_KEY to a key of the project that made the jobs, or, if they were deleted, " + rerun
 	case HoldWrongJob:
-		return "qaplan import '" + a.String() + "' JOB, or " + rerun
+		if job == "" {
+			job = "JOB"
+		}
+		return "qaplan import '" + a.String() + "' " + job + ", or " + rerun
 	}
 	return rerun
 }

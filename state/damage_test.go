@@ -287,7 +287,15 @@ func TestRefused(t *testing.T) {
 		},
 		{
 			"snapshot gone", func(t *testing.T, path string) { os.Remove(path) }, gemini, new(*CorruptError),
-			[]string{".journal:1: it goes on from number 1 of a snapshot, and", "is not there"},
+			[]string{"qaplan.state.json: it is not there, and", ".journal goes on from its number 1", "move it and its journal away to start anew"},
+		},
+		{
+			"snapshot gone with a backup", func(t *testing.T, path string) {
+				if err := os.Rename(path, path+".backup"); err != nil {
+					t.Fatal(err)
+				}
+			}, gemini, new(*CorruptError),
+			[]string{"qaplan.state.json: it is not there", "qaplan.state.json.backup in its place and move the journal away"},
 		},
 		{"journal of another history", edit(`"serial": 1`, `"serial": 3`), gemini, new(*CorruptError), []string{".journal:3: its number 3 is another than that in"}},
 		{

@@ -13,8 +13,9 @@
 // can name. What the backup lacks is found again in the listing of the service.
 // Surgery is what people do to records by hand: forget, move, push; before it
 // the state is kept (….backup-12, by its serial) until somebody removes it. The
-// lineage is the state's own random identity, the identity is the service that
-// it belongs to.
+// lineage is the state's own random identity; former lineages are those of lost
+// states that a rebuild took over. The identity is the service that it belongs
+// to.
 //
 // # Flow
 //

@@ -16,6 +16,8 @@ type CorruptError struct {
 	Journal bool
 	// Given tells that File was handed in, and is not a file of the state.
 	Given bool
+	// Alone tells that there is no snapshot beside the journal.
+	Alone bool
 	// Backup is the snapshot from before the last run that changed something,
 	// or "" when there is none.
 	Backup string
@@ -31,6 +33,8 @@ func (e *CorruptError) Hint() string {
 	switch {
 	case e.Given:
 		return "hand in another copy, as qaplan state pull or a backup made it"
+	case e.Journal && e.Alone:
+		return fmt.Sprintf("restore it from a copy, or move it away to start anew: %s", found)
 	case e.Journal:
 		return fmt.Sprintf("restore it from a copy, or move it away to go on from the snapshot: %s", found)
 	case e.Backup != "":

@@ -22,7 +22,11 @@ func FuzzJournal(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		j, err := parseJournal("j", data)
 		if err != nil {
-			return
+			// Behind the checksums, which no chance gets right.
+			if j, err = parseJournal("j", resealed(data)); err != nil {
+				return
+			}
+			data = resealed(data)
 		}
 		if j.good > int64(len(data)) || !j.begun && j.good != 0 {
 			t.Fatalf("%d of %d bytes count, begun: %v", j.good, len(data), j.begun)
@@ -45,6 +49,18 @@ func FuzzJournal(f *testing.F) {
 			t.Fatalf("%d entries after %d and %d more", len(again.entries), len(j.entries), more)
 		}
 	})
+}
+
+// resealed gives each line that has the form of one the right checksum.
+func resealed(journal []byte) []byte {
+	var out []byte
+	for line := range bytes.Lines(journal) {
+		if object, ok := bytes.CutSuffix(line, []byte{'\n'}); ok && len(object) > sumLen && bytes.HasPrefix(object, []byte(sumBefore)) {
+			line, _ = frame(append([]byte{'{'}, object[sumLen:]...))
+		}
+		out = append(out, line...)
+	}
+	return out
 }
 
 // The seeds are long: run it with -fuzzminimizetime=20x, or most of the time

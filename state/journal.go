@@ -17,6 +17,7 @@ import (
 //	{"crc32c":"…","lineage":"…","seq":13,"op":"create_intent","changes":[{"address":"batch.refinement[51]","record":{…}}]}
 //	{"crc32c":"…","lineage":"…","seq":14,"op":"forget","changes":[{"address":"batch.refinement[51]","record":null}]}
 //	{"crc32c":"…","lineage":"…","seq":15,"op":"cooldown","budgets":{"creates":{…}}}
+//	{"crc32c":"…","lineage":"…","seq":16,"op":"rebuild","former_lineages":["…"]}
 //
 // The checksum covers the line behind it up to the line break. Later format
 // versions keep its place and its meaning, so that damage and a newer version
@@ -45,6 +46,8 @@ type entry struct {
 	Op      string             `json:"op"`
 	Changes []change           `json:"changes,omitempty"`
 	Budgets map[string]*Budget `json:"budgets,omitempty"` // null removes
+	// Former are all lineages that were taken over, this entry's included.
+	Former []string `json:"former_lineages,omitempty"`
 
 	sum string
 }
@@ -85,12 +88,13 @@ func unframe(line []byte) (object []byte, checksum string, ok bool) {
 
 // encodeBody is an entry's JSON object without lineage and number, which are
 // known only when its turn comes.
-func encodeBody(op string, changes []change, budgets map[string]*Budget) ([]byte, error) {
+func encodeBody(op string, changes []change, budgets map[string]*Budget, former []string) ([]byte, error) {
 	return encode(struct {
 		Op      string             `json:"op"`
 		Changes []change           `json:"changes,omitempty"`
 		Budgets map[string]*Budget `json:"budgets,omitempty"`
-	}{op, changes, budgets})
+		Former  []string           `json:"former_lineages,omitempty"`
+	}{op, changes, budgets, former})
 }
 
 // frameEntry completes an entry's body and makes a line of it.
@@ -215,7 +219,7 @@ func (e *entry) decode(object []byte) error {
 			return err
 		}
 	}
-	return nil
+	return checkFormer(e.Former)
 }
 
 // resolve decodes what a change says.
@@ -251,14 +255,33 @@ func (e *entry) apply(s *State) {
 			s.Budgets[name] = *b
 		}
 	}
+	if e.Former != nil {
+		s.Former = e.Former
+	}
 	s.Serial = e.Seq
 }
 
-func validLineage(s string) bool {
+// checkFormer makes sure that each is what stands in a label, once and in
+// order.
+func checkFormer(list []string) error {
+	for i, l := range list {
+		if len(l) != 6 || !lowerHex(l) {
+			return fmt.Errorf("%q is no lineage of a label", l)
+		}
+		if i > 0 && list[i-1] >= l {
+			return fmt.Errorf("the lineage %q of a label stands behind %q", l, list[i-1])
+		}
+	}
+	return nil
+}
+
+func validLineage(s string) bool { return len(s) == 32 && lowerHex(s) }
+
+func lowerHex(s string) bool {
 	for _, c := range []byte(s) {
 		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
 			return false
 		}
 	}
-	return len(s) == 32
+	return true
 }

@@ -30,6 +30,14 @@ func pathsOf(path string) (paths, error) {
 	return paths{path, path + ".journal", path + ".lock", path + ".backup"}, nil
 }
 
+// backupThere is the path of the backup, "" when there is none.
+func (at paths) backupThere() string {
+	if _, err := os.Stat(at.backup); err != nil {
+		return ""
+	}
+	return at.backup
+}
+
 // loaded is a state with what a writer has to know of its files.
 type loaded struct {
 	Snapshot
@@ -102,6 +110,10 @@ func load(at paths, id Identity) (*loaded, error) {
 		return nil, fmt.Errorf("read state: %w", err)
 	}
 	j, err := parseJournal(at.journal, data)
+	if damage, ok := errors.AsType[*CorruptError](err); ok {
+		_, err := os.Stat(at.snapshot)
+		damage.Alone = errors.Is(err, fs.ErrNotExist)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -137,9 +149,7 @@ func (l *loaded) readSnapshot(at paths) error {
 	defer f.Close()
 	s, err := readSnapshot(at.snapshot, f)
 	if damage, ok := errors.AsType[*CorruptError](err); ok {
-		if _, err := os.Stat(at.backup); err == nil {
-			damage.Backup = at.backup
-		}
+		damage.Backup = at.backupThere()
 	}
 	if err != nil {
 		return err
@@ -171,7 +181,9 @@ func (l *loaded) replay(at paths) error {
 	case !h.Provider.fits(l.Provider):
 		return &IdentityError{File: at.journal, Have: h.Provider, Ask: l.Provider}
 	case h.After > l.Serial && l.snapshotSize == 0:
-		return corruptJournal(at.journal, 1, fmt.Errorf("it goes on from number %d of a snapshot, and %s is not there", h.After, at.snapshot))
+		// Told of the snapshot: without it, moving the journal away would leave
+		// nothing.
+		return &CorruptError{File: at.snapshot, Reason: fmt.Sprintf("it is not there, and %s goes on from its number %d", at.journal, h.After), Backup: at.backupThere()}
 	case h.After > l.Serial:
 		return corruptJournal(at.journal, 1, fmt.Errorf("it goes on from number %d, but %s ends at number %d: an older copy of it was put back", h.After, at.snapshot, l.Serial))
 	}

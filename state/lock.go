@@ -56,14 +56,32 @@ type held struct {
 	ended  bool
 }
 
-// takeLock takes the lock or fails at once with *LockedError.
-func takeLock(path string, holder Holder) (*held, error) {
-	lock, err := durable.TryLock(path)
-	if errors.Is(err, durable.ErrLocked) {
-		return nil, &LockedError{File: path, Holder: readHolder(path), At: time.Now()}
+// tryLock takes the lock or fails with *LockedError. Who took the lock just now
+// has not said so yet, and the facts in the file are none, or those of a former
+// holder that was killed; it gets a moment, so that the error names it.
+func tryLock(path string) (*durable.Lock, error) {
+	const moment, pause = 100 * time.Millisecond, 5 * time.Millisecond
+	for waited := time.Duration(0); ; waited += pause {
+		lock, err := durable.TryLock(path)
+		if err != nil && !errors.Is(err, durable.ErrLocked) {
+			return nil, fmt.Errorf("open state: %w", err)
+		}
+		if err == nil {
+			return lock, nil
+		}
+		h := readHolder(path)
+		if h.ID != "" && h.process() != ProcessDead || waited >= moment {
+			return nil, &LockedError{File: path, Holder: h, At: time.Now()}
+		}
+		time.Sleep(pause)
 	}
+}
+
+// takeLock takes the lock or fails with *LockedError.
+func takeLock(path string, holder Holder) (*held, error) {
+	lock, err := tryLock(path)
 	if err != nil {
-		return nil, fmt.Errorf("open state: %w", err)
+		return nil, err
 	}
 	if holder.ID == "" {
 		holder.ID = randomHex(4)

@@ -128,14 +128,52 @@ func TestInspect(t *testing.T) {
 	check("held elsewhere", true, "far", ProcessElsewhere)
 	mustClose(t, s)
 
-	dead := self(t)
-	dead.PID = 1 << 22 // beyond what Linux gives; others have it free as good as always
-	if runtime.GOOS == "windows" {
-		dead.PID = 3 // numbers are multiples of four there
-	}
-	writeFacts(t, path, dead)
+	writeFacts(t, path, killed(t))
 	check("killed", false, "mine", ProcessDead)
 	check("killed, once more", false, "mine", ProcessDead)
+}
+
+// killed are facts of a holder in a process that is gone.
+func killed(t *testing.T) Holder {
+	t.Helper()
+	h := self(t)
+	h.PID = 1 << 22 // beyond what Linux gives; others have it free as good as always
+	if runtime.GOOS == "windows" {
+		h.PID = 3 // numbers are multiples of four there
+	}
+	return h
+}
+
+// Who meets a lock that was taken just now is told by whom, and not nothing or
+// that a dead process holds it.
+func TestLockedJustNow(t *testing.T) {
+	for name, before := range map[string]Holder{"no facts": {}, "facts of a killed holder": killed(t)} {
+		path := newPath(t)
+		synctest.Test(t, func(t *testing.T) {
+			lock, err := durable.TryLock(path + ".lock")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer lock.Unlock()
+			say := func(h Holder) {
+				facts, err := encode(h)
+				if err != nil {
+					t.Error(err)
+				}
+				if err := lock.WriteFacts(facts); err != nil {
+					t.Error(err)
+				}
+			}
+			say(before)
+			now := self(t)
+			now.ID = "now"
+			time.AfterFunc(50*time.Millisecond, func() { say(now) })
+			_, err = Open(path, gemini, Holder{})
+			if locked, ok := errors.AsType[*LockedError](err); !ok || locked.Holder.ID != "now" {
+				t.Errorf("%s: error %v, want one that names the holder", name, err)
+			}
+		})
+	}
 }
 
 // writeFacts leaves what a killed holder does.

@@ -22,6 +22,7 @@ import (
 //	{
 //	  "version": 1,
 //	  "lineage": "…",
+//	  "former_lineages": ["…"],
 //	  "serial": 12,
 //	  "head": "…",
 //	  "provider": {…},
@@ -33,6 +34,7 @@ import (
 //	  "checksum": "crc32c:…"
 //	}
 //
+// "former_lineages" stands there only when there are any.
 // "head" is the checksum of the last journal entry that was folded in. The
 // checksum at the end covers all the lines before its own; CR LF counts as LF,
 // since version control may turn one into the other.
@@ -76,6 +78,12 @@ func writeSnapshot(w io.Writer, s *Snapshot) error {
 		_, err = fmt.Fprintf(out, "  %q: %s,\n", key, data)
 		return err
 	}
+	former := func() error {
+		if len(s.Former) == 0 {
+			return nil
+		}
+		return field("former_lineages", s.Former)
+	}
 	out.WriteString("{\n")
 	budgets := s.Budgets
 	if budgets == nil {
@@ -84,6 +92,7 @@ func writeSnapshot(w io.Writer, s *Snapshot) error {
 	if err := errors.Join(
 		field("version", FormatVersion),
 		field("lineage", s.Lineage),
+		former(),
 		field("serial", s.Serial),
 		field("head", s.head),
 		field("provider", s.Provider),
@@ -262,6 +271,10 @@ func (p *snapshotReader) field(line string) error {
 		}
 	case "lineage":
 		err = decode([]byte(value), &p.s.Lineage)
+	case "former_lineages":
+		if err = decode([]byte(value), &p.s.Former); err == nil {
+			err = checkFormer(p.s.Former)
+		}
 	case "serial":
 		err = decode([]byte(value), &p.s.Serial)
 	case "head":

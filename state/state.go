@@ -37,6 +37,9 @@ type State struct {
 	// Lineage is the state's own identity, 32 lower-case hex digits made at
 	// random, or "" before anything was written.
 	Lineage string
+	// Former are the lineages of states that this one took over: six digits
+	// each, as they stand in labels, sorted.
+	Former []string
 	// Serial is the sequence number of the last transition.
 	Serial int64
 	// Provider is the service it belongs to.
@@ -60,5 +63,5 @@ type Budget struct {
 
 // Recorded gives the part that the planner compares. It shares the map.
 func (s *State) Recorded() planner.Recorded {
-	return planner.Recorded{Lineage: s.Lineage, Serial: s.Serial, Batches: s.Batches}
+	return planner.Recorded{Lineage: s.Lineage, Former: s.Former, Serial: s.Serial, Batches: s.Batches}
 }

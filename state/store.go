@@ -170,7 +170,7 @@ func (s *Store) Write(op string, changes ...Change) error {
 			return fmt.Errorf("record %s: %w", op, err)
 		}
 	}
-	if err := s.record(op, list, nil); err != nil {
+	if err := s.record(op, list, nil, nil); err != nil {
 		return fmt.Errorf("record %s of %s: %w", op, changes[0].Address, err)
 	}
 	return nil
@@ -183,7 +183,7 @@ func (s *Store) WriteBudget(name string, b Budget) error {
 	if b == (Budget{}) {
 		value = nil
 	}
-	if err := s.record("budget", nil, map[string]*Budget{name: value}); err != nil {
+	if err := s.record("budget", nil, map[string]*Budget{name: value}, nil); err != nil {
 		return fmt.Errorf("record budget %s: %w", name, err)
 	}
 	return nil
@@ -223,8 +223,8 @@ func (c *change) fill(from Change) (err error) {
 
 // record makes one entry durable. The store keeps it as a later run will read
 // it, so that what it shows never differs from what it holds.
-func (s *Store) record(op string, changes []change, budgets map[string]*Budget) error {
-	body, err := encodeBody(op, changes, budgets)
+func (s *Store) record(op string, changes []change, budgets map[string]*Budget, former []string) error {
+	body, err := encodeBody(op, changes, budgets, former)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"slices"
 
 	"github.com/qaplan/qaplan/planner"
 	"github.com/qaplan/qaplan/state/durable"
@@ -56,6 +57,30 @@ func (s *Store) Backup() (string, error) {
 		}
 		return name, nil
 	}
+}
+
+// WriteFormer makes durable that the states with those lineages, six digits
+// each as labels carry them, were former ones of this: what their labels name
+// is this state's own from now on. The state's own lineage is passed over.
+func (s *Store) WriteFormer(lineages ...string) error {
+	own, err := s.Lineage()
+	if err != nil {
+		return err
+	}
+	now := s.State().Former
+	all := slices.Concat(now, lineages)
+	slices.Sort(all)
+	all = slices.DeleteFunc(slices.Compact(all), func(l string) bool { return l == own[:6] })
+	if err := checkFormer(all); err != nil {
+		return fmt.Errorf("record former lineages: %w", err)
+	}
+	if slices.Equal(all, now) {
+		return nil
+	}
+	if err := s.record("rebuild", nil, nil, all); err != nil {
+		return fmt.Errorf("record former lineages: %w", err)
+	}
+	return nil
 }
 
 // Move is a record that gets another address.

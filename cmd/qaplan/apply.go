@@ -23,7 +23,6 @@ type applyFlags struct {
 	verbose     bool
 	timeout     time.Duration
 	lockTimeout time.Duration
-	imports     map[planner.Address]string // of the command import
 }
 
 // errTimeout is the cause of a context that --timeout ended.
@@ -105,7 +104,7 @@ func endedByContext(err error) bool {
 }
 
 func (a *app) applyWithin(ctx context.Context, f *applyFlags) (err error) {
-	w, err := a.openWork(ctx, f)
+	w, err := a.openWork(ctx, workOptions{operation: "apply", selection: f.selection, wait: f.wait, lockTimeout: f.lockTimeout})
 	if err != nil {
 		return err
 	}
@@ -115,7 +114,7 @@ func (a *app) applyWithin(ctx context.Context, f *applyFlags) (err error) {
 		return err
 	}
 	a.showPlan(p, f)
-	waits := f.wait && p.Summary.InProgress > 0
+	waits := f.wait && (p.Summary.InProgress > 0 || p.Unsure())
 	if !p.Applyable && !waits {
 		return a.settle(ctx, f, w)
 	}
@@ -161,16 +160,7 @@ func (a *app) approve(ctx context.Context, f *applyFlags, p *planner.Plan) error
 	if f.approved {
 		return nil
 	}
-	yes, err := a.ui.Confirm(ctx, ui.Question(p, f.wait))
-	switch {
-	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
-		return context.Cause(ctx)
-	case err != nil:
-		return err
-	case !yes:
-		return errors.New("the plan was not approved; nothing was done")
-	}
-	return nil
+	return a.confirm(ctx, ui.Question(p, f.wait), "the plan was not approved; nothing was done")
 }
 
 // watcher is what follows the events of an apply.

@@ -217,8 +217,7 @@ func TestHelp(t *testing.T) {
 // What is not carried out yet ends with a sentence and code 1.
 func TestLater(t *testing.T) {
 	tests := []string{
-		"init", "import --from notes.md", "cancel batch.qa[1]", "clean", "report --format html",
-		"state rebuild",
+		"init", "report --format html",
 		"plan --out=p", "plan --max-bytes=1", "plan --format=markdown", "apply --max-cost 3", "apply --expect-digest sha256:0",
 		"apply p.json", "show p.json", "show --max-bytes 1", "show --format markdown",
 	}
@@ -272,6 +271,7 @@ func TestEmulatorFlags(t *testing.T) {
 	for _, line := range []string{
 		"--queue-time soon", "--run-time 5s,1s", "--clock-rate 0", "--clock-rate NaN", "--error-rows 2", "--missing-rows -1",
 		"--listen nowhere", "--data-dir=", "--fault nonsense", "--fault slow:create:x",
+		"--history none.json",
 	} {
 		t.Run(line, func(t *testing.T) {
 			args := append([]string{"-C", t.TempDir(), "emulator"}, strings.Fields(line)...)

@@ -20,6 +20,7 @@ import (
 // emulatorFlags mirror the attributes of provider "emulator".
 type emulatorFlags struct {
 	listen, dataDir    string
+	history            string
 	queueTime, runTime string
 	clockRate          float64
 	apiKey             string
@@ -73,6 +74,7 @@ calls. Names:
 	fl := cmd.Flags()
 	fl.StringVar(&f.listen, "listen", "127.0.0.1:8765", "the `ADDRESS` to listen on; port 0 takes a free one")
 	fl.StringVar(&f.dataDir, "data-dir", ".qaplan/emulator-data", "the `DIR` where jobs and files are kept")
+	fl.StringVar(&f.history, "history", "", "a `FILE` with jobs and files that exist from the start; read when the data folder is new")
 	fl.StringVar(&f.queueTime, "queue-time", "1s", "how long jobs are pending: a `TIME`, or two with a comma between for the shortest and the longest")
 	fl.StringVar(&f.runTime, "run-time", "2s", "how long jobs run, `TIME` as in --queue-time")
 	fl.Float64Var(&f.clockRate, "clock-rate", 1, "how many seconds pass in it for each real one, a `NUMBER`")
@@ -118,7 +120,7 @@ func (a *app) emulate(ctx context.Context, f *emulatorFlags) error {
 
 func (f *emulatorFlags) config(a *app) (emulator.Config, error) {
 	cfg := emulator.Config{
-		Dir: a.path(f.dataDir), Rate: f.clockRate, APIKey: f.apiKey, Models: f.models, Quota: f.quota, Rows: f.rows,
+		Dir: a.path(f.dataDir), History: a.path(f.history), Rate: f.clockRate, APIKey: f.apiKey, Models: f.models, Quota: f.quota, Rows: f.rows,
 	}
 	if f.dataDir == "" {
 		return cfg, errors.New("--data-dir: name a folder")
@@ -147,6 +149,9 @@ func (f *emulatorFlags) config(a *app) (emulator.Config, error) {
 			return cfg, fmt.Errorf("--fault %s: %w", text, err)
 		}
 		cfg.Faults = append(cfg.Faults, fault)
+	}
+	if err := cfg.CheckHistory(); err != nil {
+		return cfg, fmt.Errorf("--history %w", err)
 	}
 	return cfg, nil
 }

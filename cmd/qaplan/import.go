@@ -13,82 +13,116 @@ import (
 	"github.com/qaplan/qaplan/planner"
 )
 
-func importCommand(a *app) *cobra.Command {
-	var approved bool
-	cmd := &cobra.Command{
-		Use:   "import ADDRESS ID",
-		Short: "Adopt a job or a file that exists at the service",
-		Long: `Adopt one job (batches/...) or upload (files/...) as a batch's own. It is compared
-with the batch first: another model, another number of rows or other bytes refuse
-it. Nothing is bought, and nothing is sent.
+// importFlags are those of import.
+type importFlags struct {
+	surgeryFlags
+	from, block string
+}
 
-An import block in the config does the same, and can be reviewed.`,
+func importCommand(a *app) *cobra.Command {
+	var f importFlags
+	cmd := &cobra.Command{
+		Use:   "import ADDRESS ID | --from FILE",
+		Short: "Adopt jobs and files that exist at the service",
+		Long: `Adopt one job (batches/...) or upload (files/...) as a batch's own. It is compared
+with the batch first: another model, another number of rows, other bytes or answers
+with other keys refuse it. Nothing is bought, and nothing is sent.
+
+With --from, find names of jobs and files next to batch numbers in any text (a
+report in Markdown, JSON, CSV, a log), check each pair against the service, and show
+them all with how sure each is and why. With approval, those that the service bears
+out and those that nothing contradicts are recorded; contradicted ones never.
+
+An import block in the config does the same for one, and can be reviewed.`,
 		Example: `  qaplan import 'batch.refinement[51]' batches/ej8mfplrwj9lhg9i1k0fibc1m5qhnxaqlmeq
-  qaplan import --auto-approve 'batch.refinement[72]' files/z1lupf7w76in`,
-		Args: cobra.ExactArgs(2),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if !approved && !a.ui.Interactive() {
-				return errors.New("stdin is not a terminal, so nobody can approve the import; pass --auto-approve")
+  qaplan import --auto-approve 'batch.refinement[72]' files/z1lupf7w76in
+  qaplan import --from report.md`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case f.from != "" && len(args) > 0:
+				return advised(errors.New("import takes an address and a name, or --from FILE, not both"), seeHelp(cmd))
+			case f.from == "" && f.block != "":
+				return advised(errors.New("--block goes with --from"), seeHelp(cmd))
+			case f.from == "" && len(args) != 2:
+				return advised(fmt.Errorf("import takes an address and a name, but got %d arguments", len(args)), seeHelp(cmd))
 			}
-			return a.importOne(cmd.Context(), args[0], args[1], approved)
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if f.from != "" {
+				return a.importFrom(cmd.Context(), &f)
+			}
+			return a.importOne(cmd.Context(), args[0], args[1], &f.surgeryFlags)
 		},
 	}
-	cmd.Flags().BoolVar(&approved, "auto-approve", false, "do not ask")
-	laterFlag(cmd, "from", "finding jobs in a text")
-	laterFlag(cmd, "block", "finding jobs in a text")
+	f.register(cmd.Flags())
+	cmd.Flags().StringVar(&f.from, "from", "", "find the pairs in a text, `FILE`; - is stdin")
+	cmd.Flags().StringVar(&f.block, "block", "", "with --from, the `NAME` of the block whose batches the text numbers")
 	return cmd
 }
 
-// importOne runs the plan of an apply with one wish added, and of that plan the
-// adoption alone.
-func (a *app) importOne(ctx context.Context, address, id string, approved bool) (err error) {
-	var to planner.Address
-	if err := to.UnmarshalText([]byte(address)); err != nil {
+// importOne compares one job or file with the batch that it is said to be of,
+// and records it.
+func (a *app) importOne(ctx context.Context, address, id string, f *surgeryFlags) (err error) {
+	if err := f.ready(a); err != nil {
+		return err
+	}
+	c := planner.Claim{ID: id}
+	if err := c.Address.UnmarshalText([]byte(address)); err != nil {
 		return err
 	}
 	if !strings.HasPrefix(id, "batches/") && !strings.HasPrefix(id, "files/") {
 		return fmt.Errorf("cannot import %q: it is neither a job (batches/...) nor a file (files/...)", id)
 	}
-	f := &applyFlags{approved: approved, imports: map[planner.Address]string{to: id}}
-	f.selection.targets = []string{to.String()}
-	w, err := a.openWork(ctx, f)
+	w, err := a.openWork(ctx, workOptions{operation: "import", adoptOnly: true, lockTimeout: f.lockTimeout})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, w.close()) }()
+	if !slices.Contains(w.known, c.Address) {
+		return fmt.Errorf("cannot import %s: the config has no %s", id, c.Address)
+	}
+	evidence, err := w.engine.Judge(ctx, []planner.Claim{c})
+	if err != nil {
+		return err
+	}
+	switch e := evidence[0]; e.Verdict {
+	case planner.ClaimContradicted, planner.ClaimGone:
+		return fmt.Errorf("cannot import %s as %s: %s", id, c.Address, e.Why)
+	case planner.ClaimRecorded:
+		a.ui.Print(fmt.Sprintf("Nothing to import: %s, %s: %s.\n", c.Address, id, e.Why))
+		return nil
+	default:
+		a.ui.Print(fmt.Sprintf("%s, %s: %s, %s.\n\n", c.Address, id, e.Verdict, e.Why))
+	}
+	return a.adopt(ctx, w, []planner.Claim{c}, f)
+}
+
+// adopt shows what claims that nothing contradicts come to, asks, and records
+// it.
+func (a *app) adopt(ctx context.Context, w *work, claims []planner.Claim, f *surgeryFlags) error {
+	w.engine.Accept(claims)
 	p, _, err := w.engine.Plan(ctx)
 	if err != nil {
 		return err
 	}
 	if !p.Applyable {
-		a.ui.Print(fmt.Sprintf("Nothing to import: %s needs no adoption.\n", to))
+		a.ui.Print("Nothing to import: nothing there needs an adoption.\n")
 		return nil
 	}
-	a.ui.Print(ui.RenderPlan(p, ui.PlanView{Style: a.ui.OutStyle(), Width: a.ui.Width(), Verbose: true}))
-	if err := a.approve(ctx, f, p); err != nil {
+	if len(claims) == 1 {
+		a.ui.Print(ui.RenderPlan(p, ui.PlanView{Style: a.ui.OutStyle(), Width: a.ui.Width(), Verbose: true}))
+	}
+	if err := f.ask(ctx, a, ui.ImportQuestion(len(p.Changes))); err != nil {
 		return err
 	}
 	rep, err := w.engine.Apply(ctx)
 	if err != nil {
 		return err
 	}
-	if rep.Summary.Adopted == 0 {
-		return fmt.Errorf("%s was not imported: it changed while the plan was shown; run the command again", id)
+	if rep.Summary.Adopted < len(p.Changes) {
+		return fmt.Errorf("%d of %d were imported: the others changed while the plan was shown; run the command again", rep.Summary.Adopted, len(p.Changes))
 	}
-	a.ui.Print(fmt.Sprintf("Imported %s as %s.\n", id, to))
-	return nil
-}
-
-// addImports adds what the command line imports to what the config does.
-func addImports(d *planner.Desired, imports map[planner.Address]string) error {
-	for a, id := range imports {
-		i := slices.IndexFunc(d.Batches, func(b planner.Batch) bool { return b.Address == a })
-		if i < 0 {
-			return fmt.Errorf("cannot import %s: the config has no %s", id, a)
-		}
-		if !slices.Contains(d.Batches[i].Imports, id) {
-			d.Batches[i].Imports = append(slices.Clone(d.Batches[i].Imports), id)
-		}
-	}
+	a.ui.Print(ui.Imported(claims, p))
 	return nil
 }

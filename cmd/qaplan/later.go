@@ -36,14 +36,6 @@ func laterCommand(use, what string) *cobra.Command {
 func laterCommands() []*cobra.Command {
 	return []*cobra.Command{
 		laterCommand("init", "writing a first config"),
-		laterCommand("cancel", "cancelling jobs"),
-		laterCommand("clean", "deleting uploads"),
 		laterCommand("report", "the report page"),
-	}
-}
-
-func laterStateCommands() []*cobra.Command {
-	return []*cobra.Command{
-		laterCommand("rebuild", "rebuilding the state"),
 	}
 }

@@ -24,21 +24,22 @@ func layers() map[string][]string {
 	apply := join([]string{"planner/apply", "planner/budget", "provider"}, batchfile, state, results)
 	config := join([]string{"config"}, sources, results)
 	return map[string][]string{
-		"planner":                {},
-		"planner/budget":         {"planner"},
-		"planner/apply":          apply,
-		"provider":               {},
-		"provider/batchfile":     {},
-		"provider/gemini":        {"provider"},
-		"provider/emulator":      {},
-		"provider/providertest":  {"provider", "provider/batchfile"},
-		"state":                  state,
-		"state/durable":          {},
-		"state/results":          results,
-		"config/source":          sources,
-		"config":                 config,
-		"cmd/qaplan/internal/ui": join(config, apply),
-		"cmd/qaplan":             join(config, apply, []string{"provider/gemini", "provider/emulator", "cmd/qaplan/internal/ui"}),
+		"planner":                   {},
+		"planner/budget":            {"planner"},
+		"planner/apply":             apply,
+		"provider":                  {},
+		"provider/batchfile":        {},
+		"provider/gemini":           {"provider"},
+		"provider/emulator":         {},
+		"provider/providertest":     {"provider", "provider/batchfile"},
+		"state":                     state,
+		"state/durable":             {},
+		"state/results":             results,
+		"config/source":             sources,
+		"config":                    config,
+		"cmd/qaplan/internal/notes": {},
+		"cmd/qaplan/internal/ui":    join(config, apply),
+		"cmd/qaplan":                join(config, apply, []string{"provider/gemini", "provider/emulator", "cmd/qaplan/internal/ui", "cmd/qaplan/internal/notes"}),
 	}
 }
 

@@ -37,6 +37,7 @@ func (a *app) configOptions() config.Options {
 	}
 	return config.Options{
 		Path: a.path(a.global.config), Vars: a.global.vars, VarFiles: files, Env: a.env, Version: version, CheckFault: checkFault,
+		CheckHistory: checkHistory,
 	}
 }
 

@@ -53,9 +53,10 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "gen-batches": genBatches, "purchases": purchases, "uploads": uploads, "answered": answered,
+			"exits": exits, "gen-batches": genBatches, "purchases": purchases, "bought": bought, "uploads": uploads, "answered": answered,
 			"ndjson": ndjson, "json": jsonValue, "wait-for": waitFor, "emulator": startEmulator, "web-page": webPage,
 			"same-files": sameFiles, "files-of": filesOf, "copy-tree": copyTree,
+			"aged": aged, "same-keys": sameKeys, "import-jobs": importJobs, "swap": swap,
 			"pause": pause, "backups": backups, "lock-of": lockOf,
 		},
 	})
@@ -93,16 +94,7 @@ func genBatches(ts *testscript.TestScript, _ bool, args []string) {
 		n[i], err = strconv.Atoi(args[i+1])
 		ts.Check(err)
 	}
-	dir := ts.MkAbs(args[0])
-	ts.Check(os.MkdirAll(dir, 0o777))
-	for number := n[0]; number <= n[1]; number++ {
-		var b bytes.Buffer
-		for row := 1; row <= n[2]; row++ {
-			key := fmt.Sprintf("b%03d-r%03d", number, row)
-			fmt.Fprintf(&b, `{"key":%q,"request":{"contents":[{"role":"user","parts":[{"text":"What does indicator %s measure?"}]}]}}`+"\n", key, key)
-		}
-		ts.Check(os.WriteFile(filepath.Join(dir, fmt.Sprintf("batch_%03d_proper.jsonl", number)), b.Bytes(), 0o666))
-	}
+	ts.Check(writeBatches(ts.MkAbs(args[0]), n[0], n[1], n[2]))
 }
 
 // readLedger gives the books of an emulator's folder; one that is not there has
@@ -150,67 +142,15 @@ func uploads(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-type answerLine struct {
-	Key      string
-	Response struct {
-		Candidates []struct {
-			Content struct{ Parts []struct{ Text string } }
-		}
-	}
-}
-
 // answered SOURCES RESULTS N checks that there are N results, each with the keys
-// of its source in the same order and every answer under the key that it names.
+// of its source in the same order and every answer under the key of its question.
 func answered(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) != 3 {
 		ts.Fatalf("usage: answered SOURCES RESULTS N")
 	}
-	sources, err := filepath.Glob(filepath.Join(ts.MkAbs(args[0]), "*.jsonl"))
+	n, err := strconv.Atoi(args[2])
 	ts.Check(err)
-	results, err := filepath.Glob(filepath.Join(ts.MkAbs(args[1]), "*.jsonl"))
-	ts.Check(err)
-	if got := strconv.Itoa(len(results)); got != args[2] {
-		ts.Fatalf("%s results, want %s", got, args[2])
-	}
-	for _, src := range sources {
-		result := filepath.Join(ts.MkAbs(args[1]), filepath.Base(src))
-		if !slices.Contains(results, result) {
-			continue
-		}
-		var want, got []string
-		for _, line := range readLines[answerLine](ts, src) {
-			want = append(want, line.Key)
-		}
-		for _, line := range readLines[answerLine](ts, result) {
-			got = append(got, line.Key)
-			text := ""
-			for _, c := range line.Response.Candidates {
-				for _, p := range c.Content.Parts {
-					text += p.Text
-				}
-			}
-			if !strings.Contains(text, line.Key) {
-				ts.Fatalf("%s: the answer under %s is %q", result, line.Key, text)
-			}
-		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			ts.Fatalf("%s: keys differ from the source (-want +got):\n%s", result, diff)
-		}
-	}
-}
-
-func readLines[T any](ts *testscript.TestScript, path string) []T {
-	text, err := os.ReadFile(path)
-	ts.Check(err)
-	var out []T
-	for line := range strings.Lines(string(text)) {
-		var v T
-		if err := json.Unmarshal([]byte(line), &v); err != nil {
-			ts.Fatalf("%s: %v: %s", path, err, line)
-		}
-		out = append(out, v)
-	}
-	return out
+	ts.Check(checkAnswers(ts.MkAbs(args[0]), ts.MkAbs(args[1]), n))
 }
 
 // ndjson FILE TYPE... checks a stream of events: JSON from the first byte, the

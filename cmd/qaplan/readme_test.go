@@ -9,7 +9,26 @@ import (
 	"testing"
 
 	"github.com/qaplan/qaplan/config"
+	"github.com/qaplan/qaplan/planner"
 )
+
+// The README has a way out for every reason that stops a batch.
+func TestReadmeNamesEveryReason(t *testing.T) {
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, why := range planner.HoldReasons() {
+		if !strings.Contains(string(text), "\n| `"+string(why)+"` | ") {
+			t.Errorf("the table of what needs a person lacks %s", why)
+		}
+	}
+	for _, why := range []planner.Reason{planner.FailAttemptsUsedUp, planner.FailRefused} {
+		if !strings.Contains(string(text), "`"+string(why)+"`") {
+			t.Errorf("the README lacks %s", why)
+		}
+	}
+}
 
 // What the README shows of a config is canonical, and loads.
 func TestReadme(t *testing.T) {

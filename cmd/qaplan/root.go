@@ -56,7 +56,7 @@ Symbols of a plan:
 	a.global.register(root.PersistentFlags())
 	root.Flags().BoolVar(&showVersion, "version", false, "the same as the command version")
 	root.AddCommand(
-		validateCommand(a), fmtCommand(a), planCommand(a), applyCommand(a), importCommand(a), statusCommand(a), showCommand(a),
+		validateCommand(a), fmtCommand(a), planCommand(a), applyCommand(a), importCommand(a), cancelCommand(a), cleanCommand(a), statusCommand(a), showCommand(a),
 		stateCommand(a), forceUnlockCommand(a), emulatorCommand(a), versionCommand(a), completionCommand(),
 	)
 	root.AddCommand(laterCommands()...)

@@ -107,6 +107,16 @@ func checkFault(f config.Fault) error {
 	return emulator.Fault(f).Check()
 }
 
+// checkHistory says what is wrong with the history of a rehearsal that has not
+// begun, and on which line.
+func checkHistory(e *config.Emulator) (line int, err error) {
+	err = emulatorConfig(e).CheckHistory()
+	if wrong, ok := errors.AsType[*emulator.HistoryError](err); ok {
+		return wrong.Line, wrong.Err
+	}
+	return 0, err
+}
+
 func emulatorConfig(e *config.Emulator) emulator.Config {
 	faults := make([]emulator.Fault, len(e.Faults))
 	for i, f := range e.Faults {
@@ -114,6 +124,7 @@ func emulatorConfig(e *config.Emulator) emulator.Config {
 	}
 	return emulator.Config{
 		Dir:       e.DataDir,
+		History:   e.History,
 		Rate:      e.ClockRate,
 		QueueTime: emulator.Span{Min: e.QueueTime.Min, Max: e.QueueTime.Max},
 		RunTime:   emulator.Span{Min: e.RunTime.Min, Max: e.RunTime.Max},

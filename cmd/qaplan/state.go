@@ -27,8 +27,8 @@ func stateCommand(a *app) *cobra.Command {
 	}
 	cmd.AddCommand(
 		stateListCommand(a), stateShowCommand(a), stateRemoveCommand(a), stateMoveCommand(a), statePullCommand(a), statePushCommand(a),
+		stateRebuildCommand(a),
 	)
-	cmd.AddCommand(laterStateCommands()...)
 	return cmd
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"slices"
 	"time"
@@ -41,11 +40,27 @@ func (f *surgeryFlags) check() error {
 	return nil
 }
 
+// ready checks the flags of a command that asks the service, before any call.
+func (f *surgeryFlags) ready(a *app) error {
+	if err := f.check(); err != nil {
+		return err
+	}
+	if !f.approved && !a.ui.Interactive() {
+		return errNobodyToAsk
+	}
+	return nil
+}
+
 // ask wants a yes, unless it was given beforehand.
 func (f *surgeryFlags) ask(ctx context.Context, a *app, question string) error {
 	if f.approved {
 		return nil
 	}
+	return a.confirm(ctx, question, "not approved; nothing was changed")
+}
+
+// confirm wants a yes; no says what follows from anything else.
+func (a *app) confirm(ctx context.Context, question, no string) error {
 	yes, err := a.ui.Confirm(ctx, question)
 	switch {
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
@@ -53,7 +68,7 @@ func (f *surgeryFlags) ask(ctx context.Context, a *app, question string) error {
 	case err != nil:
 		return err
 	case !yes:
-		return errors.New("not approved; nothing was changed")
+		return errors.New(no)
 	}
 	return nil
 }
@@ -90,11 +105,8 @@ still in the config may be found again by its labels.`,
 
 // forget takes batches out of the state, after a backup.
 func (a *app) forget(ctx context.Context, addresses []string, f *surgeryFlags) error {
-	if err := f.check(); err != nil {
+	if err := f.ready(a); err != nil {
 		return err
-	}
-	if !f.approved && !a.ui.Interactive() {
-		return errNobodyToAsk
 	}
 	cfg, err := a.load(ctx)
 	if err != nil {
@@ -332,15 +344,25 @@ func (a *app) readSnapshot(file string) (*state.Snapshot, error) {
 	if file == "-" {
 		return state.Decode("stdin", a.stdin)
 	}
-	f, err := os.Open(a.path(file))
+	f, err := a.open(file)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	if info, err := f.Stat(); err == nil && info.IsDir() {
-		return nil, fmt.Errorf("%s is a folder; name the file to push", file)
+	return state.Decode(file, f)
+}
+
+// open opens a file that the command line names.
+func (a *app) open(file string) (*os.File, error) {
+	f, err := os.Open(a.path(file))
+	if err != nil {
+		return nil, err
 	}
-	return state.Decode(file, io.Reader(f))
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		f.Close()
+		return nil, fmt.Errorf("%s is a folder; name a file", file)
+	}
+	return f, nil
 }
 
 // identityOf tells which service a config names. Nothing is sent to it, and no

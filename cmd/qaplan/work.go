@@ -8,25 +8,38 @@ import (
 	"time"
 
 	"github.com/qaplan/qaplan/cmd/qaplan/internal/ui"
+	"github.com/qaplan/qaplan/config"
+	"github.com/qaplan/qaplan/planner"
 	"github.com/qaplan/qaplan/planner/apply"
 	"github.com/qaplan/qaplan/state"
 )
 
+// workOptions are what a run that may change something is opened for.
+type workOptions struct {
+	operation   string // a word for whoever meets the lock
+	selection   selection
+	wait        bool
+	adoptOnly   bool // carry out adoptions and leave everything else
+	lockTimeout time.Duration
+}
+
 // work is what an apply holds: the state's lock, the service, the engine.
 type work struct {
+	cfg     *config.Config
 	service *service
 	store   *state.Store
 	engine  *apply.Engine
+	known   []planner.Address // batches of config and state
 	sink    func(apply.Event) // set before the engine applies
 }
 
 // openWork takes the lock and gets everything ready. Nothing is sent.
-func (a *app) openWork(ctx context.Context, f *applyFlags) (_ *work, err error) {
+func (a *app) openWork(ctx context.Context, f workOptions) (_ *work, err error) {
 	cfg, err := a.load(ctx)
 	if err != nil {
 		return nil, err
 	}
-	w := &work{sink: func(apply.Event) {}}
+	w := &work{cfg: cfg, sink: func(apply.Event) {}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, w.close())
@@ -35,7 +48,7 @@ func (a *app) openWork(ctx context.Context, f *applyFlags) (_ *work, err error) 
 	if w.service, err = a.openService(cfg); err != nil {
 		return nil, err
 	}
-	if w.store, err = a.openStore(ctx, cfg.Backend.Path, w.service.id, "apply", f.lockTimeout); err != nil {
+	if w.store, err = a.openStore(ctx, cfg.Backend.Path, w.service.id, f.operation, f.lockTimeout); err != nil {
 		return nil, err
 	}
 	st := w.store.State()
@@ -43,10 +56,8 @@ func (a *app) openWork(ctx context.Context, f *applyFlags) (_ *work, err error) 
 	if err != nil {
 		return nil, err
 	}
-	if err := addImports(&in.Desired, f.imports); err != nil {
-		return nil, err
-	}
-	opts, err := f.selection.options(known(in, st))
+	w.known = known(in, st)
+	opts, err := f.selection.options(w.known)
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +65,7 @@ func (a *app) openWork(ctx context.Context, f *applyFlags) (_ *work, err error) 
 	o := apply.Options{
 		Journal: w.store, Desired: in.Desired, Paths: enginePaths(in), Refresh: true, Plan: opts,
 		Limits: limits(cfg.Provider.Rate), Cooldown: cfg.Provider.Cooldown, PollInterval: cfg.Provider.PollInterval,
-		TookOver: w.store.TookOver(), AdoptOnly: len(f.imports) > 0, Wait: f.wait, Emit: func(e apply.Event) { w.sink(e) }, Log: a.log(),
+		TookOver: w.store.TookOver(), AdoptOnly: f.adoptOnly, Wait: f.wait, Emit: func(e apply.Event) { w.sink(e) }, Log: a.log(),
 	}
 	o.Gate = apply.NewGate(o.Limits, lastCreate(st))
 	if err := w.service.connect(ctx, a, o.Gate); err != nil {
@@ -81,7 +92,7 @@ func (w *work) close() error {
 func (a *app) openStore(ctx context.Context, path string, id state.Identity, operation string, patience time.Duration) (*state.Store, error) {
 	holder := a.holder(operation)
 	deadline := time.Now().Add(patience)
-	for pause, told := 200*time.Millisecond, false; ; pause = min(2*pause, 5*time.Second) {
+	for pause, told := 200*time.Millisecond, false; ; pause = min(2*pause, time.Second) {
 		store, err := state.Open(path, id, holder)
 		if _, locked := errors.AsType[*state.LockedError](err); !locked || !time.Now().Before(deadline) {
 			return store, err

@@ -3,6 +3,8 @@ package source
 import (
 	"bufio"
 	"fmt"
+	"hash"
+	"hash/crc32"
 	"io"
 	"os"
 	"path/filepath"
@@ -41,7 +43,11 @@ type entry struct {
 
 // cacheHeader starts the file. The number changes with the rules by which
 // package batchfile checks and counts: fingerprints of other rules are void.
-const cacheHeader = "qaplan sources 1"
+const cacheHeader = "qaplan sources 2"
+
+// cacheSum begins the last line, with the CRC-32C of all lines before it. A
+// digit that went wrong would otherwise pass for another file's fingerprint.
+const cacheSum = "crc32c "
 
 // spare is how many unused entries are kept: other configs in the same folder
 // share the cache.
@@ -69,19 +75,31 @@ func OpenCache(path string) *Cache {
 // voids the whole.
 func readEntries(r io.Reader) (map[string]entry, bool) {
 	entries := map[string]entry{}
+	sum := crc32.New(castagnoli())
 	lines := bufio.NewScanner(r)
 	if !lines.Scan() || lines.Text() != cacheHeader {
 		return nil, false
 	}
-	for lines.Scan() {
+	for {
+		sum.Write(lines.Bytes()) // never fails
+		sum.Write([]byte{'\n'})
+		if !lines.Scan() {
+			return nil, false // cut off
+		}
+		if end, ok := strings.CutPrefix(lines.Text(), cacheSum); ok {
+			return entries, end == sumText(sum) && !lines.Scan() && lines.Err() == nil
+		}
 		name, e, ok := parseEntry(lines.Text())
 		if !ok {
 			return nil, false
 		}
 		entries[name] = e
 	}
-	return entries, lines.Err() == nil
 }
+
+func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
+
+func sumText(h hash.Hash32) string { return fmt.Sprintf("%08x", h.Sum32()) }
 
 func parseEntry(line string) (string, entry, bool) {
 	fields := strings.SplitN(line, "\t", 7)
@@ -162,6 +180,9 @@ func (c *Cache) Save() error {
 	if err := os.MkdirAll(filepath.Dir(c.path), 0o700); err != nil {
 		return fmt.Errorf("make the folder of the source cache: %w", err)
 	}
+	// Where a run was killed while it wrote the cache, the next one has to write
+	// it. Another run that is writing it now may fail for it, at no harm.
+	_ = durable.RemoveTemps(c.path)
 	err := durable.WriteFile(c.path, 0o600, func(w io.Writer) error { return c.write(w, keep) })
 	if err != nil {
 		return fmt.Errorf("write the source cache: %w", err)
@@ -171,9 +192,11 @@ func (c *Cache) Save() error {
 }
 
 func (c *Cache) write(w io.Writer, keep []string) error {
+	sum := crc32.New(castagnoli())
+	both := io.MultiWriter(w, sum)
 	line := append([]byte(cacheHeader), '\n')
 	for _, name := range keep {
-		if _, err := w.Write(line); err != nil {
+		if _, err := both.Write(line); err != nil {
 			return err
 		}
 		e := c.entries[name]
@@ -185,6 +208,9 @@ func (c *Cache) write(w io.Writer, keep []string) error {
 		line = append(strconv.AppendUint(line, e.inode, 10), '\t')
 		line = append(append(line, name...), '\n')
 	}
-	_, err := w.Write(line)
+	if _, err := both.Write(line); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "%s%s\n", cacheSum, sumText(sum))
 	return err
 }

@@ -148,13 +148,23 @@ func TestCacheDamaged(t *testing.T) {
 	if got := len(OpenCache(path).entries); got != 2 {
 		t.Fatalf("read back %d entries, want 2", got)
 	}
-	for cut := range whole { // a line that is cut in its path is a shorter path, and no harm
-		if err := os.WriteFile(path, whole[:cut], 0o600); err != nil {
+	read := func(text []byte) int {
+		t.Helper()
+		if err := os.WriteFile(path, text, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		for name, e := range OpenCache(path).entries {
-			if known, ok := c.entries[name]; ok && e.fingerprint != known.fingerprint {
-				t.Errorf("cut at %d: %s has the wrong fingerprint", cut, name)
+		return len(OpenCache(path).entries)
+	}
+	for at := range whole {
+		// Nothing but the last line break may be missing.
+		if got := read(whole[:at]); got != 0 && at < len(whole)-1 {
+			t.Errorf("cut at %d: read %d entries, want none", at, got)
+		}
+		for bit := range 8 {
+			damaged := bytes.Clone(whole)
+			damaged[at] ^= 1 << bit
+			if got := read(damaged); got != 0 && at < len(whole)-1 {
+				t.Errorf("bit %d of byte %d flipped: read %d entries, want none", bit, at, got)
 			}
 		}
 	}
@@ -163,12 +173,30 @@ func TestCacheDamaged(t *testing.T) {
 		string(bytes.Replace(whole, []byte("\t1\t"), []byte("\t-1\t"), 1)),
 		string(whole) + strings.Repeat("x", 100_000),
 	} {
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if got := len(OpenCache(path).entries); got != 0 {
+		if got := read([]byte(text)); got != 0 {
 			t.Errorf("%.40q: read %d entries, want none", text, got)
 		}
+	}
+}
+
+// What a run that was killed while it wrote the cache left is removed by the
+// next one, which has to write it.
+func TestCacheLeftOver(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, ".qaplan", "sources")
+	files := batch(t, dir, 1)
+	left := filepath.Join(dir, ".qaplan", ".sources.tmp-0123456789abcdef")
+	if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, left, cacheHeader)
+	c := OpenCache(path)
+	scan(t, c, files)
+	if err := c.Save(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(left); err == nil {
+		t.Error("the temporary file of a killed run is still there")
 	}
 }
 

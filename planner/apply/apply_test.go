@@ -758,11 +758,11 @@ func TestWaitsAreTold(t *testing.T) {
 }
 
 // An import block settles what nothing else can: a job without a label whose
-// input is gone.
+// input is gone, and which has no answers yet.
 func TestImportBlock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 2, 2, emulator.Config{})
-		job, err := w.server.AddJob(emulator.PlantedJob{Model: model, Requests: []byte(requests(51, 2)), InputFile: "files/long-gone", Age: 60 * time.Hour})
+		w := newWorld(t, 2, 2, emulator.Config{RunTime: emulator.Span{Min: time.Hour, Max: time.Hour}})
+		job, err := w.server.AddJob(emulator.PlantedJob{Model: model, Requests: []byte(requests(51, 2)), InputFile: "files/long-gone", Age: 60 * time.Hour, State: "RUNNING"})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -21,7 +21,9 @@
 // Observing costs one walk of the job listing; further ones are made, until two
 // agree, only where something could be bought or an unknown create settled on
 // its strength, and the files are listed only then. Downloads and purchases run
-// side by side. A purchase books its place under the limit of active jobs first,
+// side by side. Where a successful job that nothing explains may be one of the
+// batches that are to be bought, the first keys of its answers are read and
+// compared with those of the sources. A purchase books its place under the limit of active jobs first,
 // then uploads if it has to, then waits for its minute, and only then writes the
 // intent: nothing stands between the durable intent and the call.
 //
@@ -33,6 +35,9 @@
 //   - A run that does not wait buys what it showed and nothing else; one that
 //     waits was asked to go on until all is done, and buys failed jobs again up
 //     to the batch's limit. A rerun is one job, however many rounds a run has.
+//   - A wish to cancel is durable before its call, and what it concerns is not
+//     bought again by itself. An upload is deleted only when every batch with its
+//     bytes is delivered and no job that may still do work reads it.
 //   - Interrupting lets calls in flight finish and be recorded; nothing new
 //     begins. What could not be recorded stops the run at once.
 //   - What was paid for is given up on no single word: an output is gone when the

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"log/slog"
 	"maps"
 	"slices"
@@ -31,6 +32,11 @@ type Engine struct {
 	localClock bool      // the service's times are not to be relied on
 	marks      map[string]time.Time
 	asked      map[string]*planner.Job // answers to gets that do not change
+	samples    map[string]sample       // keys of answers that were looked at, by job; guarded by mu
+	seed       maphash.Seed            // of the samples
+	thorough   bool                    // look at everything, whatever is to be done
+	claims     []planner.Claim         // to be looked at
+	former     []string                // lineages that count as the state's own
 	shown      *round                  // what Plan showed, for Apply to carry out
 
 	mu        sync.Mutex // guards what the workers of a round share
@@ -80,7 +86,7 @@ func New(o Options) *Engine {
 	}
 	e := &Engine{
 		opt: o, log: o.Log, wants: wants,
-		marks: map[string]time.Time{}, asked: map[string]*planner.Job{}, dirs: map[string]*results.Dir{},
+		marks: map[string]time.Time{}, asked: map[string]*planner.Job{}, samples: map[string]sample{}, seed: maphash.MakeSeed(), dirs: map[string]*results.Dir{},
 		probe: make(chan struct{}, 1), blocks: map[string]error{}, tried: map[string]bool{}, deferred: map[planner.Address]bool{}, models: map[string]error{}, reran: map[planner.Address]bool{},
 		again: map[planner.Address]bool{}, givenUp: map[planner.Address]bool{}, errs: map[planner.Address]error{},
 	}
@@ -317,11 +323,27 @@ func (e *Engine) goesOn(ctx context.Context, r *round) (more bool, pause time.Du
 	if e.stoppedBuying() && now.plan.Summary.InProgress == 0 {
 		return false, 0
 	}
-	open := now.plan.Summary.InProgress > 0
+	open := e.awaits(now.items) || now.plan.Unsure()
 	for i := range now.plan.Changes {
 		open = open || !e.blockedForGood(&now.plan.Changes[i])
 	}
 	return open, e.opt.PollInterval
+}
+
+// awaits reports whether something is in progress that may still get on in this
+// run: an answer that there is no place for, say on a full disk, does not.
+func (e *Engine) awaits(items []planner.Item) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.ContainsFunc(items, func(i planner.Item) bool {
+		switch i.Phase {
+		case planner.PhaseUnknown, planner.PhaseSubmitted:
+			return true
+		case planner.PhaseSucceeded:
+			return !e.givenUp[i.Address]
+		}
+		return false
+	})
 }
 
 // tellPause says what a waiting run waits for until it looks again.
@@ -416,7 +438,7 @@ func (e *Engine) report(ctx context.Context, r *round) Report {
 	if e.opt.Journal != nil {
 		rep.Left = e.left(r.plan)
 	}
-	rep.Remains = s.InProgress > 0 || rep.Summary.Deferred > 0
+	rep.Remains = s.InProgress > 0 || rep.Summary.Deferred > 0 || r.plan.Unsure()
 	return rep
 }
 

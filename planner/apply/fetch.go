@@ -39,7 +39,7 @@ func (e *Engine) fetch(ctx context.Context, r *round, c *planner.Change) error {
 	var broken *unrecorded
 	switch {
 	case errors.As(err, &broken):
-		return fmt.Errorf("%s: %w", c.Address, broken.err)
+		return broken.err
 	case err != nil && ctx.Err() == nil:
 		// What the service did not give may come with the next poll; a disk that
 		// is full, or a folder that cannot be written, needs somebody.

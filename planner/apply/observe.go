@@ -38,7 +38,8 @@ func (e *Engine) observe(ctx context.Context) (*planner.Observed, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.Live = planner.Live{Refreshed: true, Complete: true, Jobs: first.list(), First: first.first, Last: first.last, LocalClock: e.localClock}
+	o.Live = planner.Live{Refreshed: true, Complete: true, Jobs: first.list()}
+	e.setTimes(&o.Live, first, first)
 	if err := e.askMissing(ctx, o); err != nil {
 		return nil, err
 	}
@@ -48,17 +49,23 @@ func (e *Engine) observe(ctx context.Context) (*planner.Observed, error) {
 	}
 	// A trial tells what hangs on the listing.
 	trial, items := planner.Diff(&e.opt.Desired, o, e.opt.Plan)
-	if trial.Summary.Create > 0 || hasUnknown(items) || hangsOnJobs(trial) || filesWanted {
-		if err := e.walkUntilAgreed(ctx, o, first); err != nil {
+	if e.thorough || trial.Summary.Create > 0 || hasUnknown(items) || hangsOnJobs(trial) || filesWanted {
+		former, last, err := e.walkUntilAgreed(ctx, o, first)
+		if err != nil {
 			return nil, err
 		}
 		if err := e.listFiles(ctx, o); err != nil {
 			return nil, err
 		}
+		e.setTimes(&o.Live, former, last)
 		if err := e.askMissing(ctx, o); err != nil {
 			return nil, err
 		}
 		if _, err := e.askImports(ctx, o); err != nil {
+			return nil, err
+		}
+		jobs, _ := e.claimedJobs(o)
+		if err := e.askOwners(ctx, o, jobs); err != nil {
 			return nil, err
 		}
 	}
@@ -69,10 +76,10 @@ func hasUnknown(items []planner.Item) bool {
 	return slices.ContainsFunc(items, func(i planner.Item) bool { return i.Phase == planner.PhaseUnknown })
 }
 
-// askImports asks for the jobs that import blocks name and that the listing
-// lacks, and tells whether files have to be listed for them.
+// askImports asks for the jobs that import blocks and claims name and that the
+// listing lacks, and tells whether files have to be listed for them.
 func (e *Engine) askImports(ctx context.Context, o *planner.Observed) (filesWanted bool, err error) {
-	jobs, files := planner.PendingImports(&e.opt.Desired, &o.Recorded)
+	jobs, files := e.claimedJobs(o)
 	listed := make(map[string]bool, len(o.Live.Jobs))
 	for i := range o.Live.Jobs {
 		listed[o.Live.Jobs[i].Name] = true
@@ -89,29 +96,32 @@ func (e *Engine) askImports(ctx context.Context, o *planner.Observed) (filesWant
 			return false, err
 		}
 	}
-	return len(jobs)+len(files) > 0, nil
+	return len(jobs) > 0 || files, nil
 }
 
-// hangsOnJobs reports whether a batch is held for a job that its input may
-// explain.
+// hangsOnJobs reports whether a batch is held for a job that its input or its
+// answers may explain.
 func hangsOnJobs(p *planner.Plan) bool {
 	return slices.ContainsFunc(p.Held, func(h planner.Held) bool {
-		return h.Reason == planner.HoldMaybeBought || h.Reason == planner.HoldClaimedElsewhere
+		return h.Reason == planner.HoldMaybeBought || h.Reason == planner.HoldClaimedElsewhere || h.Reason == planner.HoldWrongJob
 	})
 }
 
 // recorded is the state as it is now.
 func (e *Engine) recorded() planner.Recorded {
-	if e.opt.Journal != nil {
-		return e.opt.Journal.State().Recorded()
+	if e.opt.Journal == nil {
+		return e.opt.Recorded.Recorded()
 	}
-	return e.opt.Recorded.Recorded()
+	r := e.opt.Journal.State().Recorded()
+	r.Former = slices.Concat(r.Former, e.former)
+	return r
 }
 
 // walk is one reading of the whole job listing.
 type walk struct {
-	jobs        map[string]planner.Job
-	first, last time.Time // the service's times of the first and the last page
+	jobs         map[string]planner.Job
+	first, last  time.Time // the service's times of the first and the last page
+	began, ended time.Time // by the local clock
 }
 
 func (w *walk) list() []planner.Job {
@@ -130,6 +140,9 @@ func (e *Engine) walkJobs(ctx context.Context) (*walk, error) {
 			return nil, err
 		}
 		e.noteDate(page.Date)
+		for i := range page.Jobs {
+			e.noteMade(page.Jobs[i].CreateTime, page.Date)
+		}
 		if w.first.IsZero() {
 			w.first = page.Date
 		}
@@ -147,9 +160,7 @@ func (e *Engine) walkJobs(ctx context.Context) (*walk, error) {
 		seen[page.Next] = true
 		token = page.Next
 	}
-	if e.localClock {
-		w.first, w.last = began, time.Now()
-	}
+	w.began, w.ended = began, time.Now()
 	return w, nil
 }
 
@@ -165,6 +176,13 @@ func (e *Engine) noteDate(date time.Time) {
 	}
 }
 
+// noteMade watches the service's clock too: what a listing shows was made before
+// it. A Date from before that is an old one, as a cache may keep it, and a send
+// would seem to be settling since then.
+func (e *Engine) noteMade(made, date time.Time) {
+	e.localClock = e.localClock || made.After(date.Add(clockSlack))
+}
+
 // serviceTime is the newest time that the service told, or the local one where
 // it tells none.
 func (e *Engine) serviceTime() time.Time {
@@ -174,10 +192,21 @@ func (e *Engine) serviceTime() time.Time {
 	return e.lastDate.UTC()
 }
 
+// setTimes says when the listing was read that began with one walk and ended
+// with another: by the service's clock, or by the local one where that is all
+// there is to rely on.
+func (e *Engine) setTimes(live *planner.Live, from, to *walk) {
+	live.First, live.Last, live.LocalClock = from.first, to.last, e.localClock
+	if e.localClock {
+		live.First, live.Last = from.began, to.ended
+	}
+}
+
 // walkUntilAgreed walks again until two walks in a row show the same jobs
-// among those made before the first of the two began. Jobs that are known from
-// the answer to their create are left out: the listing may lag behind them.
-func (e *Engine) walkUntilAgreed(ctx context.Context, o *planner.Observed, before *walk) error {
+// among those made before the first of the two began, and gives the two. Jobs
+// that are known from the answer to their create are left out: the listing may
+// lag behind them. What any of the walks showed is there.
+func (e *Engine) walkUntilAgreed(ctx context.Context, o *planner.Observed, first *walk) (before, after *walk, err error) {
 	known := map[string]bool{}
 	for _, rec := range o.Recorded.Batches {
 		for i := range rec.Attempts {
@@ -185,37 +214,29 @@ func (e *Engine) walkUntilAgreed(ctx context.Context, o *planner.Observed, befor
 		}
 	}
 	o.Live.Complete = false
-	for n := 2; n <= maxWalks; n++ {
-		after, err := e.walkJobs(ctx)
-		if err != nil {
-			return err
-		}
-		agreed := agree(before, after, known)
-		if agreed {
-			o.Live.Complete = true
-			o.Live.First = before.first
-		}
-		for name, j := range before.jobs {
-			if _, ok := after.jobs[name]; !ok {
-				after.jobs[name] = j
-			}
-		}
-		o.Live.Jobs, o.Live.Last, o.Live.LocalClock = after.list(), after.last, e.localClock
-		if agreed {
-			return nil
-		}
+	all := &walk{jobs: maps.Clone(first.jobs)}
+	after = first
+	for n := 2; n <= maxWalks && !o.Live.Complete; n++ {
 		before = after
+		if after, err = e.walkJobs(ctx); err != nil {
+			return nil, nil, err
+		}
+		maps.Copy(all.jobs, after.jobs)
+		o.Live.Complete = e.agree(before, after, known)
 	}
-	return nil
+	o.Live.Jobs = all.list()
+	e.setTimes(&o.Live, before, after)
+	return before, after, nil
 }
 
-func agree(before, after *walk, known map[string]bool) bool {
+func (e *Engine) agree(before, after *walk, known map[string]bool) bool {
 	counts := func(w *walk) map[string]bool {
 		set := map[string]bool{}
 		for name, j := range w.jobs {
 			// The service's whole seconds: a job of the second in which the walk
-			// began counts as made before it.
-			if !known[name] && j.Created.Before(before.first.Add(time.Second)) {
+			// began counts as made before it. The local clock tells nothing about
+			// jobs: all count.
+			if !known[name] && (e.localClock || j.Created.Before(before.first.Add(time.Second))) {
 				set[name] = true
 			}
 		}
@@ -236,6 +257,7 @@ func (e *Engine) listFiles(ctx context.Context, o *planner.Observed) error {
 		e.noteDate(page.Date)
 		for i := range page.Files {
 			f := &page.Files[i]
+			e.noteMade(f.CreateTime, page.Date)
 			if f.Source == "GENERATED" {
 				continue
 			}

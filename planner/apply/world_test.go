@@ -48,7 +48,13 @@ type world struct {
 
 func newWorld(t *testing.T, batches, rows int, cfg emulator.Config) *world {
 	t.Helper()
-	w := &world{t: t, dir: memoryDir(t), paths: map[planner.Address]apply.Path{}, crash: &crasher{}}
+	return newWorldIn(t, memoryDir(t), batches, rows, cfg)
+}
+
+// newWorldIn makes a world in a folder, or comes back to the one that is there.
+func newWorldIn(t *testing.T, dir string, batches, rows int, cfg emulator.Config) *world {
+	t.Helper()
+	w := &world{t: t, dir: dir, paths: map[planner.Address]apply.Path{}, crash: &crasher{}}
 	cfg.Dir = filepath.Join(w.dir, "service")
 	server, err := emulator.New(cfg)
 	if err != nil {
@@ -57,7 +63,7 @@ func newWorld(t *testing.T, batches, rows int, cfg emulator.Config) *world {
 	t.Cleanup(func() { server.Close() })
 	w.server = server
 	w.desired = planner.Desired{ConfigDigest: "test", SettleTime: 15 * time.Minute}
-	if err := os.Mkdir(filepath.Join(w.dir, "in"), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Join(w.dir, "in"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	for n := 51; n < 51+batches; n++ {
@@ -106,7 +112,27 @@ func (w *world) statePath() string { return filepath.Join(w.dir, "qaplan.state.j
 
 // apply runs once, as one process would: it opens the state, plans, applies
 // and closes; a crash leaves everything where it stood.
-func (w *world) apply(ctx context.Context, wait bool) (apply.Report, error) {
+func (w *world) apply(ctx context.Context, wait bool) (rep apply.Report, err error) {
+	w.t.Helper()
+	err = w.process(ctx, wait, func(ctx context.Context, p process) (err error) {
+		if _, _, err := p.engine.Plan(ctx); err != nil {
+			return err
+		}
+		rep, err = p.engine.Apply(ctx)
+		return err
+	})
+	return rep, err
+}
+
+// process is what a command has in hand.
+type process struct {
+	engine *apply.Engine
+	client *gemini.Client
+	store  *state.Store
+}
+
+// process opens the state, does what a command would, and closes.
+func (w *world) process(ctx context.Context, wait bool, do func(context.Context, process) error) error {
 	w.t.Helper()
 	store, err := state.Open(w.statePath(), state.Identity{Kind: "gemini", BaseURL: "http://service.test"}, state.Holder{ID: "test", Operation: "apply"})
 	if err != nil {
@@ -116,8 +142,8 @@ func (w *world) apply(ctx context.Context, wait bool) (apply.Report, error) {
 	o := apply.Options{
 		Journal: &crashingJournal{Store: store, crash: w.crash}, Desired: w.desired, Paths: w.paths, Refresh: true, Wait: wait,
 		Limits: apply.Limits{Parallelism: 1},
-		Plan:   planner.Options{Version: "test"},
-		Emit:   func(e apply.Event) { w.events = append(w.events, e) },
+		Plan:   planner.Options{Version: "test"}, TookOver: store.TookOver(),
+		Emit: func(e apply.Event) { w.events = append(w.events, e) },
 	}
 	if w.options != nil {
 		w.options(&o)
@@ -134,15 +160,11 @@ func (w *world) apply(ctx context.Context, wait bool) (apply.Report, error) {
 	}
 	c := w.client(&crashingTransport{next: next, crash: w.crash}, o.Gate)
 	o.Jobs, o.Files, o.Answers, o.Models = c, c, c, c
-	e := apply.New(o)
-	if _, _, err := e.Plan(ctx); err != nil {
-		return apply.Report{}, err
-	}
-	rep, err := e.Apply(ctx)
+	err = do(ctx, process{engine: apply.New(o), client: c, store: store})
 	if err == nil && !w.crash.dead {
 		err = store.Close()
 	}
-	return rep, err
+	return err
 }
 
 func lastCreate(s *state.State) time.Time {
@@ -155,6 +177,16 @@ func lastCreate(s *state.State) time.Time {
 		}
 	}
 	return last
+}
+
+// state is what a reader of the state sees.
+func (w *world) state() *state.State {
+	w.t.Helper()
+	s, err := state.Read(w.statePath(), state.Identity{})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return s
 }
 
 // plan plans as `qaplan plan` does: without the lock.

@@ -5,12 +5,36 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"os"
+	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 )
 
+// sources are the inputs of the examples.
+func sources(f *testing.F) [][]byte {
+	f.Helper()
+	paths, err := filepath.Glob("../../examples/*/*/*.jsonl")
+	if err != nil || len(paths) == 0 {
+		f.Fatalf("no seeds: %v", err)
+	}
+	var all [][]byte
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		all = append(all, text)
+	}
+	return all
+}
+
 func FuzzScan(f *testing.F) {
+	for _, text := range sources(f) {
+		f.Add(text)
+	}
 	f.Add([]byte(ok("a") + "\n" + ok("b") + "\n"))
 	f.Add([]byte(sourceLine("row-1", `日足 \"RSI\" \ud83d\ude00 \u00e9`)))
 	f.Add([]byte("\xef\xbb\xbf" + ok("a") + "\r\n\r\n" + ok("a")))
@@ -54,6 +78,12 @@ func FuzzScan(f *testing.F) {
 }
 
 func FuzzJoin(f *testing.F) {
+	for _, text := range sources(f) {
+		// Each row answered, in another order.
+		lines := bytes.SplitAfter(text, []byte("\n"))
+		slices.Reverse(lines)
+		f.Add(text, bytes.ReplaceAll(bytes.Join(lines, nil), []byte(`"request":`), []byte(`"response":`)))
+	}
 	f.Add([]byte(sourceOf("a", "b")), []byte(text(answer1("b"), answer1("a"))))
 	f.Add([]byte(sourceOf("a", `\u0062`, "日")), []byte(text(error1("b"), answer1("b"), "junk", answer1("x"))))
 	f.Add([]byte("\xef\xbb\xbf"+sourceOf("a")), []byte("\xef\xbb\xbf\r\n"+answer1("a")+"\r\n"+answer1("a")))

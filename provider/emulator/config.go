@@ -11,6 +11,13 @@ type Config struct {
 	// Dir is the data folder, made when absent. Several servers, in one process
 	// or in many, may serve the same folder at once.
 	Dir string
+	// History is the path of a list of jobs and uploads that somebody else made
+	// before the data folder began; "" is none. It is read when the folder is new,
+	// and never again. Each entry is an object of strings: name (batches/… or
+	// files/…), source (the path of the input, relative to the history), age (such
+	// as 52h; 0s by default), model (of a job) and display_name (may be absent). A
+	// job has an upload of its own, which is as old.
+	History string
 	// Clock gives the real time; nil means time.Now. It is asked once or twice
 	// for each request.
 	Clock func() time.Time

@@ -18,6 +18,9 @@
 //     model and the number of jobs that had both before. It decides how long
 //     the job takes, which rows fail and the order of the answers. The same
 //     calls in two folders differ in ids and times only.
+//   - A history is what somebody else did before the data folder began: jobs and
+//     uploads, each with its age, in a JSON file ([Config].History). Old uploads
+//     have expired, old jobs have ended; the ledger marks them as foreign.
 //   - A fault is a named switch that makes the n-th call of a kind go wrong.
 //
 // # Flow
@@ -40,6 +43,8 @@
 //     not forced to the disk: a power failure may take the last of it.)
 //   - Request and answer bodies stream: memory does not grow with a file, but by
 //     16 bytes a row while an output is written.
+//   - A history is in the folder from its first instant, whole, or the folder has
+//     not begun; it is read once.
 //   - The cost of a request does not depend on how much happened before, but for
 //     a create, which looks at the active jobs.
 //   - ServeHTTP is right in process too, through Transport, and inside bubbles

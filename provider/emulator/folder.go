@@ -43,7 +43,9 @@ type folder struct {
 	broken error // the log could not be read: nothing more is done
 }
 
-func openFolder(dir string, realNow func() time.Time, rate float64) (*folder, error) {
+// openFolder opens a data folder. begin adds to the first line of one that is
+// new.
+func openFolder(dir string, realNow func() time.Time, rate float64, begin func(*transaction, *initRecord) error) (*folder, error) {
 	for _, d := range []string{dir, filepath.Join(dir, bodiesDir), filepath.Join(dir, resultsDir)} {
 		if err := os.MkdirAll(d, 0o700); err != nil {
 			return nil, fmt.Errorf("make the emulator's data folder: %w", err)
@@ -57,7 +59,7 @@ func openFolder(dir string, realNow func() time.Time, rate float64) (*folder, er
 	if f.log, err = os.OpenFile(filepath.Join(dir, logName), os.O_RDWR|os.O_CREATE, 0o600); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the emulator's data folder: %w", err), f.lock.Close())
 	}
-	if err := f.update(func(tx *transaction) error { return tx.open(rate) }); err != nil {
+	if err := f.update(func(tx *transaction) error { return tx.open(rate, begin) }); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the emulator's data folder: %w", err), f.close())
 	}
 	return f, nil
@@ -180,14 +182,18 @@ func (tx *transaction) add(recs ...*record) error {
 
 // open writes the first lines of a new log. In one that exists, it ties the
 // clock anew where the rate is another one or the real clock was set back.
-func (tx *transaction) open(rate float64) error {
+func (tx *transaction) open(rate float64, begin func(*transaction, *initRecord) error) error {
 	real := tx.realNow().Round(0)
 	if tx.rep.id == "" {
 		id := make([]byte, 16)
 		rand.Read(id) //nolint:errcheck // never fails
 		tx.now = real.UTC()
+		init := &initRecord{Version: logVersion, ID: hex.EncodeToString(id)}
+		if err := begin(tx, init); err != nil {
+			return err
+		}
 		return tx.add(
-			&record{Init: &initRecord{Version: logVersion, ID: hex.EncodeToString(id)}},
+			&record{Init: init},
 			&record{Clock: &clockRecord{Real: real, Virtual: tx.now, Rate: rate}},
 		)
 	}

@@ -183,12 +183,7 @@ func (c *call) schedule(tx *transaction, j *job) {
 		j.Create = tx.now.Add(f.duration(minute))
 		c.cut = true
 	}
-	j.Start = j.Create.Add(c.cfg.QueueTime.at(share(j.Plan.Seed, "queue")))
-	j.End = j.Start.Add(c.cfg.RunTime.at(share(j.Plan.Seed, "run")))
-	j.Listed, j.Outcome = j.Create, stateSucceeded
-	if last := j.Create.Add(jobLife); j.End.After(last) {
-		j.End, j.Outcome = last, stateExpired
-	}
+	c.cfg.course(j)
 	if f, ok := c.hits.take(FaultListLag); ok {
 		j.Listed = j.Create.Add(f.duration(minute))
 	}
@@ -212,6 +207,17 @@ func (c *call) schedule(tx *transaction, j *job) {
 		j.StrangeState = f.Value
 	}
 	c.hits.takeRows() // they are in the job's plan
+}
+
+// course says when the job starts and how it ends, as long as nothing happens to
+// it.
+func (c Config) course(j *job) {
+	j.Start = j.Create.Add(c.QueueTime.at(share(j.Plan.Seed, "queue")))
+	j.End = j.Start.Add(c.RunTime.at(share(j.Plan.Seed, "run")))
+	j.Listed, j.Outcome = j.Create, stateSucceeded
+	if last := j.Create.Add(jobLife); j.End.After(last) {
+		j.End, j.Outcome = last, stateExpired
+	}
 }
 
 func (c *call) noSuchModel(method string) *reply {

@@ -31,7 +31,7 @@ type Purchase struct {
 	Created     time.Time // virtual
 	State       string    // now, such as BATCH_STATE_RUNNING
 	Deleted     bool
-	Foreign     bool // planted by AddJob, not bought through the API
+	Foreign     bool // planted by AddJob or a history, not bought through the API
 }
 
 // Ledger reads the books. Other servers of the folder are included.
@@ -130,7 +130,10 @@ func (s *Server) AddJob(p PlantedJob) (string, error) {
 	if j.SHA256, err = hexDigest(hash); err != nil {
 		return "", fmt.Errorf("add a job: %w", err)
 	}
-	if err := s.plantRows(j, p.Answers); err != nil {
+	if p.Answers != nil {
+		j.Rows = int64(bytes.Count(p.Answers, []byte("\n")))
+		j.Plan = rowPlan{Seed: plantedSeed(j)}
+	} else if err := s.folder.plantRows(j, s.cfg.Rows); err != nil {
 		return "", fmt.Errorf("add a job: %w", err)
 	}
 	err = s.folder.update(func(tx *transaction) error {
@@ -152,14 +155,12 @@ func (s *Server) AddJob(p PlantedJob) (string, error) {
 	return j.name(), nil
 }
 
-// plantRows counts the rows of a planted job.
-func (s *Server) plantRows(j *job, answers []byte) error {
-	j.Plan = rowPlan{Seed: j.SHA256 + " planted " + j.Model, Faults: s.cfg.Rows}
-	if answers != nil {
-		j.Rows = int64(bytes.Count(answers, []byte("\n")))
-		return nil
-	}
-	in := s.folder.reader(j.Body)
+func plantedSeed(j *job) string { return j.SHA256 + " planted " + j.Model }
+
+// plantRows counts the rows of a planted job and decides on their fate.
+func (f *folder) plantRows(j *job, faults RowFaults) error {
+	j.Plan = rowPlan{Seed: plantedSeed(j), Faults: faults}
+	in := f.reader(j.Body)
 	defer in.Close()
 	found, err := scanInput(in, &j.Plan, false)
 	if err == nil && len(found.problems) > 0 {

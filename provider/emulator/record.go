@@ -26,10 +26,13 @@ type record struct {
 	DeleteJob  string `json:"delete_job,omitempty"`
 }
 
-// initRecord is the first line of every log.
+// initRecord is the first line of every log. A history stands in it and in no
+// line of its own: what a killed process left is a folder that has not begun.
 type initRecord struct {
-	Version int    `json:"version"`
-	ID      string `json:"id"`
+	Version int     `json:"version"`
+	ID      string  `json:"id"`
+	Files   []*file `json:"files,omitempty"`
+	Jobs    []*job  `json:"jobs,omitempty"`
 }
 
 // clockRecord ties virtual time to real time from here on.
@@ -135,6 +138,12 @@ func (rep *replica) apply(r *record) {
 	switch {
 	case r.Init != nil:
 		rep.id = r.Init.ID
+		for _, f := range r.Init.Files {
+			rep.addFile(f)
+		}
+		for _, j := range r.Init.Jobs {
+			rep.addJob(j, r.At)
+		}
 	case r.Clock != nil:
 		rep.clock = *r.Clock
 	case r.Call != "":

@@ -33,7 +33,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("open the emulator: %w", err)
 	}
 	var err error
-	s.folder, err = openFolder(cfg.Dir, cfg.Clock, cfg.Rate)
+	s.folder, err = openFolder(cfg.Dir, cfg.Clock, cfg.Rate, cfg.begin)
 	if err != nil {
 		return nil, err
 	}

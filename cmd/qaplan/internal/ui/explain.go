@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"syscall"
 
 	"github.com/qaplan/qaplan/config"
 	"github.com/qaplan/qaplan/planner"
@@ -91,6 +92,10 @@ func pathHint(e *fs.PathError) string {
 		return "Check who may read and write there."
 	case errors.Is(e, fs.ErrNotExist):
 		return "Check the path."
+	case errors.Is(e, syscall.ENOSPC), errors.Is(e, syscall.EDQUOT), errors.Is(e, syscall.EFBIG):
+		return "There is no room for it: free some space, or lift the limit, and run the command again. Nothing is lost."
+	case errors.Is(e, syscall.EISDIR):
+		return "A folder stands in the file's place: move it away, or name another path."
 	}
 	return ""
 }

@@ -254,11 +254,26 @@ func renderHeld(b *strings.Builder, held []planner.Held, v PlanView) {
 		return
 	}
 	section(b, fmt.Sprintf("%s (%d), each needs a person to decide:\n", v.Style.yellow("Held"), len(held)))
-	for i := range held {
+	for i := 0; i < len(held); {
 		h := &held[i]
-		about := h.Job
-		b.WriteString(stuck("!", h.Address, h.Reason, about, h.Message, h.Exit, v))
+		j := i + 1
+		for ; !v.Verbose && j < len(held) && sameHold(&held[j-1], &held[j]); j++ {
+		}
+		who, exit := h.Address.String(), h.Exit
+		if n := j - i; n > 1 {
+			who = span(h.Address.Block, h.Address.Number, held[j-1].Address.Number) + ", " + count(n, "batch")
+			exit = strings.ReplaceAll(exit, "'"+h.Address.String()+"'", "ADDRESS")
+		}
+		b.WriteString(stuck("!", who, h.Reason, h.Job, h.Message, exit, v))
+		i = j
 	}
+}
+
+// sameHold reports whether one job holds the next number as well: it may be the
+// job of any of them, and an import is for the one that it is.
+func sameHold(a, b *planner.Held) bool {
+	return a.Job != "" && a.Job == b.Job && a.Reason == b.Reason && a.Message == b.Message &&
+		a.Address.Block == b.Address.Block && a.Address.Number+1 == b.Address.Number
 }
 
 func renderFailed(b *strings.Builder, failed []planner.Failed, v PlanView) {
@@ -268,13 +283,13 @@ func renderFailed(b *strings.Builder, failed []planner.Failed, v PlanView) {
 	section(b, fmt.Sprintf("%s (%d), nothing automatic changes that:\n", v.Style.red("Failed"), len(failed)))
 	for i := range failed {
 		f := &failed[i]
-		b.WriteString(stuck("x", f.Address, f.Reason, "", f.Message, f.Exit, v))
+		b.WriteString(stuck("x", f.Address.String(), f.Reason, "", f.Message, f.Exit, v))
 	}
 }
 
 // stuck shows a batch that does not go on by itself, with the way out.
-func stuck(mark string, a planner.Address, why planner.Reason, job, message, exit string, v PlanView) string {
-	head := fmt.Sprintf("%s: %s (%s)", a, trouble(why), why)
+func stuck(mark, who string, why planner.Reason, job, message, exit string, v PlanView) string {
+	head := fmt.Sprintf("%s: %s (%s)", who, trouble(why), why)
 	if job != "" {
 		head += ", " + Printable(job)
 	}

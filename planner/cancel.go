@@ -1,0 +1,60 @@
+package planner
+
+// Cancellation is one thing that a cancel would do for a batch.
+type Cancellation struct {
+	Address Address
+	Attempt int // 0 for a job that no attempt records
+	Job     string
+	State   JobState
+	// Unknown tells that it is not known whether the attempt bought a job: it is
+	// marked, so that nothing is sent for the batch again.
+	Unknown bool
+}
+
+// Cancellations lists what may still do work for a batch: its active jobs,
+// those beside the recorded one too, and sends whose outcome is not known.
+func (it *Item) Cancellations() []Cancellation {
+	var list []Cancellation
+	if it.Record != nil {
+		for i := range it.Record.Attempts {
+			switch a := &it.Record.Attempts[i]; {
+			case a.Outcome == OutcomeIntent && !a.CancelAsked:
+				list = append(list, Cancellation{Address: it.Address, Attempt: a.Number, Unknown: true})
+			case a.active():
+				list = append(list, Cancellation{Address: it.Address, Attempt: a.Number, Job: a.Job, State: JobState(a.State)})
+			}
+		}
+	}
+	for _, j := range it.Extra {
+		if j.Active() {
+			list = append(list, Cancellation{Address: it.Address, Job: j.Name, State: j.State})
+		}
+	}
+	return list
+}
+
+// Jobs names all jobs that are known to be the batch's.
+func (it *Item) Jobs() []string {
+	var names []string
+	if it.Record != nil {
+		for i := range it.Record.Attempts {
+			if job := it.Record.Attempts[i].Job; job != "" {
+				names = append(names, job)
+			}
+		}
+	}
+	for _, j := range it.Extra {
+		names = append(names, j.Name)
+	}
+	return names
+}
+
+// Cancel marks an attempt as one whose job a person wants cancelled, or whose
+// send, where nothing came of it, is not to be repeated.
+func (r *Record) Cancel(attempt int, asked bool) {
+	for i := range r.Attempts {
+		if r.Attempts[i].Number == attempt {
+			r.Attempts[i].CancelAsked = asked
+		}
+	}
+}
