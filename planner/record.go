@@ -79,6 +79,9 @@ type Attempt struct {
 	Adopted bool    `json:"adopted,omitempty"`
 	// Sent is the local time of the intent.
 	Sent time.Time `json:"sent,omitzero"`
+	// ServiceTime is the newest time that the service had told by then. One from
+	// before that, told later, is not to be relied on.
+	ServiceTime time.Time `json:"service_time,omitzero"`
 	// SettleFrom is the service's time at the end of the first complete listing
 	// that began when the send was over and did not show it.
 	SettleFrom time.Time `json:"settle_from,omitzero"`

@@ -88,8 +88,12 @@ const (
 // create buys one job: intent, call, outcome, each durable before the next.
 func (e *Engine) create(ctx context.Context, c *planner.Change) (createResult, error) {
 	if e.probing() {
-		e.probe.Lock()
-		defer e.probe.Unlock()
+		select {
+		case e.probe <- struct{}{}:
+		case <-ctx.Done():
+			return createNothing, nil
+		}
+		defer func() { <-e.probe }()
 		if d := e.stillCooling(c); d != nil {
 			e.putOff(c, d)
 			return createNothing, nil
@@ -163,7 +167,7 @@ func (e *Engine) newAttempt(rec *planner.Record, c *planner.Change, sent time.Ti
 	rec.Attempts = append(kept, planner.Attempt{
 		Number: c.Attempt, Outcome: planner.OutcomeIntent, Model: c.Detail.Model, SHA256: c.Detail.SHA256, Rows: c.Detail.Rows,
 		Token: planner.NewToken(e.lineage6, c.Address, c.Attempt, c.Detail.SHA256, c.Detail.Model).String(),
-		File:  rec.Upload.File, Sent: sent.UTC(), Rerun: c.Reason == planner.ReasonRerun,
+		File:  rec.Upload.File, Sent: sent.UTC(), ServiceTime: e.lastDate.UTC(), Rerun: c.Reason == planner.ReasonRerun,
 	})
 	return rec.Last()
 }

@@ -56,7 +56,7 @@ type Engine struct {
 	approved  map[planner.Address]int   // attempts that a person was shown, nil for all
 	active    int                       // jobs that count against the limit
 	refusedAt map[string]time.Time      // when this process last met a refusal, by budget
-	probe     sync.Mutex                // held by the one create that follows a refusal
+	probe     chan struct{}             // holds the one create that follows a refusal
 
 	emitMu sync.Mutex
 }
@@ -88,7 +88,7 @@ func New(o Options) *Engine {
 	e := &Engine{
 		opt: o, log: o.Log, wants: wants,
 		marks: map[string]time.Time{}, asked: map[string]*planner.Job{}, samples: map[string]sample{}, seed: maphash.MakeSeed(), dirs: map[string]*results.Dir{},
-		blocks: map[string]error{}, tried: map[string]bool{}, deferred: map[planner.Address]bool{}, models: map[string]error{}, reran: map[planner.Address]bool{},
+		probe: make(chan struct{}, 1), blocks: map[string]error{}, tried: map[string]bool{}, deferred: map[planner.Address]bool{}, models: map[string]error{}, reran: map[planner.Address]bool{},
 		again: map[planner.Address]bool{}, givenUp: map[planner.Address]bool{}, errs: map[planner.Address]error{},
 	}
 	o.Gate.waits = func(budget string, until time.Time) {

@@ -3,6 +3,7 @@ package apply_test
 import (
 	"cmp"
 	"context"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -262,4 +263,32 @@ func (s tale) tell(t *testing.T) {
 	w.mustHaveStruck()
 	w.mustBeDone()
 	w.mustOnlyHaveReached()
+}
+
+// TestSettleMarkIsNotTakenFromThePast lets a new run begin with answers whose
+// Date is an hour old, after a create that will only arrive in some minutes.
+func TestSettleMarkIsNotTakenFromThePast(t *testing.T) {
+	points := enumerate(t, scenario{batches: 1, rows: 2})
+	for _, back := range []int{1, 2, 3, 10} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newQuickWorld(t, 1, on(emulator.FaultDelayedCreate, emulator.OpCreate, "10m", 1, 1))
+			w.crash.at, w.crash.after = slices.Index(points, "call create")+1, true
+			w.apply(t.Context(), true)
+			if w.mustHaveStruck(); !w.crash.dead {
+				t.Fatal("the run was not killed at its create")
+			}
+			w.crash = &crasher{}
+			if err := w.server.SetFaults(on(emulator.FaultDateBack, emulator.OpListJobs, "1h", 1, back)); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second)
+			if _, err := w.apply(t.Context(), false); err != nil {
+				t.Fatal(err)
+			}
+			w.mustHaveStruck()
+			w.converge()
+			time.Sleep(time.Hour)
+			w.mustConverge()
+		})
+	}
 }

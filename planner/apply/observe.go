@@ -34,6 +34,7 @@ func (e *Engine) observe(ctx context.Context) (*planner.Observed, error) {
 	if !e.opt.Refresh {
 		return o, nil
 	}
+	e.recallDate(&o.Recorded)
 	first, err := e.walkJobs(ctx)
 	if err != nil {
 		return nil, err
@@ -173,6 +174,18 @@ func (e *Engine) noteDate(date time.Time) {
 	}
 	if date.After(e.lastDate) {
 		e.lastDate = date
+	}
+}
+
+// recallDate takes over what the service had told before the sends that are not
+// settled: counted from an older Date, a send would be settled too soon.
+func (e *Engine) recallDate(r *planner.Recorded) {
+	for _, rec := range r.Batches {
+		for i := range rec.Attempts {
+			if a := &rec.Attempts[i]; a.Outcome == planner.OutcomeIntent && a.ServiceTime.After(e.lastDate) {
+				e.lastDate = a.ServiceTime
+			}
+		}
 	}
 }
 
