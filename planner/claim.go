@@ -87,7 +87,7 @@ func (m *matcher) judgeJob(b *Batch, id string, j *Job) Evidence {
 	}
 	for i := range m.recordAttempts(rec) {
 		a := &rec.Attempts[i]
-		if a.Outcome == OutcomeIntent || a.Outcome == OutcomeBought && (a.Ended.IsZero() || JobState(a.State) == JobSucceeded && !a.Wrong && !a.Gone && !a.OutputGone) {
+		if a.Outcome == OutcomeIntent || a.active() || JobState(a.State) == JobSucceeded && !a.Wrong && !a.Gone && !a.OutputGone {
 			return contradicted("the batch has a job of its own (attempt %d)", a.Number)
 		}
 	}

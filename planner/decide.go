@@ -222,6 +222,11 @@ func (a *Attempt) fruitless() bool {
 	return false
 }
 
+// failed reports whether a job ended by itself and gives no result.
+func (a *Attempt) failed() bool {
+	return a.fruitless() && !a.Gone && !a.Wrong && (JobState(a.State) == JobFailed || JobState(a.State) == JobExpired)
+}
+
 // kept reports whether the job's answers are in hand and make no result yet.
 func (a *Attempt) kept() bool { return a.OutputRead && a.Part != nil }
 
@@ -409,6 +414,19 @@ func (v *view) former(code, summary string) verdict {
 	return out
 }
 
+// cancelledBeside gives a job that was cancelled while the newest one was there:
+// a create turned up late, say. Whoever cancelled it wanted none for the batch.
+func (v *view) cancelledBeside(last *Attempt) *Attempt {
+	for i := range v.rec.Attempts {
+		a := &v.rec.Attempts[i]
+		cancelled := a.Outcome == OutcomeBought && (a.CancelAsked || JobState(a.State) == JobCancelled)
+		if cancelled && a != last && (a.Ended.IsZero() || !a.Ended.Before(last.Created)) {
+			return a
+		}
+	}
+	return nil
+}
+
 // again: the newest job failed or expired.
 func (v *view) again(last *Attempt, why Reason) verdict {
 	w := v.want
@@ -417,6 +435,8 @@ func (v *view) again(last *Attempt, why Reason) verdict {
 		return v.buy(ReasonRerun)
 	case last.Rerun && v.rec.Result != nil:
 		return v.ended(last, why) // a person asked for one attempt, not for more
+	case v.cancelledBeside(last) != nil:
+		return v.ended(v.cancelledBeside(last), HoldCancelled)
 	case w.OnChange == OnChangeKeep && v.rec.Result != nil:
 		return v.ended(last, why) // the former result is what is to be kept
 	case w.Source.Missing:

@@ -3,6 +3,7 @@ package planner
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -98,6 +99,7 @@ type differ struct {
 	leaving      map[Address]bool    // former addresses of renamed batches
 	otherProject bool
 	unsure       int // purchases left out because the listing is not to be trusted
+	unknown      int // creates whose outcome a listing is to tell
 	plan         *Plan
 	items        []Item
 }
@@ -183,6 +185,9 @@ func (x *differ) one(a Address) {
 		item.Reason = f.Reason
 		x.plan.Failed = append(x.plan.Failed, f)
 	case PhaseSubmitted, PhaseUnknown:
+		if out.phase == PhaseUnknown {
+			x.unknown++
+		}
 		if out.waiting != nil {
 			x.plan.Waiting = append(x.plan.Waiting, *out.waiting)
 		}
@@ -207,15 +212,43 @@ func (x *differ) one(a Address) {
 func (x *differ) finish() {
 	p := x.plan
 	x.sayOld()
-	if x.unsure > 0 {
-		p.Problems = append(p.Problems, Problem{Severity: SeverityWarning, Code: "listing_incomplete",
-			Summary: fmt.Sprintf("the service's job listing kept changing while it was read; %d purchases are left for a later run", x.unsure)})
+	if x.live.Refreshed {
+		x.tellListing()
 	}
 	if p.Estimate.Requests > 0 {
 		p.Estimate.Basis = "input tokens: characters/4; output tokens and cost are not estimated"
 	}
 	p.Applyable = len(p.Changes) > 0
 	p.Digest = p.digest(x.d)
+}
+
+// tellListing says what was left because the listing is not to be trusted, or
+// does not tell its time.
+func (x *differ) tellListing() {
+	warn := func(code, summary string) {
+		x.plan.Problems = append(x.plan.Problems, Problem{Severity: SeverityWarning, Code: code, Summary: summary})
+	}
+	var left []string
+	if x.unsure > 0 {
+		left = append(left, counted(x.unsure, "purchase is", "purchases are")+" left for a later run")
+	}
+	if x.unknown > 0 {
+		left = append(left, counted(x.unknown, "create stays", "creates stay")+" unknown")
+	}
+	if !x.live.Complete && len(left) > 0 {
+		warn(codeListing, "the service's job listing kept changing while it was read; "+strings.Join(left, ", "))
+	}
+	if x.live.LocalClock && x.unknown > 0 {
+		warn("no_service_time", "the service tells no time to rely on; only apply --wait can settle "+
+			counted(x.unknown, "create", "creates")+" whose outcome is unknown")
+	}
+}
+
+func counted(n int, one, more string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, more)
 }
 
 func (x *differ) view(a Address) *view {
@@ -297,13 +330,14 @@ func AdoptJobs(old *Record, b *Batch, jobs []*Job) *Record {
 }
 
 // place puts an adopted attempt where its number belongs. A number that
-// another send has used since an older state was restored is left to that one.
+// another send has used since an older state was restored is left to that one,
+// and so is one that has another job already.
 func (r *Record) place(at Attempt) {
 	i, taken := slices.BinarySearchFunc(r.Attempts, at.Number, func(x Attempt, n int) int { return x.Number - n })
 	switch {
 	case !taken:
 		r.Attempts = slices.Insert(r.Attempts, i, at)
-	case r.Attempts[i].Token == at.Token || r.Attempts[i].Job == at.Job:
+	case r.Attempts[i].Job == "" && r.Attempts[i].Token == at.Token, r.Attempts[i].Job == at.Job:
 		r.Attempts[i] = at
 	default:
 		at.Number = r.NextNumber()

@@ -137,12 +137,12 @@ func (m *matcher) ours(j *Job, tok Token) {
 			case !told:
 				// Its input is gone, and only its answers could tell.
 				m.unexplained = append(m.unexplained, j)
-				if !b.IgnoreUnclaimed && m.out.maybe[b.Address] == nil && (j.Active() || j.State == JobSucceeded) {
+				if !b.IgnoreUnclaimed && m.out.maybe[b.Address] == nil && j.promising() {
 					m.out.maybe[b.Address] = j
 				}
 			case !fits:
 				// The display name was copied.
-			case m.oneTooMany(b, rec, tok, content):
+			case m.oneTooMany(b, rec, j, tok, content):
 				m.out.extra[b.Address] = append(m.out.extra[b.Address], j)
 			default:
 				m.out.adopt[b.Address] = append(m.out.adopt[b.Address], j)
@@ -157,7 +157,7 @@ func (m *matcher) ours(j *Job, tok Token) {
 // older state was restored, and the source or the model changed since the job
 // was bought. It may be any batch's of that number.
 func (m *matcher) ofFormer(j *Job, tok Token) {
-	if !j.Active() && j.State != JobSucceeded {
+	if !j.promising() {
 		return
 	}
 	for _, b := range m.byNumber[tok.Number] {
@@ -215,10 +215,10 @@ func (m *matcher) inputFits(j *Job, a Address, rec *Record, attempt int, sha str
 }
 
 // oneTooMany reports whether a job for that content has nothing to give to its
-// batch: its attempt has a job already, or a later attempt at the same content
-// has one that is at work or succeeded. For a content that is no longer wanted
-// any later job tells that it was given up.
-func (m *matcher) oneTooMany(b *Batch, rec *Record, tok Token, content contentModel) bool {
+// batch: its attempt has a job already that did not fail, or a later attempt at
+// the same content has one that is at work or succeeded. For a content that is
+// no longer wanted any later job tells that it was given up.
+func (m *matcher) oneTooMany(b *Batch, rec *Record, j *Job, tok Token, content contentModel) bool {
 	wanted := content == contentModel{b.Source.SHA256, b.Model}
 	if rec != nil {
 		for i := range rec.Attempts {
@@ -226,20 +226,22 @@ func (m *matcher) oneTooMany(b *Batch, rec *Record, tok Token, content contentMo
 			same := content == contentModel{a.SHA256, a.Model}
 			switch {
 			case a.Job == "" || a.Number < tok.Attempt:
-			case !wanted, same && a.Number == tok.Attempt, same && !a.fruitless():
+			case !wanted, same && !a.fruitless():
 				return true
+			case same && a.Number == tok.Attempt && !(j.promising() && a.failed()):
+				return true // and what a person ended is not gone on with
 			}
 		}
 	}
-	return slices.ContainsFunc(m.out.adopt[b.Address], func(j *Job) bool {
-		other, _ := ParseToken(j.DisplayName)
-		return other.Attempt == tok.Attempt && (other.Sum == tok.Sum || !wanted)
+	return slices.ContainsFunc(m.out.adopt[b.Address], func(o *Job) bool {
+		other, _ := ParseToken(o.DisplayName)
+		return other.Attempt == tok.Attempt && (!wanted || other.Sum == tok.Sum && (o.promising() || !j.promising()))
 	})
 }
 
 // theirs notes a job that another state made for a batch of this config.
 func (m *matcher) theirs(j *Job, tok Token) {
-	if !j.Active() && j.State != JobSucceeded {
+	if !j.promising() {
 		return
 	}
 	for _, b := range m.byNumber[tok.Number] {
@@ -263,7 +265,7 @@ func (m *matcher) unlabelled(j *Job) bool {
 	if sha == "" {
 		return m.byAnswers(j)
 	}
-	if !j.Active() && j.State != JobSucceeded {
+	if !j.promising() {
 		return true
 	}
 	for _, b := range m.byContent[sha] {
@@ -280,7 +282,7 @@ func (m *matcher) give(b *Batch, j *Job) bool {
 	switch {
 	case b.Model != j.Model || len(m.out.adopt[b.Address]) > 0:
 		return false
-	case rec.Accepted() == 0:
+	case rec.lacksJob():
 		m.out.adopt[b.Address] = append(m.out.adopt[b.Address], j)
 		return true
 	case rec.wrong() && !rec.hasJob(j.Name) && m.out.offer[b.Address] == nil:
@@ -320,7 +322,7 @@ func (m *matcher) guard(unclaimed []*Job) {
 	}
 	first, number := map[key]*Job{}, map[key]int{}
 	for _, j := range unclaimed {
-		if j.Active() || j.State == JobSucceeded {
+		if j.promising() {
 			k := key{j.Model, int(j.Stats.Requests)}
 			if first[k] == nil {
 				first[k] = j

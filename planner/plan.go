@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"time"
 )
 
@@ -121,6 +122,15 @@ type Plan struct {
 	Problems  []Problem `json:"problems"`
 	Summary   Summary   `json:"summary"`
 	Estimate  Estimate  `json:"estimate"`
+}
+
+// codeListing marks the problem of a listing that kept changing.
+const codeListing = "listing_incomplete"
+
+// Unsure reports whether something was left because the listing kept changing
+// while it was read: the next look may find more to do.
+func (p *Plan) Unsure() bool {
+	return slices.ContainsFunc(p.Problems, func(pr Problem) bool { return pr.Code == codeListing })
 }
 
 // Change is what is to be done for one batch, in the order of doing.

@@ -212,6 +212,15 @@ func (r *Record) hasJob(name string) bool {
 	return r != nil && slices.ContainsFunc(r.Attempts, func(a Attempt) bool { return a.Job == name })
 }
 
+// lacksJob reports whether another job would be bought: there was none, or each
+// failed or expired by itself.
+func (r *Record) lacksJob() bool {
+	return r == nil || r.Result == nil && !slices.ContainsFunc(r.Attempts, func(a Attempt) bool {
+		failed := JobState(a.State) == JobFailed || JobState(a.State) == JobExpired
+		return a.Outcome == OutcomeBought && (!failed || !a.fruitless() || a.CancelAsked)
+	})
+}
+
 // refusedForGood reports whether the attempt is the one whose refusal is final.
 func (r *Record) refusedForGood(at *Attempt) bool {
 	return at.Outcome == OutcomeRefused && r.Refused != nil && r.Refused.Final && r.Refused.Message == at.Error

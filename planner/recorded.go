@@ -72,6 +72,10 @@ func (j *Job) Active() bool {
 	return false
 }
 
+// promising reports whether the job has given, or may still give, all its
+// answers.
+func (j *Job) promising() bool { return j.Active() || j.State == JobSucceeded }
+
 // File is a live upload.
 type File struct {
 	Name    string

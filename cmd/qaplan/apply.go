@@ -114,7 +114,7 @@ func (a *app) applyWithin(ctx context.Context, f *applyFlags) (err error) {
 		return err
 	}
 	a.showPlan(p, f)
-	waits := f.wait && p.Summary.InProgress > 0
+	waits := f.wait && (p.Summary.InProgress > 0 || p.Unsure())
 	if !p.Applyable && !waits {
 		return a.settle(ctx, f, w)
 	}

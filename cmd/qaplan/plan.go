@@ -144,7 +144,11 @@ func (a *app) observe(ctx context.Context, cfg *config.Config, sel *selection, r
 		}
 		o.Jobs, o.Files, o.Answers = svc.client, svc.client, svc.client
 	}
-	p, items, err := apply.New(o).Plan(ctx)
+	e := apply.New(o)
+	p, items, err := e.Plan(ctx)
+	if cerr := e.Close(); err == nil {
+		err = cerr
+	}
 	if err != nil {
 		return nil, nil, nil, err
 	}

@@ -50,6 +50,11 @@ func (a *app) status(ctx context.Context, asJSON, refresh, failed bool) error {
 		}
 	}
 	a.ui.Print(text)
+	for i := range p.Problems {
+		if pr := &p.Problems[i]; pr.Address == nil {
+			a.explain(ui.FromProblem(pr)) // what concerns the listing as a whole
+		}
+	}
 	if !p.Applyable && p.Summary.InProgress == 0 && stuck(items) {
 		return ended{exitStuck}
 	}

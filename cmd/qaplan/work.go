@@ -78,6 +78,9 @@ func (a *app) openWork(ctx context.Context, f workOptions) (_ *work, err error) 
 
 func (w *work) close() error {
 	var errs []error
+	if w.engine != nil {
+		errs = append(errs, w.engine.Close())
+	}
 	if w.store != nil {
 		errs = append(errs, w.store.Close())
 	}

@@ -323,7 +323,7 @@ func (e *Engine) goesOn(ctx context.Context, r *round) (more bool, pause time.Du
 	if e.stoppedBuying() && now.plan.Summary.InProgress == 0 {
 		return false, 0
 	}
-	open := e.awaits(now.items)
+	open := e.awaits(now.items) || now.plan.Unsure()
 	for i := range now.plan.Changes {
 		open = open || !e.blockedForGood(&now.plan.Changes[i])
 	}
@@ -421,7 +421,7 @@ func (e *Engine) report(ctx context.Context, r *round) Report {
 	if e.opt.Journal != nil {
 		rep.Left = e.left(r.plan)
 	}
-	rep.Remains = s.InProgress > 0 || rep.Summary.Deferred > 0
+	rep.Remains = s.InProgress > 0 || rep.Summary.Deferred > 0 || r.plan.Unsure()
 	return rep
 }
 

@@ -33,6 +33,9 @@ type Gate struct {
 // limited, the first one is held back for one interval instead: back-to-back
 // runs stay inside the limit.
 func NewGate(l Limits, lastCreate time.Time) *Gate {
+	if now := time.Now(); lastCreate.After(now) {
+		lastCreate = now // by the clock of another machine
+	}
 	n := l.Parallelism
 	if n <= 0 {
 		n = DefaultParallelism

@@ -38,7 +38,8 @@ func (e *Engine) observe(ctx context.Context) (*planner.Observed, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.Live = planner.Live{Refreshed: true, Complete: true, Jobs: first.list(), First: first.first, Last: first.last, LocalClock: e.localClock}
+	o.Live = planner.Live{Refreshed: true, Complete: true, Jobs: first.list()}
+	e.setTimes(&o.Live, first, first)
 	if err := e.askMissing(ctx, o); err != nil {
 		return nil, err
 	}
@@ -49,12 +50,14 @@ func (e *Engine) observe(ctx context.Context) (*planner.Observed, error) {
 	// A trial tells what hangs on the listing.
 	trial, items := planner.Diff(&e.opt.Desired, o, e.opt.Plan)
 	if e.thorough || trial.Summary.Create > 0 || hasUnknown(items) || hangsOnJobs(trial) || filesWanted {
-		if err := e.walkUntilAgreed(ctx, o, first); err != nil {
+		former, last, err := e.walkUntilAgreed(ctx, o, first)
+		if err != nil {
 			return nil, err
 		}
 		if err := e.listFiles(ctx, o); err != nil {
 			return nil, err
 		}
+		e.setTimes(&o.Live, former, last)
 		if err := e.askMissing(ctx, o); err != nil {
 			return nil, err
 		}
@@ -116,8 +119,9 @@ func (e *Engine) recorded() planner.Recorded {
 
 // walk is one reading of the whole job listing.
 type walk struct {
-	jobs        map[string]planner.Job
-	first, last time.Time // the service's times of the first and the last page
+	jobs         map[string]planner.Job
+	first, last  time.Time // the service's times of the first and the last page
+	began, ended time.Time // by the local clock
 }
 
 func (w *walk) list() []planner.Job {
@@ -136,6 +140,9 @@ func (e *Engine) walkJobs(ctx context.Context) (*walk, error) {
 			return nil, err
 		}
 		e.noteDate(page.Date)
+		for i := range page.Jobs {
+			e.noteMade(page.Jobs[i].CreateTime, page.Date)
+		}
 		if w.first.IsZero() {
 			w.first = page.Date
 		}
@@ -153,9 +160,7 @@ func (e *Engine) walkJobs(ctx context.Context) (*walk, error) {
 		seen[page.Next] = true
 		token = page.Next
 	}
-	if e.localClock {
-		w.first, w.last = began, time.Now()
-	}
+	w.began, w.ended = began, time.Now()
 	return w, nil
 }
 
@@ -171,6 +176,13 @@ func (e *Engine) noteDate(date time.Time) {
 	}
 }
 
+// noteMade watches the service's clock too: what a listing shows was made before
+// it. A Date from before that is an old one, as a cache may keep it, and a send
+// would seem to be settling since then.
+func (e *Engine) noteMade(made, date time.Time) {
+	e.localClock = e.localClock || made.After(date.Add(clockSlack))
+}
+
 // serviceTime is the newest time that the service told, or the local one where
 // it tells none.
 func (e *Engine) serviceTime() time.Time {
@@ -180,10 +192,21 @@ func (e *Engine) serviceTime() time.Time {
 	return e.lastDate.UTC()
 }
 
+// setTimes says when the listing was read that began with one walk and ended
+// with another: by the service's clock, or by the local one where that is all
+// there is to rely on.
+func (e *Engine) setTimes(live *planner.Live, from, to *walk) {
+	live.First, live.Last, live.LocalClock = from.first, to.last, e.localClock
+	if e.localClock {
+		live.First, live.Last = from.began, to.ended
+	}
+}
+
 // walkUntilAgreed walks again until two walks in a row show the same jobs
-// among those made before the first of the two began. Jobs that are known from
-// the answer to their create are left out: the listing may lag behind them.
-func (e *Engine) walkUntilAgreed(ctx context.Context, o *planner.Observed, before *walk) error {
+// among those made before the first of the two began, and gives the two. Jobs
+// that are known from the answer to their create are left out: the listing may
+// lag behind them. What any of the walks showed is there.
+func (e *Engine) walkUntilAgreed(ctx context.Context, o *planner.Observed, first *walk) (before, after *walk, err error) {
 	known := map[string]bool{}
 	for _, rec := range o.Recorded.Batches {
 		for i := range rec.Attempts {
@@ -191,37 +214,29 @@ func (e *Engine) walkUntilAgreed(ctx context.Context, o *planner.Observed, befor
 		}
 	}
 	o.Live.Complete = false
-	for n := 2; n <= maxWalks; n++ {
-		after, err := e.walkJobs(ctx)
-		if err != nil {
-			return err
-		}
-		agreed := agree(before, after, known)
-		if agreed {
-			o.Live.Complete = true
-			o.Live.First = before.first
-		}
-		for name, j := range before.jobs {
-			if _, ok := after.jobs[name]; !ok {
-				after.jobs[name] = j
-			}
-		}
-		o.Live.Jobs, o.Live.Last, o.Live.LocalClock = after.list(), after.last, e.localClock
-		if agreed {
-			return nil
-		}
+	all := &walk{jobs: maps.Clone(first.jobs)}
+	after = first
+	for n := 2; n <= maxWalks && !o.Live.Complete; n++ {
 		before = after
+		if after, err = e.walkJobs(ctx); err != nil {
+			return nil, nil, err
+		}
+		maps.Copy(all.jobs, after.jobs)
+		o.Live.Complete = e.agree(before, after, known)
 	}
-	return nil
+	o.Live.Jobs = all.list()
+	e.setTimes(&o.Live, before, after)
+	return before, after, nil
 }
 
-func agree(before, after *walk, known map[string]bool) bool {
+func (e *Engine) agree(before, after *walk, known map[string]bool) bool {
 	counts := func(w *walk) map[string]bool {
 		set := map[string]bool{}
 		for name, j := range w.jobs {
 			// The service's whole seconds: a job of the second in which the walk
-			// began counts as made before it.
-			if !known[name] && j.Created.Before(before.first.Add(time.Second)) {
+			// began counts as made before it. The local clock tells nothing about
+			// jobs: all count.
+			if !known[name] && (e.localClock || j.Created.Before(before.first.Add(time.Second))) {
 				set[name] = true
 			}
 		}
@@ -242,6 +257,7 @@ func (e *Engine) listFiles(ctx context.Context, o *planner.Observed) error {
 		e.noteDate(page.Date)
 		for i := range page.Files {
 			f := &page.Files[i]
+			e.noteMade(f.CreateTime, page.Date)
 			if f.Source == "GENERATED" {
 				continue
 			}
@@ -398,6 +414,21 @@ func (e *Engine) resultSeen(ctx context.Context, a planner.Address, rec *planner
 		return planner.ResultOurs, nil
 	}
 	return planner.ResultChanged, nil
+}
+
+// Close ends the use of the output folders: on Windows a folder that is open
+// cannot be removed. Plan and Apply may not run, nor be called after it.
+func (e *Engine) Close() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var errs []error
+	for path, d := range e.dirs {
+		if err := d.Close(); err != nil {
+			errs = append(errs, fmt.Errorf("close output folder %s: %w", path, err))
+		}
+	}
+	clear(e.dirs)
+	return errors.Join(errs...)
 }
 
 // outputDir opens each output folder once.

@@ -164,3 +164,43 @@ func TestUnreadableAnswersHold(t *testing.T) {
 		}
 	})
 }
+
+// An apply that adopts by answers, by an import and by an upload is killed at
+// any instant: what was made by others is taken once, and only the rest is
+// bought.
+func TestAdoptionSurvivesACrash(t *testing.T) {
+	adopted := func(t *testing.T, p point) (points []string) {
+		w := newWorld(t, 4, 2, quick())
+		w.foreign(emulator.PlantedJob{Requests: []byte(requests(51, 2))})
+		running := w.foreign(emulator.PlantedJob{Requests: []byte(requests(52, 2)), State: "RUNNING"})
+		w.desired.Batches[1].Imports = []string{running}
+		if _, err := w.server.AddFile("files/by-hand", "", []byte(requests(53, 2)), time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		w.crash = &crasher{at: p.at, after: p.after}
+		w.apply(t.Context(), true) // it dies on the way
+		points = w.crash.points
+		w.crash = &crasher{}
+		time.Sleep(time.Second)
+		w.converge()
+		w.mustHaveRightResults()
+		if n := w.purchases(); n != 2 {
+			t.Errorf("%d jobs were bought, want those of 53 and 54", n)
+		}
+		if p, items := w.plan(t.Context()); len(p.Changes) > 0 || p.Summary.Done != 4 {
+			t.Errorf("%+v, changes %+v, items %+v", p.Summary, p.Changes, items)
+		}
+		return points
+	}
+	var points []string
+	synctest.Test(t, func(t *testing.T) { points = adopted(t, point{}) })
+	if all := strings.Join(points, "; "); strings.Count(all, "journal adopt") < 3 {
+		t.Fatalf("the points of the run are %s", all)
+	}
+	for n := 1; n <= 2*len(points); n++ {
+		p := nth(n)
+		t.Run(p.String()+" "+points[p.at-1], func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { adopted(t, p) })
+		})
+	}
+}

@@ -1,15 +1,16 @@
 package apply_test
 
 import (
-	"bytes"
-	"fmt"
-	"io"
-	"net/http"
+	"maps"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/qaplan/qaplan/planner"
 	"github.com/qaplan/qaplan/planner/apply"
@@ -17,184 +18,259 @@ import (
 	"github.com/qaplan/qaplan/state"
 )
 
-// attempts are those of batch 51.
-func (w *world) attempts() []planner.Attempt {
+// short runs once and does not wait, as a schedule would.
+func (w *world) short() apply.Report {
 	w.t.Helper()
-	return w.state().Batches[planner.Address{Block: "qa", Number: 51}].Attempts
-}
-
-// lostAnswer makes the first create succeed without an answer.
-var lostAnswer = emulator.Fault{Name: emulator.FaultResetAfter, Op: emulator.OpCreate}
-
-// lostCreate makes the first create be lost on its way.
-var lostCreate = emulator.Fault{Name: emulator.FaultResetBefore, Op: emulator.OpCreate}
-
-// A job whose create had no answer is found whenever it shows up within the
-// settle time, and nothing else is bought. One that comes later than the service
-// is trusted to be breaks the assumption that the README states: a second job is
-// bought, and the late one is found all the same.
-func TestLateAppearance(t *testing.T) {
-	late := func(name, after string) []emulator.Fault {
-		if name == emulator.FaultListLag {
-			return []emulator.Fault{lostAnswer, {Name: name, Op: emulator.OpCreate, Value: after}}
-		}
-		return []emulator.Fault{{Name: name, Op: emulator.OpCreate, Value: after}}
+	rep, err := w.apply(w.t.Context(), false)
+	if err != nil {
+		w.t.Fatalf("apply: %v", err)
 	}
-	for _, name := range []string{emulator.FaultListLag, emulator.FaultDelayedCreate} {
-		for after, jobs := range map[string]int{"1s": 1, "5m": 1, "14m50s": 1, "40m": 2} {
-			t.Run(name+" "+after, func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					w := newWorld(t, 1, 2, emulator.Config{RunTime: emulator.Span{Min: 2 * time.Hour, Max: 2 * time.Hour}, Faults: late(name, after)})
-					w.converge()
-					w.mustHaveRightResults()
-					if n := w.purchases(); n != jobs {
-						t.Errorf("%d jobs were bought, want %d", n, jobs)
-					}
-					for _, at := range w.attempts() {
-						if at.Job == "" {
-							t.Errorf("attempt %d has no job: %+v", at.Number, at)
-						}
-					}
-					time.Sleep(3 * time.Hour)
-					if p, _ := w.plan(t.Context()); len(p.Changes) != 0 || p.Summary.Done != 1 {
-						t.Errorf("the plan afterwards: %+v", p)
-					}
-				})
-			})
-		}
+	if rep.Stopped != nil {
+		w.t.Fatalf("apply stopped: %v", rep.Stopped)
 	}
+	return rep
 }
 
-// Runs that are much shorter than the settle time settle an unknown create
-// between them: the first one notes where the time begins, and the first one
-// after it is over calls the create absent. A plan in between notes nothing.
-func TestShortRunsSettle(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 1, 2, emulator.Config{Faults: []emulator.Fault{lostCreate}})
-		w.mustApply(false)
-		from := w.attempts()[0].SettleFrom
-		if from.IsZero() {
-			t.Fatal("the first run noted no time to settle from")
-		}
-		for time.Until(from.Add(w.desired.SettleTime)) > time.Minute {
-			time.Sleep(50 * time.Second)
-			before := w.stateBytes()
-			if p, _ := w.plan(t.Context()); p.Summary.InProgress != 1 || len(p.Changes) != 0 {
-				t.Fatalf("%s before the end: %+v", time.Until(from.Add(w.desired.SettleTime)), p.Summary)
-			}
-			if after := w.stateBytes(); before != after {
-				t.Fatal("a plan changed the state")
-			}
-			w.mustApply(false)
-			if at := w.attempts()[0]; at.Outcome != planner.OutcomeIntent || !at.SettleFrom.Equal(from) {
-				t.Fatalf("settled too early, or from another time: %+v", at)
-			}
-		}
-		time.Sleep(time.Until(from.Add(w.desired.SettleTime)))
-		w.mustApply(false)
-		if n := w.purchases(); n != 1 {
-			t.Errorf("%d jobs were bought after the settle time, want 1", n)
-		}
-		w.mustConverge()
-	})
-}
-
-func (w *world) stateBytes() string {
+// record is what the state says of a batch.
+func (w *world) record(number int) *planner.Record {
 	w.t.Helper()
-	var all bytes.Buffer
-	for _, name := range []string{"", ".journal"} {
-		text, err := os.ReadFile(w.statePath() + name)
-		if err != nil && !os.IsNotExist(err) {
+	s, err := state.Read(w.statePath(), state.Identity{})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	rec := s.Batches[at(number)]
+	if rec == nil {
+		w.t.Fatalf("the state has no record of %s", at(number))
+	}
+	return rec
+}
+
+// attempt is what the state says of one send for a batch.
+func (w *world) attempt(number, attempt int) planner.Attempt {
+	w.t.Helper()
+	rec := w.record(number)
+	i := slices.IndexFunc(rec.Attempts, func(a planner.Attempt) bool { return a.Number == attempt })
+	if i < 0 {
+		w.t.Fatalf("%s has no attempt %d: %+v", at(number), attempt, rec.Attempts)
+	}
+	return rec.Attempts[i]
+}
+
+// stateFiles are the bytes of the files that hold the state, by base name.
+func (w *world) stateFiles() map[string]string {
+	w.t.Helper()
+	files := map[string]string{}
+	for _, path := range []string{w.statePath(), w.statePath() + ".journal"} {
+		content, err := os.ReadFile(path)
+		if err == nil {
+			files[filepath.Base(path)] = string(content)
+		} else if !os.IsNotExist(err) {
 			w.t.Fatal(err)
 		}
-		all.Write(text)
 	}
-	return all.String()
+	return files
 }
 
-// skewed is a service whose clock differs from the local one by a changing
-// offset.
-func skewed(offset *time.Duration, cfg emulator.Config) emulator.Config {
-	cfg.Clock = func() time.Time { return time.Now().Add(*offset) }
-	return cfg
+// ledger is the service's own books.
+func (w *world) ledger() emulator.Ledger {
+	w.t.Helper()
+	l, err := w.server.Ledger()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return l
 }
 
-// Two machines whose clocks are an hour apart work on one state: what counts is
-// the service's time. The hour between their clocks settles nothing, and makes no
-// upload expire.
-func TestClocksAnHourApart(t *testing.T) {
-	for _, service := range []time.Duration{-time.Hour, 0, time.Hour} {
-		t.Run(service.String(), func(t *testing.T) {
+func (w *world) creates() int64 { return w.ledger().Calls[emulator.OpCreate] }
+
+// sleepUntil lets the fake clock reach a time.
+func sleepUntil(t *testing.T, at time.Time) {
+	t.Helper()
+	d := time.Until(at)
+	if d < 0 {
+		t.Fatalf("%s is over since %s", at, -d)
+	}
+	time.Sleep(d)
+}
+
+// problems gives the codes of a plan's problems, with how often each is there.
+func problems(p *planner.Plan) map[string]int {
+	codes := map[string]int{}
+	for i := range p.Problems {
+		codes[p.Problems[i].Code]++
+	}
+	return codes
+}
+
+// lostCreate is a create that buys a job whose answer is lost, and that the
+// listing does not show for a while; a service has two ways to do that.
+var lostCreate = map[string]func(late time.Duration) []emulator.Fault{
+	"listed late": func(late time.Duration) []emulator.Fault {
+		return []emulator.Fault{
+			{Name: emulator.FaultResetAfter, Op: emulator.OpCreate},
+			{Name: emulator.FaultListLag, Op: emulator.OpCreate, Value: late.String()},
+		}
+	},
+	"made late": func(late time.Duration) []emulator.Fault {
+		return []emulator.Fault{{Name: emulator.FaultDelayedCreate, Op: emulator.OpCreate, Value: late.String()}}
+	},
+}
+
+// A job that shows up within the settle time is found, in whatever way the runs
+// come, and nothing is bought in its place.
+func TestJobThatShowsUpInTime(t *testing.T) {
+	for _, way := range slices.Sorted(maps.Keys(lostCreate)) {
+		for _, late := range []time.Duration{time.Second, 7 * time.Minute, 15*time.Minute - time.Second, 15 * time.Minute} {
+			for _, wait := range []bool{true, false} {
+				synctest.Test(t, func(t *testing.T) {
+					w := newWorld(t, 2, 2, emulator.Config{Faults: lostCreate[way](late)})
+					began := time.Now()
+					for n := 0; !wait && n < 60; n++ {
+						w.short()
+						first := w.attempt(51, 1)
+						visible := time.Since(began) >= late
+						if want := map[bool]planner.Outcome{false: planner.OutcomeIntent, true: planner.OutcomeBought}[visible]; first.Outcome != want {
+							t.Fatalf("%s by %s: after %s the create is %q, want %q", way, late, time.Since(began), first.Outcome, want)
+						}
+						time.Sleep(time.Minute)
+					}
+					w.mustConverge()
+					if n := w.creates(); n != 2 {
+						t.Errorf("%s by %s, wait %v: %d creates were sent, want 2", way, late, wait, n)
+					}
+					if res := w.record(51).Result; res == nil || res.Attempt != 1 {
+						t.Errorf("%s by %s, wait %v: the result is %+v, want that of attempt 1", way, late, wait, res)
+					}
+				})
+			}
+		}
+	}
+}
+
+// A service that takes longer than the settle time breaks what the README
+// assumes of it: the batch is bought twice. Even so nothing is lost: the late
+// job is found, shown, and left alone. A longer settle time is the way out.
+func TestJobThatShowsUpTooLate(t *testing.T) {
+	const late = 20 * time.Minute
+	slow := emulator.Config{QueueTime: emulator.Span{Min: time.Hour, Max: time.Hour}}
+	for _, way := range slices.Sorted(maps.Keys(lostCreate)) {
+		slow.Faults = lostCreate[way](late)
+		t.Run(way, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				offset := service
-				w := newWorld(t, 2, 2, skewed(&offset, emulator.Config{Faults: []emulator.Fault{lostCreate, {Name: emulator.FaultStatusBefore, Op: emulator.OpCreate, First: 2, Value: "400"}}}))
-				w.mustApply(false) // 51 unknown, 52 uploaded
-				// The other machine's clock is an hour ahead of this one's.
-				time.Sleep(time.Hour)
-				offset -= time.Hour
-				time.Sleep(time.Second)
-				w.mustApply(false)
-				if at := w.attempts()[0]; at.Outcome != planner.OutcomeIntent {
-					t.Fatalf("an hour between two clocks settled the create: %+v", at)
+				w := newWorld(t, 1, 2, slow)
+				w.short()
+				time.Sleep(16 * time.Minute)
+				if rep := w.short(); rep.Summary.Created != 1 {
+					t.Fatalf("after the settle time: %+v, want 1 created", rep.Summary)
 				}
-				// Its upload has 45 minutes left by the service's clock, and is over
-				// by that of a third machine.
-				if expires := w.state().Batches[w.desired.Batches[1].Address].Upload.Expires; !expires.IsZero() {
-					left := expires.Sub(w.server.Now()) - 45*time.Minute
-					time.Sleep(left + time.Hour)
-					offset -= time.Hour
+				time.Sleep(5 * time.Minute) // the late job is there now
+				before := w.stateFiles()
+				p, items := w.plan(t.Context())
+				if len(p.Changes) != 0 || items[0].Phase != planner.PhaseSubmitted || problems(p)["extra_job"] != 1 {
+					t.Errorf("with the late job there: changes %+v, phase %s, problems %+v; want the second job shown as extra", p.Changes, items[0].Phase, p.Problems)
+				}
+				if diff := cmp.Diff(before, w.stateFiles()); diff != "" {
+					t.Errorf("the plan changed the state (-before +after):\n%s", diff)
 				}
 				w.converge()
-				w.mustBeDone()
-				ledger, err := w.server.Ledger()
-				if err != nil {
-					t.Fatal(err)
+				l := w.ledger()
+				if len(l.Purchases) != 2 || l.Calls[emulator.OpCancel]+l.Calls[emulator.OpDeleteJob] != 0 {
+					t.Fatalf("%d jobs were bought and %d calls cancelled or deleted; want 2 and 0", len(l.Purchases), l.Calls[emulator.OpCancel]+l.Calls[emulator.OpDeleteJob])
 				}
-				for _, p := range ledger.Purchases {
-					if tok, _ := planner.ParseToken(p.DisplayName); tok.Number == 52 && tok.Attempt > 2 {
-						t.Errorf("batch 52 took %d attempts", tok.Attempt)
-					}
+				if first := w.attempt(51, 1); first.Outcome != planner.OutcomeBought || !slices.ContainsFunc(l.Purchases, func(p emulator.Purchase) bool { return p.Job == first.Job }) {
+					t.Errorf("the late job is not on record: %+v", first)
+				}
+				if res := w.record(51).Result; res == nil || res.Attempt != 2 {
+					t.Errorf("the result is %+v, want that of attempt 2", res)
+				}
+				w.mustHaveRightResults()
+				if p, _ := w.plan(t.Context()); len(p.Changes) != 0 {
+					t.Errorf("the plan after the apply is not empty: %+v", p.Changes)
+				}
+			})
+		})
+		t.Run(way+", longer settle time", func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, 1, 2, slow)
+				w.desired.SettleTime = 30 * time.Minute
+				w.mustConverge()
+			})
+		})
+	}
+}
+
+// A late job is taken where nothing was bought in its place yet, and where what
+// was bought in its place gave nothing.
+func TestLateJobIsTaken(t *testing.T) {
+	for _, second := range []emulator.Fault{
+		{Name: emulator.FaultQuota429, Op: emulator.OpCreate, First: 2},
+		{Name: emulator.FaultJobFailed, Op: emulator.OpCreate, First: 2},
+	} {
+		t.Run(second.Name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, 1, 2, emulator.Config{Faults: append(lostCreate["listed late"](20*time.Minute), second)})
+				w.short()
+				time.Sleep(16 * time.Minute)
+				w.short()
+				if out := w.attempt(51, 1).Outcome; out != planner.OutcomeAbsent {
+					t.Fatalf("attempt 1 is %q after the settle time, want absent", out)
+				}
+				time.Sleep(5 * time.Minute)
+				w.mustConverge()
+				if res := w.record(51).Result; res == nil || res.Attempt != 1 {
+					t.Errorf("the result is %+v, want that of attempt 1", res)
+				}
+				if n := w.creates(); n != 2 {
+					t.Errorf("%d creates were sent, want 2: the late job made a third one needless", n)
 				}
 			})
 		})
 	}
 }
 
-// sleepyJournal stands for a machine that is suspended right after an intent was
-// made durable.
-type sleepyJournal struct {
-	apply.Journal
-	naps  int
-	sleep time.Duration
-}
-
-func (j *sleepyJournal) Write(op string, changes ...state.Change) error {
-	err := j.Journal.Write(op, changes...)
-	if op == "create_intent" && j.naps > 0 {
-		j.naps--
-		time.Sleep(j.sleep)
-	}
-	return err
-}
-
-// A machine that was suspended between an intent and its call does not send: the
-// listing may have been settled by another run meanwhile.
-func TestSuspendedBetweenIntentAndSend(t *testing.T) {
-	for nap, sent := range map[time.Duration]bool{4 * time.Second: true, 6 * time.Second: false, 9 * time.Hour: false} {
-		t.Run(nap.String(), func(t *testing.T) {
+// Runs that last no time, minutes apart, settle a create as surely as one long
+// run: the first journals when it began, and it is absent in the first run whose
+// listing is a settle time younger, to the second. Plans in between change
+// nothing.
+func TestShortRunsSettle(t *testing.T) {
+	for _, first := range []string{"ends", "is killed before the call", "is killed after the call"} {
+		t.Run("the first run "+first, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, 2, 2, emulator.Config{})
-				options := w.options
-				w.options = func(o *apply.Options) {
-					o.Journal = &sleepyJournal{Journal: o.Journal, naps: 1, sleep: nap}
+				w := newWorld(t, 1, 2, emulator.Config{})
+				time.Sleep(700 * time.Millisecond) // Date has whole seconds
+				w.sendAndLose(first)
+				from := w.attempt(51, 1).SettleFrom
+				if now := w.server.Now(); from.IsZero() || from.After(now) || now.Sub(from) >= time.Second {
+					t.Fatalf("settling counts from %s, want the Date of a listing at %s", from, now)
 				}
-				w.mustApply(false)
-				w.options = options
-				if at := w.attempts()[0]; (at.Outcome == planner.OutcomeNotSent) == sent {
-					t.Errorf("after %s the attempt is %s", nap, at.Outcome)
+				creates := w.creates()
+				for _, pause := range []time.Duration{0, 3 * time.Minute, 9 * time.Minute, 15*time.Minute - time.Second} {
+					sleepUntil(t, from.Add(pause).Add(700*time.Millisecond))
+					before := w.stateFiles()
+					if _, items := w.plan(t.Context()); items[0].Phase != planner.PhaseUnknown {
+						t.Errorf("after %s a plan says %s, want unknown", pause, items[0].Phase)
+					}
+					rep := w.short()
+					if rep.Summary.InProgress != 1 || !rep.Remains || rep.Summary.Created != 0 {
+						t.Errorf("after %s: %+v, remains %v; want one create still unknown", pause, rep.Summary, rep.Remains)
+					}
+					if diff := cmp.Diff(before, w.stateFiles()); diff != "" {
+						t.Errorf("after %s a run or a plan that learned nothing changed the state (-before +after):\n%s", pause, diff)
+					}
 				}
-				if n, want := w.purchases(), map[bool]int{true: 2, false: 1}[sent]; n != want {
-					t.Errorf("%d jobs were bought, want %d", n, want)
+				if n := w.creates(); n != creates {
+					t.Fatalf("%d creates were sent before the first was settled", n-creates)
+				}
+				sleepUntil(t, from.Add(w.desired.SettleTime))
+				before := w.stateFiles()
+				if p, _ := w.plan(t.Context()); p.Summary.Create != 1 {
+					t.Errorf("after the settle time a plan says %+v, want 1 to create", p.Summary)
+				}
+				if diff := cmp.Diff(before, w.stateFiles()); diff != "" {
+					t.Errorf("a plan changed the state (-before +after):\n%s", diff)
+				}
+				if rep := w.short(); rep.Summary.Created != 1 || w.attempt(51, 1).Outcome != planner.OutcomeAbsent {
+					t.Errorf("after the settle time: %+v, attempt 1 is %q; want it absent and 1 created", rep.Summary, w.attempt(51, 1).Outcome)
 				}
 				w.mustConverge()
 			})
@@ -202,161 +278,177 @@ func TestSuspendedBetweenIntentAndSend(t *testing.T) {
 	}
 }
 
-// doubler sends each create twice, as a proxy that repeats requests does. The
-// answer is the second one's, or none.
-type doubler struct {
-	next http.RoundTripper
-	lose bool
-}
-
-func (d *doubler) RoundTrip(r *http.Request) (*http.Response, error) {
-	if !strings.HasSuffix(r.URL.Path, ":batchGenerateContent") {
-		return d.next.RoundTrip(r)
-	}
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		return nil, err
-	}
-	send := func() (*http.Response, error) {
-		again := r.Clone(r.Context())
-		again.Body = io.NopCloser(bytes.NewReader(body))
-		return d.next.RoundTrip(again)
-	}
-	first, err := send()
-	if err != nil {
-		return nil, err
-	}
-	first.Body.Close()
-	time.Sleep(2 * time.Second)
-	resp, err := send()
-	if err == nil && d.lose {
-		resp.Body.Close()
-		return nil, fmt.Errorf("connection reset")
-	}
-	return resp, err
-}
-
-// Two jobs with one token: one is recorded, the other is shown with the command
-// that cancels it, and is neither used nor cancelled.
-func TestTwoJobsWithOneToken(t *testing.T) {
-	for _, lose := range []bool{false, true} {
-		t.Run(fmt.Sprintf("lost %t", lose), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, 2, 2, emulator.Config{RunTime: emulator.Span{Min: time.Hour, Max: time.Hour}})
-				w.transport = &doubler{emulator.Transport(w.server), lose}
-				w.mustApply(false)
-				w.transport = nil
-				w.mustApply(false)
-				p, _ := w.plan(t.Context())
-				extra := 0
-				for _, pr := range p.Problems {
-					if pr.Code == "extra_job" && strings.Contains(pr.Summary, "qaplan cancel "+pr.Job) {
-						extra++
-					}
-				}
-				if extra != 2 || p.Summary.InProgress != 2 || len(p.Changes) != 0 {
-					t.Errorf("%d extra jobs shown, %+v, want 2 and 2 in progress; problems %+v", extra, p.Summary, p.Problems)
-				}
-				w.converge()
-				w.mustHaveRightResults()
-				if n := w.purchases(); n != 4 {
-					t.Errorf("%d jobs at the service, want the 4 that the proxy made", n)
-				}
-				if attempts := w.attempts(); len(attempts) != 1 {
-					t.Errorf("%d attempts are recorded, want 1", len(attempts))
-				}
-				ledger, err := w.server.Ledger()
-				if err != nil {
-					t.Fatal(err)
-				}
-				if n := ledger.Calls[emulator.OpCancel]; n != 0 {
-					t.Errorf("%d cancels were sent", n)
-				}
-				if p, _ := w.plan(t.Context()); len(p.Changes) != 0 || p.Summary.Done != 2 {
-					t.Errorf("the plan afterwards: %+v", p)
-				}
-			})
-		})
-	}
-}
-
-// Without a Date in the answers time counts inside one run only: runs that are
-// shorter than the settle time settle nothing, however many there are.
-func TestShortRunsWithoutDatesSettleNothing(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 1, 2, emulator.Config{Faults: []emulator.Fault{lostCreate, {Name: emulator.FaultNoDate, Count: -1}}})
-		for range 10 {
-			w.mustApply(false)
-			time.Sleep(20 * time.Minute)
+// sendAndLose makes a state with a create that never arrived and that one
+// listing has not shown.
+func (w *world) sendAndLose(how string) {
+	w.t.Helper()
+	switch how {
+	case "ends":
+		if err := w.server.SetFaults(emulator.Fault{Name: emulator.FaultResetBefore, Op: emulator.OpCreate}); err != nil {
+			w.t.Fatal(err)
 		}
-		if at := w.attempts()[0]; at.Outcome != planner.OutcomeIntent || w.purchases() != 0 {
-			t.Fatalf("runs without dates settled a create: %+v, %d bought", at, w.purchases())
+		w.short()
+		return
+	case "is killed after the call":
+		if err := w.server.SetFaults(emulator.Fault{Name: emulator.FaultStatusBefore, Op: emulator.OpCreate, Value: "503"}); err != nil {
+			w.t.Fatal(err)
+		}
+		w.killAt("call create", true)
+	default:
+		w.killAt("call create", false)
+	}
+	if a := w.attempt(51, 1); a.Outcome != planner.OutcomeIntent || !a.SettleFrom.IsZero() {
+		w.t.Fatalf("the run that was killed left %+v, want an intent and no more", a)
+	}
+	w.short()
+}
+
+// killAt kills a run at the first point of that name. It looks for the point in
+// a world like this one.
+func (w *world) killAt(name string, after bool) {
+	w.t.Helper()
+	twin := newWorldIn(w.t, w.t.TempDir(), len(w.desired.Batches), 2, emulator.Config{})
+	twin.short()
+	at := slices.Index(twin.crash.points, name)
+	if at < 0 {
+		w.t.Fatalf("a run passes no point %q, only %q", name, twin.crash.points)
+	}
+	w.crash = &crasher{at: at + 1, after: after}
+	w.apply(w.t.Context(), false) // it dies on the way
+	if last := w.crash.points[len(w.crash.points)-1]; !w.crash.dead || last != name {
+		w.t.Fatalf("the run was killed at %q, want %q", last, name)
+	}
+	w.crash = &crasher{}
+}
+
+// Without Date time counts inside one run only: short runs never settle, one
+// that waits does, a settle time after its own first listing.
+func TestShortRunsSettleNothingWithoutDates(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, 2, emulator.Config{Faults: []emulator.Fault{
+			{Name: emulator.FaultResetBefore, Op: emulator.OpCreate},
+			{Name: emulator.FaultNoDate, Count: -1},
+		}})
+		w.short()
+		for range 40 {
+			time.Sleep(10 * time.Minute)
+			w.short()
+		}
+		if a := w.attempt(51, 1); a.Outcome != planner.OutcomeIntent || !a.SettleFrom.IsZero() || w.creates() != 1 {
+			t.Fatalf("after hours of short runs: %+v, %d creates; want it as unknown as at first", a, w.creates())
+		}
+		if p, _ := w.plan(t.Context()); problems(p)["no_service_time"] != 1 {
+			t.Errorf("the problems are %+v, want that only a run that waits can settle it", p.Problems)
 		}
 		began := time.Now()
-		w.converge()
-		if took := time.Since(began); took < w.desired.SettleTime {
-			t.Errorf("one run settled it within %s", took)
+		clock := w.watch(apply.Limits{})
+		w.mustConverge()
+		again := clock.calls["create"]
+		if len(again) != 1 || again[0].Sub(began) < w.desired.SettleTime || again[0].Sub(began) > w.desired.SettleTime+time.Minute {
+			t.Errorf("bought again at %v, want once, the settle time after %s", again, began)
 		}
-		w.mustBeDone()
 	})
 }
 
-// flicker leaves another job out of each listing.
-type flicker struct {
-	next http.RoundTripper
-	n    int
-	jobs []string
+// A Date that is older than what the listing shows is not the service's time,
+// and a create must not seem to be settling since then. Here a cache answers
+// one run with the Date of an hour before, and the next run sees the right one.
+func TestDateOfThePastSettlesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 2, 2, emulator.Config{Faults: lostCreate["listed late"](10 * time.Minute)})
+		w.killAt("call create", true)
+		if err := w.server.SetFaults(emulator.Fault{Name: emulator.FaultDateBack, Count: -1}); err != nil {
+			t.Fatal(err)
+		}
+		w.short()
+		if from := w.attempt(51, 1).SettleFrom; !from.IsZero() {
+			t.Errorf("settling counts from %s, before the create was sent", from)
+		}
+		if err := w.server.SetFaults(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		w.short()
+		w.mustConverge()
+	})
 }
 
-func (f *flicker) RoundTrip(r *http.Request) (*http.Response, error) {
-	resp, err := f.next.RoundTrip(r)
-	if err != nil || r.Method != http.MethodGet || !strings.HasSuffix(r.URL.Path, "/batches") {
-		return resp, err
+// incompleteListing makes every second walk of the job listing leave out the
+// newest job, so that no two in a row agree.
+func incompleteListing() []emulator.Fault {
+	var faults []emulator.Fault
+	for first := 1; first <= 399; first += 2 {
+		faults = append(faults, emulator.Fault{Name: emulator.FaultListSkip, Op: emulator.OpListJobs, First: first})
 	}
-	body, err := io.ReadAll(resp.Body)
-	resp.Body.Close()
-	f.n++
-	body = bytes.ReplaceAll(body, []byte(f.jobs[f.n%len(f.jobs)]), []byte(fmt.Sprintf("batches/flicker%d", f.n)))
-	resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
-	resp.Header.Del("Content-Length")
-	return resp, err
+	return faults
 }
 
-// While walks of the listing do not agree, nothing is bought and nothing is
-// settled, and the run says so.
+// A listing that is never the same twice is no ground to buy or to settle
+// anything on; the run says so, and goes on once the listing stands still.
 func TestListingThatNeverAgrees(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 2, 2, emulator.Config{Faults: []emulator.Fault{lostCreate}})
-		var jobs []string
-		for n := range 3 {
-			job, err := w.server.AddJob(emulator.PlantedJob{Model: "gemini-2.5-pro", Requests: []byte(requests(900+n, 1)), Age: time.Hour})
-			if err != nil {
-				t.Fatal(err)
-			}
-			jobs = append(jobs, job)
+		w := newWorld(t, 2, 2, emulator.Config{QueueTime: emulator.Span{Min: time.Hour, Max: time.Hour}})
+		// Somebody else's job, which explains itself.
+		if _, err := w.server.AddJob(emulator.PlantedJob{Model: "gemini-2.5-pro", Requests: []byte(requests(900, 3)), State: "RUNNING", Age: time.Hour}); err != nil {
+			t.Fatal(err)
 		}
-		only51 := func(o *apply.Options) { o.Plan.Targets = one(51) }
-		w.options = only51
-		w.mustApply(false)
-		w.options = nil
-		from := w.attempts()[0].SettleFrom
-		w.transport = &flicker{next: emulator.Transport(w.server), jobs: jobs}
-		for range 5 {
-			time.Sleep(time.Hour)
-			rep := w.mustApply(false)
-			told := false
-			for _, pr := range rep.Plan.Problems {
-				told = told || pr.Code == "listing_incomplete"
+		late := w.desired.Batches[1]
+		w.desired.Batches = w.desired.Batches[:1]
+		if err := w.server.SetFaults(emulator.Fault{Name: emulator.FaultResetBefore, Op: emulator.OpCreate}); err != nil {
+			t.Fatal(err)
+		}
+		w.short() // 51 is unknown from now on
+		from := w.attempt(51, 1)
+		sleepUntil(t, from.SettleFrom.Add(time.Hour))
+		w.desired.Batches = append(w.desired.Batches, late)
+		if err := w.server.SetFaults(incompleteListing()...); err != nil {
+			t.Fatal(err)
+		}
+		clock := w.watch(apply.Limits{})
+		for range 3 {
+			walks := len(clock.calls["list jobs"])
+			rep := w.short()
+			if n := len(clock.calls["list jobs"]) - walks; n%5 != 0 {
+				t.Errorf("%d walks of the listing in a run, want five for each look", n)
 			}
-			if !told || rep.Plan.Complete {
-				t.Errorf("the run does not say that the listing is not to be trusted: %+v", rep.Plan.Problems)
+			if rep.Summary.Created+rep.Summary.Uploaded != 0 || !rep.Remains {
+				t.Errorf("on a listing that never agrees: %+v, remains %v; want nothing bought and work left", rep.Summary, rep.Remains)
+			}
+			if a := w.attempt(51, 1); a != from {
+				t.Errorf("on a listing that never agrees attempt 1 became %+v", a)
+			}
+			if problems(rep.Plan)["listing_incomplete"] != 1 {
+				t.Errorf("the problems are %+v, want that the listing is incomplete", rep.Plan.Problems)
 			}
 		}
-		if at := w.attempts()[0]; at.Outcome != planner.OutcomeIntent || !at.SettleFrom.Equal(from) || w.purchases() != 0 {
-			t.Errorf("on listings that disagree: %+v, %d bought", at, w.purchases())
+		var said []string
+		p, _ := w.plan(t.Context())
+		for i := range p.Problems {
+			said = append(said, p.Problems[i].Summary)
 		}
-		w.transport = nil
-		w.converge()
-		w.mustBeDone()
+		if text := strings.Join(said, "\n"); !strings.Contains(text, "1 purchase ") || !strings.Contains(text, "1 create ") {
+			t.Errorf("a plan says %q, want that a purchase and a create without an answer are left", text)
+		}
+		if n := w.creates(); n != 1 {
+			t.Errorf("%d creates were sent, want none but the first", n-1)
+		}
+		if err := w.server.SetFaults(); err != nil {
+			t.Fatal(err)
+		}
+		w.mustConverge()
+	})
+}
+
+// A run that waits outlasts a listing that does not agree for a while.
+func TestWaitingOutlastsAListingThatDoesNotAgree(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 2, 2, emulator.Config{Faults: incompleteListing()[:40]})
+		if _, err := w.server.AddJob(emulator.PlantedJob{Model: "gemini-2.5-pro", Requests: []byte(requests(900, 3)), Age: time.Hour}); err != nil {
+			t.Fatal(err)
+		}
+		if rep := w.short(); rep.Summary.Uploaded+rep.Summary.Created != 0 || !rep.Remains {
+			t.Errorf("on a listing that never agrees: %+v, remains %v; want nothing bought and work left", rep.Summary, rep.Remains)
+		}
+		w.mustConverge()
 	})
 }

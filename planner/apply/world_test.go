@@ -48,7 +48,13 @@ type world struct {
 
 func newWorld(t *testing.T, batches, rows int, cfg emulator.Config) *world {
 	t.Helper()
-	w := &world{t: t, dir: memoryDir(t), paths: map[planner.Address]apply.Path{}, crash: &crasher{}}
+	return newWorldIn(t, memoryDir(t), batches, rows, cfg)
+}
+
+// newWorldIn makes a world in a folder, or comes back to the one that is there.
+func newWorldIn(t *testing.T, dir string, batches, rows int, cfg emulator.Config) *world {
+	t.Helper()
+	w := &world{t: t, dir: dir, paths: map[planner.Address]apply.Path{}, crash: &crasher{}}
 	cfg.Dir = filepath.Join(w.dir, "service")
 	server, err := emulator.New(cfg)
 	if err != nil {
@@ -57,7 +63,7 @@ func newWorld(t *testing.T, batches, rows int, cfg emulator.Config) *world {
 	t.Cleanup(func() { server.Close() })
 	w.server = server
 	w.desired = planner.Desired{ConfigDigest: "test", SettleTime: 15 * time.Minute}
-	if err := os.Mkdir(filepath.Join(w.dir, "in"), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Join(w.dir, "in"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	for n := 51; n < 51+batches; n++ {
@@ -136,8 +142,8 @@ func (w *world) process(ctx context.Context, wait bool, do func(context.Context,
 	o := apply.Options{
 		Journal: &crashingJournal{Store: store, crash: w.crash}, Desired: w.desired, Paths: w.paths, Refresh: true, Wait: wait,
 		Limits: apply.Limits{Parallelism: 1},
-		Plan:   planner.Options{Version: "test"},
-		Emit:   func(e apply.Event) { w.events = append(w.events, e) },
+		Plan:   planner.Options{Version: "test"}, TookOver: store.TookOver(),
+		Emit: func(e apply.Event) { w.events = append(w.events, e) },
 	}
 	if w.options != nil {
 		w.options(&o)
@@ -154,11 +160,20 @@ func (w *world) process(ctx context.Context, wait bool, do func(context.Context,
 	}
 	c := w.client(&crashingTransport{next: next, crash: w.crash}, o.Gate)
 	o.Jobs, o.Files, o.Answers, o.Models = c, c, c, c
-	err = do(ctx, process{engine: apply.New(o), client: c, store: store})
+	e := apply.New(o)
+	defer w.close(e)
+	err = do(ctx, process{engine: e, client: c, store: store})
 	if err == nil && !w.crash.dead {
 		err = store.Close()
 	}
 	return err
+}
+
+func (w *world) close(e *apply.Engine) {
+	w.t.Helper()
+	if err := e.Close(); err != nil {
+		w.t.Error(err)
+	}
 }
 
 func lastCreate(s *state.State) time.Time {
@@ -193,6 +208,7 @@ func (w *world) plan(ctx context.Context) (*planner.Plan, []planner.Item) {
 	gate := apply.NewGate(apply.Limits{}, time.Time{})
 	c := w.client(emulator.Transport(w.server), gate)
 	e := apply.New(apply.Options{Jobs: c, Files: c, Answers: c, Recorded: s, Desired: w.desired, Paths: w.paths, Refresh: true, Gate: gate})
+	defer w.close(e)
 	p, items, err := e.Plan(ctx)
 	if err != nil {
 		w.t.Fatalf("plan: %v", err)

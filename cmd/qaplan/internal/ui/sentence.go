@@ -174,6 +174,8 @@ func ApplyEnd(s apply.Summary, stopped bool) string {
 // Question asks for the approval of a plan.
 func Question(p *planner.Plan, wait bool) string {
 	switch {
+	case !p.Applyable && p.Summary.InProgress == 0:
+		return "Wait until the service's job listing stands still, and do what follows from it, purchases included?"
 	case !p.Applyable:
 		return fmt.Sprintf("Wait for %s, and do what follows from it?", count(p.Summary.InProgress, "job"))
 	case p.Summary.Create > 0 && wait:
