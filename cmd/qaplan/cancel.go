@@ -66,7 +66,7 @@ func (a *app) cancel(ctx context.Context, args []string, f *surgeryFlags) (err e
 		return err
 	}
 	results, err := w.engine.Cancel(ctx, w.service.client, list)
-	a.ui.Print(ui.CancelEnds(results))
+	a.ui.Print(ui.CancelEnds(results, a.ui.Width()))
 	errs := []error{err}
 	for i := range results {
 		if r := &results[i]; r.Err != nil {

@@ -40,9 +40,13 @@ func CancelQuestion(list []planner.Cancellation) string {
 
 // CancelEnds says how cancels ended, apart from what was shown before: a line
 // for each that was not simply cancelled, then the counts.
-func CancelEnds(results []apply.CancelResult) string {
+func CancelEnds(results []apply.CancelResult, width int) string {
 	var out strings.Builder
 	out.WriteString("\n")
+	say := func(format string, args ...any) {
+		lines := wrap(fmt.Sprintf(format, args...), width-4)
+		out.WriteString(lines[0] + "\n" + indent("    ", lines[1:]))
+	}
 	n := map[apply.CancelEnd]int{}
 	for i := range results {
 		r := &results[i]
@@ -50,21 +54,21 @@ func CancelEnds(results []apply.CancelResult) string {
 		switch r.End {
 		case apply.CancelLate:
 			if r.Job == "" {
-				fmt.Fprintf(&out, "%s: its create bought nothing; there is nothing to cancel.\n", r.Address)
+				say("%s: its create bought nothing; there is nothing to cancel.", r.Address)
 			} else {
-				fmt.Fprintf(&out, "%s: %s had ended by itself (%s) and is left as it is.\n", r.Address, Printable(r.Job), r.State)
+				say("%s: %s had ended by itself (%s) and is left as it is.", r.Address, Printable(r.Job), r.State)
 			}
 		case apply.CancelTaken:
-			fmt.Fprintf(&out, "%s: the service accepted the cancel of %s, which has not ended yet. qaplan status shows when it has.\n", r.Address, Printable(r.Job))
+			say("%s: the service accepted the cancel of %s, which has not ended yet. qaplan status shows when it has.", r.Address, Printable(r.Job))
 		case apply.CancelMarked:
-			fmt.Fprintf(&out, "%s: nothing is sent for it again. When its job turns up, the plan says so; cancel it then.\n", r.Address)
+			say("%s: nothing is sent for it again. When its job turns up, the plan says so; cancel it then.", r.Address)
 		}
 	}
-	parts := []string{fmt.Sprintf("%d cancelled", n[apply.CancelEnded]+n[apply.CancelTaken])}
+	parts := []string{fmt.Sprintf("%d cancelled", n[apply.CancelEnded])}
 	for _, more := range []struct {
 		end  apply.CancelEnd
 		word string
-	}{{apply.CancelMarked, "marked"}, {apply.CancelLate, "had ended"}, {apply.CancelFailed, "failed"}, {apply.CancelOpen, "not reached"}} {
+	}{{apply.CancelTaken, "accepted and not ended yet"}, {apply.CancelMarked, "marked"}, {apply.CancelLate, "had ended"}, {apply.CancelFailed, "failed"}, {apply.CancelOpen, "not reached"}} {
 		if n[more.end] > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n[more.end], more.word))
 		}
