@@ -168,3 +168,23 @@ func TestDeferredWords(t *testing.T) {
 		}
 	}
 }
+
+// A run that waits asks for what it may come to do, also where its plan is empty.
+func TestQuestion(t *testing.T) {
+	unsure := planner.Plan{Problems: []planner.Problem{{Severity: planner.SeverityWarning, Code: "listing_incomplete"}}}
+	if !unsure.Unsure() {
+		t.Error("a plan with an incomplete listing does not say so")
+	}
+	for _, tt := range []struct {
+		plan planner.Plan
+		want string
+	}{
+		{unsure, "purchases included?"},
+		{planner.Plan{Summary: planner.Summary{InProgress: 2}}, "Wait for 2 jobs,"},
+		{planner.Plan{Applyable: true, Summary: planner.Summary{Create: 3}}, "buy 3 jobs, and go on until all is done?"},
+	} {
+		if got := Question(&tt.plan, true); !strings.Contains(got, tt.want) {
+			t.Errorf("the question is %q, want %q in it", got, tt.want)
+		}
+	}
+}
