@@ -174,9 +174,14 @@ func (e *Engine) ownersOf(ctx context.Context, jobs map[string]*planner.Job) (ma
 			asks[key] = append(asks[key], l)
 		}
 	}
+	sizes := map[size]bool{}
+	for _, j := range jobs {
+		sizes[size{j.Model, j.Stats.Requests}] = true
+	}
 	for i := range e.opt.Desired.Batches {
 		b := &e.opt.Desired.Batches[i]
-		if len(asks) == 0 || b.Source.Missing || !mayBeAny(b, jobs) {
+		may := sizes[size{b.Model, int64(b.Source.Rows)}] || sizes[size{b.Model, 0}]
+		if len(asks) == 0 || b.Source.Missing || !may {
 			continue
 		}
 		hits, err := e.hitsOf(ctx, b, asks)
@@ -201,15 +206,11 @@ func (e *Engine) ownersOf(ctx context.Context, jobs map[string]*planner.Job) (ma
 	return owners, nil
 }
 
-// mayBeAny reports whether one of the jobs may be the batch's by model and
-// rows.
-func mayBeAny(b *planner.Batch, jobs map[string]*planner.Job) bool {
-	for _, j := range jobs {
-		if n := j.Stats.Requests; j.Model == b.Model && (n == 0 || n == int64(b.Source.Rows)) {
-			return true
-		}
-	}
-	return false
+// size is what job and batch have in common before their keys are compared; 0
+// rows are rows that the service does not tell.
+type size struct {
+	model string
+	rows  int64
 }
 
 // hitsOf counts, for each lot, how many of its keys the source has.
