@@ -16,6 +16,9 @@ type Cancellation struct {
 func (it *Item) Cancellations() []Cancellation {
 	var list []Cancellation
 	if it.Record != nil {
+		if s := it.Record.Strange; s != nil && !s.Settled && !s.CancelAsked && it.Phase == PhaseUnknown {
+			list = append(list, Cancellation{Address: it.Address, Unknown: true})
+		}
 		for i := range it.Record.Attempts {
 			switch a := &it.Record.Attempts[i]; {
 			case a.Outcome == OutcomeIntent && !a.CancelAsked:
@@ -50,8 +53,12 @@ func (it *Item) Jobs() []string {
 }
 
 // Cancel marks an attempt as one whose job a person wants cancelled, or whose
-// send, where nothing came of it, is not to be repeated.
+// send, where nothing came of it, is not to be repeated. Attempt 0 is the send
+// that may have followed an upload which nothing records.
 func (r *Record) Cancel(attempt int, asked bool) {
+	if attempt == 0 && r.Strange != nil {
+		r.Strange.CancelAsked = asked
+	}
 	for i := range r.Attempts {
 		if r.Attempts[i].Number == attempt {
 			r.Attempts[i].CancelAsked = asked

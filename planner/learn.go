@@ -379,7 +379,12 @@ func (l *learner) learnStrange(b *Batch) {
 	if f == nil {
 		if old != nil && old.Strange != nil && l.live.FilesListed && l.files[old.Strange.File] == nil {
 			rec := old.Clone()
-			rec.Strange = nil
+			if rec.Strange.Settled = true; !rec.Strange.CancelAsked {
+				rec.Strange = nil
+			}
+			if rec.Strange != nil && *rec.Strange == *old.Strange {
+				return
+			}
 			l.put("refresh", b.Address, rec, nil)
 		}
 		return

@@ -33,6 +33,10 @@ func adopted(at *Attempt, j *Job) {
 	j.DisplayName, j.InputFile, j.Stats.Requests = "", "files/gone", goodRows
 }
 
+// strangeCancelled: a person wants nothing bought in the place of what may have
+// followed the strange upload.
+func strangeCancelled(s *scene) { s.rec().Strange.CancelAsked = true }
+
 var neighbour = Address{Block: "r", Number: 2}
 
 // neighbourWanted is another batch of the block, with other bytes.
@@ -114,6 +118,14 @@ var ownerTransitions = []transition{
 		"phase=held actions=- reason=- held=cancelled attempt=0 warn=- heldjob=j1"},
 	{"another attempt was asked for after a cancel, and failed", when(bought(JobCancelled, cancelAsked, endedAgo(3*time.Hour)), bought(JobFailed, askedFor)),
 		"phase=absent actions=upload+create reason=job_failed held=- attempt=3 warn=-"},
+	{"a live upload that nothing records, cancel asked, settling", when(uploadReplaced, strangeSince(now.Add(-time.Minute)), strangeCancelled, liveFile(uploadOfOurs(contentA, 3), contentA, time.Hour)),
+		"phase=unknown actions=- reason=- held=- attempt=0 warn=-"},
+	{"a live upload that nothing records, cancel asked, settled", when(settledStrange(1), strangeCancelled, liveFile(uploadOfOurs(contentA, 1), contentA, time.Hour)),
+		"phase=held actions=- reason=- held=cancelled attempt=0 warn=-"},
+	{"an upload that nothing recorded, cancel asked, gone since", when(settledStrange(1), strangeCancelled),
+		"phase=held actions=- reason=- held=cancelled attempt=0 warn=-"},
+	{"an upload that nothing recorded, cancel asked, rerun asked", when(settledStrange(1), strangeCancelled, rerun),
+		"phase=absent actions=upload+create reason=rerun held=- attempt=1 warn=-"},
 	{"cancel asked, failed with some output", when(bought(JobFailed, output, cancelAsked)),
 		"phase=succeeded actions=download reason=partial_output held=- attempt=1 warn=- job=j1"},
 }

@@ -10,6 +10,9 @@ func (v *view) nothingBought() verdict {
 	if v.rec != nil && v.rec.Strange != nil && !v.rec.Strange.Settled {
 		return v.waitUnknown(v.rec.Strange.SettleFrom)
 	}
+	if v.rec != nil && v.rec.Strange != nil && v.rec.Strange.CancelAsked {
+		return v.ended(nil, HoldCancelled)
+	}
 	if last := v.rec.Last(); last != nil && last.Outcome == OutcomeAbsent {
 		return v.buyWithin(ReasonCreateAbsent)
 	}

@@ -175,6 +175,9 @@ type StrangeUpload struct {
 	File       string    `json:"file"`
 	SettleFrom time.Time `json:"settle_from,omitzero"`
 	Settled    bool      `json:"settled,omitempty"`
+	// CancelAsked is set when a person wants nothing more to be bought, should no
+	// create have followed.
+	CancelAsked bool `json:"cancel_asked,omitempty"`
 }
 
 // Last gives the attempt with the highest number, or nil.

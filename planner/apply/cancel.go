@@ -140,14 +140,16 @@ func (e *Engine) adoptFor(r *round, list []planner.Cancellation) error {
 
 func (e *Engine) cancelOne(ctx context.Context, service Canceller, c *CancelResult) error {
 	var before planner.Attempt
+	unknown := false
 	if rec := e.opt.Journal.Record(c.Address); rec != nil {
+		unknown = c.Attempt == 0 && rec.Strange != nil
 		for _, at := range rec.Attempts {
 			if c.Attempt != 0 && at.Number == c.Attempt {
-				before = at
+				before, unknown = at, at.Outcome == planner.OutcomeIntent
 			}
 		}
 	}
-	if c.Unknown && before.Outcome == planner.OutcomeIntent {
+	if c.Unknown && unknown {
 		c.End = CancelMarked
 		return e.markCancel(c, true)
 	}
@@ -192,7 +194,7 @@ func (e *Engine) cancelOne(ctx context.Context, service Canceller, c *CancelResu
 // markCancel makes the wish durable, or takes it back. A job beside the
 // recorded ones has no attempt: nothing is ever bought on account of it.
 func (e *Engine) markCancel(c *CancelResult, asked bool) error {
-	if c.Attempt == 0 {
+	if c.Attempt == 0 && !c.Unknown {
 		return nil
 	}
 	rec := e.opt.Journal.Record(c.Address).Clone()

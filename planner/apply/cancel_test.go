@@ -163,6 +163,53 @@ func TestCancelOfAnUnknownSend(t *testing.T) {
 	}
 }
 
+// The same where an older state was put back and only a live upload tells that a
+// create may have followed.
+func TestCancelOfWhatAnUploadTells(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, 2, slow())
+		kill := func(at string) {
+			t.Helper()
+			for n := 1; ; n++ {
+				w.crash = &crasher{at: n}
+				w.apply(t.Context(), false)
+				if w.crash.dead && w.crash.points[n-1] == at {
+					w.crash = &crasher{}
+					return
+				}
+				if !w.crash.dead {
+					t.Fatalf("no run passes %q", at)
+				}
+			}
+		}
+		kill("journal upload_intent")
+		old, err := os.ReadFile(w.statePath() + ".journal")
+		if err != nil {
+			t.Fatal(err)
+		}
+		kill("journal create_intent")
+		if err := os.WriteFile(w.statePath()+".journal", old, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		w.mustApply(false)
+		results, err := w.cancel(t.Context(), 51)
+		if err != nil || len(results) != 1 || results[0].End != apply.CancelMarked {
+			t.Fatalf("the cancel ended with %+v, %v, want one mark", results, err)
+		}
+		for range 3 {
+			time.Sleep(20 * time.Minute)
+			w.mustApply(true)
+		}
+		w.mustBeHeld(51, planner.HoldCancelled)
+		time.Sleep(50 * time.Hour) // the upload is gone
+		w.mustApply(true)
+		w.mustBeHeld(51, planner.HoldCancelled)
+		if n := w.purchases(); n != 0 {
+			t.Errorf("%d jobs were bought", n)
+		}
+	})
+}
+
 // A cancel of the second job of a batch leaves the first one alone.
 func TestCancelOfASecondJob(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

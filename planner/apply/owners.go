@@ -63,7 +63,7 @@ func (e *Engine) sampleAll(ctx context.Context, jobs map[string]*planner.Job) er
 			for j := range todo {
 				s, err := e.sampleOf(ctx, j)
 				e.mu.Lock()
-				if err == nil {
+				if err == nil && len(s) > 0 { // without answers it is asked again
 					e.samples[j.Name] = s
 				}
 				e.mu.Unlock()
