@@ -2,6 +2,7 @@ package apply_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/qaplan/qaplan/planner"
 	"github.com/qaplan/qaplan/planner/apply"
 	"github.com/qaplan/qaplan/provider/emulator"
+	"github.com/qaplan/qaplan/state"
 )
 
 // slow makes jobs that run for an hour.
@@ -163,31 +165,38 @@ func TestCancelOfAnUnknownSend(t *testing.T) {
 	}
 }
 
+// endingJournal ends a run before it can write one thing.
+type endingJournal struct {
+	apply.Journal
+	op string
+}
+
+func (j *endingJournal) Write(op string, changes ...state.Change) error {
+	if op == j.op {
+		return errCrashed
+	}
+	return j.Journal.Write(op, changes...)
+}
+
 // The same where an older state was put back and only a live upload tells that a
 // create may have followed.
 func TestCancelOfWhatAnUploadTells(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1, 2, slow())
-		kill := func(at string) {
+		until := func(op string) { // a run that ends before it can write that
 			t.Helper()
-			for n := 1; ; n++ {
-				w.crash = &crasher{at: n}
-				w.apply(t.Context(), false)
-				if w.crash.dead && w.crash.points[n-1] == at {
-					w.crash = &crasher{}
-					return
-				}
-				if !w.crash.dead {
-					t.Fatalf("no run passes %q", at)
-				}
+			w.options = func(o *apply.Options) { o.Journal = &endingJournal{o.Journal, op} }
+			if _, err := w.apply(t.Context(), false); !errors.Is(err, errCrashed) {
+				t.Fatalf("a run until %s ended with %v", op, err)
 			}
+			w.options = nil
 		}
-		kill("journal upload_intent")
+		until("upload_intent")
 		old, err := os.ReadFile(w.statePath() + ".journal")
 		if err != nil {
 			t.Fatal(err)
 		}
-		kill("journal create_intent")
+		until("create_intent")
 		if err := os.WriteFile(w.statePath()+".journal", old, 0o600); err != nil {
 			t.Fatal(err)
 		}
