@@ -127,6 +127,12 @@ func (v *view) openSend() *Attempt {
 	return nil
 }
 
+// cancelMarked reports whether a person asked to cancel what is not known yet.
+func (v *view) cancelMarked() bool {
+	open := v.openSend()
+	return open != nil && open.CancelAsked || open == nil && v.rec.Strange != nil && v.rec.Strange.CancelAsked
+}
+
 // newest gives the newest attempt that has a job.
 func (v *view) newest() *Attempt {
 	if v.rec != nil {

@@ -397,7 +397,7 @@ func (l *learner) learnStrange(b *Batch) {
 		rec = &Record{}
 	}
 	if rec.Strange == nil || rec.Strange.File != f.Name {
-		rec.Strange = &StrangeUpload{File: f.Name}
+		rec.Strange = &StrangeUpload{File: f.Name, CancelAsked: rec.Strange != nil && rec.Strange.CancelAsked}
 	}
 	s := rec.Strange
 	if s.Settled || !l.live.Complete {

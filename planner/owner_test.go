@@ -119,7 +119,7 @@ var ownerTransitions = []transition{
 	{"another attempt was asked for after a cancel, and failed", when(bought(JobCancelled, cancelAsked, endedAgo(3*time.Hour)), bought(JobFailed, askedFor)),
 		"phase=absent actions=upload+create reason=job_failed held=- attempt=3 warn=-"},
 	{"a live upload that nothing records, cancel asked, settling", when(uploadReplaced, strangeSince(now.Add(-time.Minute)), strangeCancelled, liveFile(uploadOfOurs(contentA, 3), contentA, time.Hour)),
-		"phase=unknown actions=- reason=- held=- attempt=0 warn=-"},
+		"phase=unknown actions=- reason=- held=- attempt=0 warn=cancel_pending"},
 	{"a live upload that nothing records, cancel asked, settled", when(settledStrange(1), strangeCancelled, liveFile(uploadOfOurs(contentA, 1), contentA, time.Hour)),
 		"phase=held actions=- reason=- held=cancelled attempt=0 warn=-"},
 	{"an upload that nothing recorded, cancel asked, gone since", when(settledStrange(1), strangeCancelled),

@@ -49,6 +49,9 @@ func (v *view) wait(a *Attempt) verdict {
 // waitUnknown waits for a create that may have bought a job.
 func (v *view) waitUnknown(since time.Time) verdict {
 	out := verdict{phase: PhaseUnknown, waiting: &Waiting{Address: v.addr, JobState: "UNKNOWN", Since: at(since)}}
+	if v.cancelMarked() {
+		out.warn(v.addr, "cancel_pending", "a person asked to cancel; nothing is sent for it again, and should its job turn up, qaplan cancel ends it")
+	}
 	if v.rerun {
 		out.warn(v.addr, "rerun_refused", "a create whose outcome is not known yet may have bought a job; ask for another once it is known")
 	}

@@ -169,7 +169,7 @@ func lockedWords(e *state.LockedError) string {
 const silence = time.Minute
 
 func lockedHint(e *state.LockedError) string {
-	hint := "Wait for its end, or let this run wait for it with --lock-timeout 10m."
+	hint := "Wait for its end, interrupt it (nothing that it did is lost), or let this run wait for it with --lock-timeout 10m."
 	if e.Silent() >= silence {
 		hint += fmt.Sprintf(" It has given no sign of life for a while: if its process hangs, end it, or take the lock away with qaplan force-unlock %s.", e.Holder.ID)
 	}
