@@ -118,6 +118,7 @@ func (v *view) buy(why Reason) verdict {
 	out := verdict{reason: why, attempt: v.rec.NextNumber(), phase: PhaseAbsent}
 	out.detail = Detail{Source: w.Source.Path, SHA256: w.Source.SHA256, Bytes: w.Source.Bytes, Rows: w.Source.Rows,
 		Tokens: w.Source.Tokens, Model: w.Model, Output: w.Output, Again: v.rec.Accepted() > 0}
+	v.warnClaimed(&out)
 	switch up := v.upload; {
 	case up == nil:
 		out.actions = []Action{ActionUpload, ActionCreate}

@@ -565,7 +565,7 @@ var transitions = []transition{
 	{"another state's job, ours failed", when(bought(JobFailed), labelled("j", theirs6, 1, JobRunning)),
 		"phase=held actions=- reason=- held=claimed_elsewhere attempt=0 warn=- heldjob=j"},
 	{"another state's job, rerun asked", when(rerun, labelled("j", theirs6, 1, JobRunning)),
-		"phase=absent actions=upload+create reason=rerun held=- attempt=1 warn=-"},
+		"phase=absent actions=upload+create reason=rerun held=- attempt=1 warn=claimed_elsewhere"},
 	{"unlabelled job, its input is ours", when(unlabelledJob("x", uploadOfOurs(contentA, 1), "m1", 10, JobRunning)),
 		"phase=submitted actions=adopt reason=job_found held=- attempt=1 warn=- job=x"},
 	{"unlabelled job, its input has our bytes", when(unlabelledJob("x", "files/abc", "m1", 10, JobRunning), liveFile("files/abc", contentA, time.Hour)),

@@ -70,6 +70,11 @@ func (v *view) warnChanged(out *verdict, a *Attempt) {
 	case w.Model != a.Model:
 		out.warn(v.addr, "model_changed", fmt.Sprintf("the job was bought with %s; the config now says %s", a.Model, w.Model))
 	}
+	v.warnClaimed(out)
+}
+
+// warnClaimed says that another state has a job for what is bought here.
+func (v *view) warnClaimed(out *verdict) {
 	if v.claimed != nil {
 		out.warn(v.addr, "claimed_elsewhere", fmt.Sprintf("another state made a job for this batch too (%s)", v.claimed.Name))
 	}
