@@ -26,6 +26,7 @@ func TestCrashUnderEachFault(t *testing.T) {
 		if sc.faults[0].Op != emulator.OpCreate {
 			stride = 5
 		}
+		stride *= every
 		total += 2 * len(points) / stride
 		for _, n := range sc.must {
 			least += 2 * n / stride

@@ -103,7 +103,10 @@ func TestFaultMatrix(t *testing.T) {
 		}
 		t.Run(r.op, func(t *testing.T) {
 			t.Parallel()
-			for _, c := range r.cells(calls[r.op]) {
+			for i, c := range r.cells(calls[r.op]) {
+				if i%every != 0 {
+					continue
+				}
 				t.Run(c.String(), func(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
 						w := c.world(t)

@@ -84,6 +84,7 @@ func switches() [][]emulator.Fault {
 // other is on, each until it has struck; the last one leaves a job that never ends,
 // which somebody cancels.
 func TestFleetUnderEachSwitchInTurn(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newFleet(t)
 		turns := &turns{w: w, left: switches(), next: w.transport}
@@ -109,6 +110,7 @@ func TestFleetUnderEachSwitchInTurn(t *testing.T) {
 // TestFleetUnderAllSwitches buys 300 batches with all switches on at once, each
 // at another call of its kind.
 func TestFleetUnderAllSwitches(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newFleet(t)
 		all := scattered(switches())
@@ -136,7 +138,7 @@ func TestFleetUnderAllSwitches(t *testing.T) {
 func newFleet(t *testing.T) *world {
 	w := newQuickWorld(t, fleetSize)
 	w.pageSize = 40
-	w.options = func(o *apply.Options) { o.PollInterval, o.Limits.Parallelism = time.Minute, 4 }
+	w.options = func(o *apply.Options) { o.PollInterval, o.Limits.Parallelism = 4*time.Minute, 4 }
 	return w
 }
 
