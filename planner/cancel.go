@@ -1,5 +1,7 @@
 package planner
 
+import "slices"
+
 // Cancellation is one thing that a cancel would do for a batch.
 type Cancellation struct {
 	Address Address
@@ -12,16 +14,19 @@ type Cancellation struct {
 }
 
 // Cancellations lists what may still do work for a batch: its active jobs,
-// those beside the recorded one too, and sends whose outcome is not known.
-func (it *Item) Cancellations() []Cancellation {
+// those beside the recorded one too, and sends whose outcome is not known. A
+// send that before, the record from ahead of the listing, has as unknown is
+// among them although the listing calls it absent: whoever cancels was told
+// that it is unknown, and wants nothing sent again.
+func (it *Item) Cancellations(before *Record) []Cancellation {
 	var list []Cancellation
 	if it.Record != nil {
-		if s := it.Record.Strange; s != nil && !s.Settled && !s.CancelAsked && it.Phase == PhaseUnknown {
+		if s := it.Record.Strange; s != nil && !s.CancelAsked && (!s.Settled && it.Phase == PhaseUnknown || s.Settled && before.strangeOpen(s.File)) {
 			list = append(list, Cancellation{Address: it.Address, Unknown: true})
 		}
 		for i := range it.Record.Attempts {
 			switch a := &it.Record.Attempts[i]; {
-			case a.Outcome == OutcomeIntent && !a.CancelAsked:
+			case a.Outcome == OutcomeIntent && !a.CancelAsked, a.Outcome == OutcomeAbsent && !a.CancelAsked && before.open(a.Number):
 				list = append(list, Cancellation{Address: it.Address, Attempt: a.Number, Unknown: true})
 			case a.active():
 				list = append(list, Cancellation{Address: it.Address, Attempt: a.Number, Job: a.Job, State: JobState(a.State)})
@@ -34,6 +39,16 @@ func (it *Item) Cancellations() []Cancellation {
 		}
 	}
 	return list
+}
+
+// open reports whether the outcome of that send is not known.
+func (r *Record) open(attempt int) bool {
+	return r != nil && slices.ContainsFunc(r.Attempts, func(a Attempt) bool { return a.Number == attempt && a.Outcome == OutcomeIntent })
+}
+
+// strangeOpen reports whether it is not known what followed that upload.
+func (r *Record) strangeOpen(file string) bool {
+	return r != nil && r.Strange != nil && r.Strange.File == file && !r.Strange.Settled
 }
 
 // Jobs names all jobs that are known to be the batch's.

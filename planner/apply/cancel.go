@@ -55,11 +55,12 @@ func (e *Engine) PlanCancel(ctx context.Context, batches []planner.Selector, job
 	former := formerAddresses(r.plan)
 	for i := range r.items {
 		it := &r.items[i]
-		all := slices.ContainsFunc(batches, func(s planner.Selector) bool {
-			from, renamed := former[it.Address]
-			return s.Contains(it.Address) || renamed && s.Contains(from)
-		})
-		for _, c := range it.Cancellations() {
+		from, renamed := former[it.Address]
+		if !renamed {
+			from = it.Address
+		}
+		all := slices.ContainsFunc(batches, func(s planner.Selector) bool { return s.Contains(it.Address) || s.Contains(from) })
+		for _, c := range it.Cancellations(r.observed.Recorded.Batches[from]) {
 			if all || c.Job != "" && slices.Contains(jobs, c.Job) {
 				list = append(list, c)
 			}
@@ -123,8 +124,12 @@ func (e *Engine) adoptFor(r *round, list []planner.Cancellation) error {
 	adoptions.Changes = slices.Clone(r.plan.Changes)
 	adoptions.AdoptOnly()
 	adoptions.Changes = slices.DeleteFunc(adoptions.Changes, func(c planner.Change) bool {
-		return !slices.ContainsFunc(list, func(l planner.Cancellation) bool { return l.Address == c.Address })
+		// An upload is adopted for a purchase, which a cancel does not want.
+		return c.Detail.Job == "" && c.Detail.From == "" || !slices.ContainsFunc(list, func(l planner.Cancellation) bool { return l.Address == c.Address })
 	})
+	for i := range adoptions.Changes {
+		adoptions.Changes[i].Detail.File = ""
+	}
 	if len(adoptions.Changes) == 0 {
 		return nil
 	}
@@ -145,7 +150,7 @@ func (e *Engine) cancelOne(ctx context.Context, service Canceller, c *CancelResu
 		unknown = c.Attempt == 0 && rec.Strange != nil
 		for _, at := range rec.Attempts {
 			if c.Attempt != 0 && at.Number == c.Attempt {
-				before, unknown = at, at.Outcome == planner.OutcomeIntent
+				before, unknown = at, at.Outcome == planner.OutcomeIntent || at.Outcome == planner.OutcomeAbsent
 			}
 		}
 	}

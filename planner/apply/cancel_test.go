@@ -165,6 +165,28 @@ func TestCancelOfAnUnknownSend(t *testing.T) {
 	}
 }
 
+// A send that the cancel's own listing settles as absent is marked all the same:
+// whoever typed it was told that it is unknown, and wants nothing more sent.
+func TestCancelThatSettlesASend(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, 2, slow(emulator.Fault{Name: emulator.FaultResetBefore, Op: emulator.OpCreate}))
+		w.mustApply(false)
+		time.Sleep(20 * time.Minute)
+		results, err := w.cancel(t.Context(), 51)
+		if err != nil || len(results) != 1 || results[0].End != apply.CancelMarked {
+			t.Fatalf("the cancel ended with %+v, %v, want one mark", results, err)
+		}
+		w.mustApply(true)
+		w.mustBeHeld(51, planner.HoldCancelled)
+		if n := w.purchases(); n != 0 {
+			t.Errorf("%d jobs were bought", n)
+		}
+		if results, err = w.cancel(t.Context(), 51); err != nil || len(results) != 0 {
+			t.Errorf("the second cancel ended with %+v, %v, want nothing to cancel", results, err)
+		}
+	})
+}
+
 // endingJournal ends a run before it can write one thing.
 type endingJournal struct {
 	apply.Journal
@@ -181,42 +203,49 @@ func (j *endingJournal) Write(op string, changes ...state.Change) error {
 // The same where an older state was put back and only a live upload tells that a
 // create may have followed.
 func TestCancelOfWhatAnUploadTells(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 1, 2, slow())
-		until := func(op string) { // a run that ends before it can write that
-			t.Helper()
-			w.options = func(o *apply.Options) { o.Journal = &endingJournal{o.Journal, op} }
-			if _, err := w.apply(t.Context(), false); !errors.Is(err, errCrashed) {
-				t.Fatalf("a run until %s ended with %v", op, err)
-			}
-			w.options = nil
+	for name, later := range map[string]time.Duration{"open": 0, "settled by the cancel's listing": 20 * time.Minute} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { cancelOfWhatAnUploadTells(t, later) })
+		})
+	}
+}
+
+func cancelOfWhatAnUploadTells(t *testing.T, later time.Duration) {
+	w := newWorld(t, 1, 2, slow())
+	until := func(op string) { // a run that ends before it can write that
+		t.Helper()
+		w.options = func(o *apply.Options) { o.Journal = &endingJournal{o.Journal, op} }
+		if _, err := w.apply(t.Context(), false); !errors.Is(err, errCrashed) {
+			t.Fatalf("a run until %s ended with %v", op, err)
 		}
-		until("upload_intent")
-		old, err := os.ReadFile(w.statePath() + ".journal")
-		if err != nil {
-			t.Fatal(err)
-		}
-		until("create_intent")
-		if err := os.WriteFile(w.statePath()+".journal", old, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		w.mustApply(false)
-		results, err := w.cancel(t.Context(), 51)
-		if err != nil || len(results) != 1 || results[0].End != apply.CancelMarked {
-			t.Fatalf("the cancel ended with %+v, %v, want one mark", results, err)
-		}
-		for range 3 {
-			time.Sleep(20 * time.Minute)
-			w.mustApply(true)
-		}
-		w.mustBeHeld(51, planner.HoldCancelled)
-		time.Sleep(50 * time.Hour) // the upload is gone
+		w.options = nil
+	}
+	until("upload_intent")
+	old, err := os.ReadFile(w.statePath() + ".journal")
+	if err != nil {
+		t.Fatal(err)
+	}
+	until("create_intent")
+	if err := os.WriteFile(w.statePath()+".journal", old, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.mustApply(false)
+	time.Sleep(later)
+	results, err := w.cancel(t.Context(), 51)
+	if err != nil || len(results) != 1 || results[0].End != apply.CancelMarked {
+		t.Fatalf("the cancel ended with %+v, %v, want one mark", results, err)
+	}
+	for range 3 {
+		time.Sleep(20 * time.Minute)
 		w.mustApply(true)
-		w.mustBeHeld(51, planner.HoldCancelled)
-		if n := w.purchases(); n != 0 {
-			t.Errorf("%d jobs were bought", n)
-		}
-	})
+	}
+	w.mustBeHeld(51, planner.HoldCancelled)
+	time.Sleep(50 * time.Hour) // the upload is gone
+	w.mustApply(true)
+	w.mustBeHeld(51, planner.HoldCancelled)
+	if n := w.purchases(); n != 0 {
+		t.Errorf("%d jobs were bought", n)
+	}
 }
 
 // A cancel of the second job of a batch leaves the first one alone.
