@@ -49,6 +49,17 @@ type Batch struct {
 	// Imports are jobs (batches/…) and files (files/…) that a person said are
 	// this batch's: at most one of each, jobs first.
 	Imports []string
+	// Rules is a digest of what counts as a good row, and of what is changed in
+	// the requests that are repaired.
+	Rules string
+	// Repair is nil where bad rows stay as they are.
+	Repair *Repair
+}
+
+// Repair says how rows that are not good are bought again.
+type Repair struct {
+	MaxAttempts int
+	Model       string // "" for that of the batch
 }
 
 // Source is the input file of a batch as it is on disk now.

@@ -24,6 +24,8 @@ type Record struct {
 	// UploadN is the highest n of this state's uploads of Source's content; see
 	// UploadName. It is never used twice.
 	UploadN int `json:"upload_n,omitempty"`
+	// Judged is what the rows in hand were found to be, when they were joined.
+	Judged *Judgement `json:"judged,omitempty"`
 	// Strange is a live upload under this state's names that it has no record
 	// of: a create may have followed it.
 	Strange *StrangeUpload `json:"strange,omitempty"`
@@ -72,11 +74,17 @@ type Attempt struct {
 	Number  int     `json:"number"`
 	Outcome Outcome `json:"outcome"`
 	Model   string  `json:"model"`
-	SHA256  string  `json:"sha256"` // of the content it was sent for
-	Rows    int     `json:"rows"`
-	Token   string  `json:"token,omitempty"` // what stands in brackets at the end of the display name
-	File    string  `json:"file,omitempty"`  // the input it names
-	Adopted bool    `json:"adopted,omitempty"`
+	SHA256  string  `json:"sha256"` // of the source it was sent for
+	// Input is the sha256 of the bytes that were sent where they are some rows
+	// of the source only: those that earlier attempts did not answer.
+	Input string `json:"input_sha256,omitempty"`
+	// Repair is set when those rows were answered, but not well: such attempts
+	// are counted apart.
+	Repair  bool   `json:"repair,omitempty"`
+	Rows    int    `json:"rows"`            // that were sent
+	Token   string `json:"token,omitempty"` // what stands in brackets at the end of the display name
+	File    string `json:"file,omitempty"`  // the input it names
+	Adopted bool   `json:"adopted,omitempty"`
 	// Sent is the local time of the intent.
 	Sent time.Time `json:"sent,omitzero"`
 	// ServiceTime is the newest time that the service had told by then. One from
@@ -112,6 +120,10 @@ type Attempt struct {
 	Wrong bool `json:"wrong,omitempty"`
 	// Part holds rows that are not the whole answer.
 	Part *Part `json:"part,omitempty"`
+	// Answered counts the rows that its answers hold, and Tokens what they took,
+	// bad rows included; both are known when the output was read.
+	Answered int    `json:"answered,omitempty"`
+	Tokens   Tokens `json:"tokens,omitzero"`
 	// CancelAsked is set before a cancel is sent.
 	CancelAsked bool `json:"cancel_asked,omitempty"`
 	// Rerun is set when a person asked for this attempt.
@@ -143,12 +155,53 @@ type Result struct {
 	// Source is the sha256 of the input whose keys it answers.
 	Source    string `json:"source_sha256"`
 	Rows      int    `json:"rows"`
-	Succeeded int    `json:"succeeded"`
-	Failed    int    `json:"failed,omitempty"`
-	Missing   int    `json:"missing,omitempty"`
+	Succeeded int    `json:"succeeded"`         // good rows
+	Failed    int    `json:"failed,omitempty"`  // bad rows that have a line
+	Missing   int    `json:"missing,omitempty"` // rows without one
 	Dropped   int    `json:"dropped,omitempty"` // lines that belong to no key, or are no JSON
 	Doubled   int    `json:"doubled,omitempty"`
-	Tokens    Tokens `json:"tokens,omitzero"`
+	Tokens    Tokens `json:"tokens,omitzero"` // of its rows
+	// Written is the local time at which it was.
+	Written time.Time `json:"written,omitzero"`
+}
+
+// Judgement is what the rows in hand were found to be.
+type Judgement struct {
+	Source  string  `json:"source_sha256"` // whose keys were joined
+	Rules   string  `json:"rules"`         // Batch.Rules as they were
+	Attempt int     `json:"attempt"`       // the newest one whose answers are in it
+	Classes Classes `json:"classes"`
+	// Rest are the rows that another attempt would buy, nil when there are none
+	// that can get better.
+	Rest *Rest `json:"rest,omitempty"`
+}
+
+// Classes counts rows by what they were found to be.
+type Classes struct {
+	Good      int `json:"good,omitempty"`
+	Error     int `json:"error,omitempty"`     // an error in place of an answer
+	Blocked   int `json:"blocked,omitempty"`   // by the service's policies
+	Truncated int `json:"truncated,omitempty"` // at the limit of output tokens
+	Empty     int `json:"empty,omitempty"`
+	Invalid   int `json:"invalid,omitempty"` // not what the config expects
+	Missing   int `json:"missing,omitempty"` // no line
+}
+
+// Bad counts the rows that are not good.
+func (c *Classes) Bad() int {
+	return c.Error + c.Blocked + c.Truncated + c.Empty + c.Invalid + c.Missing
+}
+
+// Rest is an input made of some rows of the source. It is not kept: the same
+// source and answers make the same bytes.
+type Rest struct {
+	// Repair tells that a complete answer is repaired; else the rows are those
+	// that a job which ended early did not reach.
+	Repair bool   `json:"repair,omitempty"`
+	SHA256 string `json:"sha256"`
+	Bytes  int64  `json:"bytes"`
+	Rows   int    `json:"rows"`
+	Tokens int64  `json:"tokens,omitempty"` // an estimate
 }
 
 // Tokens are counts as the service reports them in its answers.
@@ -254,6 +307,9 @@ func (r *Record) Clone() *Record {
 	c.Upload = clone(r.Upload)
 	c.Result = clone(r.Result)
 	c.Refused = clone(r.Refused)
+	if c.Judged = clone(r.Judged); c.Judged != nil {
+		c.Judged.Rest = clone(c.Judged.Rest)
+	}
 	c.Strange = clone(r.Strange)
 	c.Attempts = append([]Attempt(nil), r.Attempts...)
 	for i := range c.Attempts {
