@@ -61,6 +61,9 @@ func (r *Record) inputs(files, contents map[string]bool) {
 		return
 	}
 	contents[r.Source.SHA256] = true
+	if r.Judged != nil && r.Judged.Rest != nil {
+		contents[r.Judged.Rest.SHA256] = true
+	}
 	if r.Upload != nil {
 		files[r.Upload.File] = true
 	}
@@ -70,5 +73,6 @@ func (r *Record) inputs(files, contents map[string]bool) {
 	for i := range r.Attempts {
 		files[r.Attempts[i].File] = true
 		contents[r.Attempts[i].SHA256] = true
+		contents[r.Attempts[i].content()] = true
 	}
 }

@@ -17,6 +17,7 @@ type view struct {
 	live         *Live
 	seen         ResultSeen
 	upload       *Upload // usable for what is wanted
+	restUpload   *Upload // usable for the rows that are left open
 	adopted      []*Job
 	extra        []*Job
 	claimed      *Job
@@ -152,7 +153,7 @@ func (v *view) newest() *Attempt {
 // content.
 func (v *view) current() *Attempt {
 	newest := v.newest()
-	if newest == nil || v.want == nil || !newest.fruitless() && (!newest.kept() || v.isWanted(newest)) {
+	if newest == nil || v.want == nil || newest.partial() || !newest.fruitless() && (!newest.kept() || v.isWanted(newest)) {
 		return newest
 	}
 	for i := len(v.rec.Attempts) - 1; i >= 0; i-- {
@@ -272,7 +273,11 @@ func (v *view) done(last *Attempt) verdict {
 		return out
 	}
 	sourceChanged := v.want.Source.SHA256 != res.Source
-	if !sourceChanged && v.want.Model == last.Model {
+	model := v.baseModel(last)
+	switch {
+	case !sourceChanged && v.rec.repairable(v.want) != nil:
+		return v.buyRepair()
+	case !sourceChanged && v.want.Model == model:
 		return out
 	}
 	switch v.want.OnChange {
@@ -287,9 +292,18 @@ func (v *view) done(last *Attempt) verdict {
 	if sourceChanged {
 		out.warn(v.addr, "source_changed", "the source changed after its answers were delivered; the result answers the former content")
 	} else {
-		out.warn(v.addr, "model_changed", fmt.Sprintf("the result was made with %s; the config now says %s", last.Model, v.want.Model))
+		out.warn(v.addr, "model_changed", fmt.Sprintf("the result was made with %s; the config now says %s", model, v.want.Model))
 	}
 	return out
+}
+
+// baseModel is the model that the batch was bought with; repairs may have used
+// another one.
+func (v *view) baseModel(last *Attempt) string {
+	if s := v.rec.Series(last.Number); s != nil {
+		return s[0].Model
+	}
+	return last.Model
 }
 
 // fetchAgain: the delivered file is gone or was changed.
@@ -324,6 +338,8 @@ func (v *view) refetch(a *Attempt) verdict {
 // purchased: the newest job is not delivered.
 func (v *view) purchased(last *Attempt) verdict {
 	switch {
+	case last.Repair:
+		return v.repaired(last)
 	case last.Wrong:
 		return v.ended(last, HoldWrongJob)
 	case last.Gone:
@@ -359,27 +375,27 @@ func (v *view) answered(last *Attempt) verdict {
 	case last.OutputGone && last.Part == nil:
 		return v.ended(last, HoldResultGone)
 	case last.Output == "" && !last.Inline && last.Part == nil:
-		if v.live.Refreshed && !last.Ended.IsZero() && v.live.Last.After(last.Ended.Add(outputDelay)) {
+		if v.noOutput(last) {
 			return v.ended(last, HoldNoOutput)
 		}
 		return v.wait(last)
 	case last.kept():
-		return v.kept(last)
+		return v.inHand(last)
 	}
 	out := v.download(last, ReasonJobSucceeded)
 	v.warnChanged(&out, last)
 	return out
 }
 
-// kept: the answers are in hand but do not make a result yet.
-func (v *view) kept(last *Attempt) verdict {
+// inHand: the answers are in hand but do not make a result yet.
+func (v *view) inHand(last *Attempt) verdict {
 	answered := v.answeredWanted()
 	switch {
-	case last.CancelAsked || last.RowsCancelled:
+	case !last.Repair && (last.CancelAsked || last.RowsCancelled):
 		return v.ended(last, HoldCancelled)
 	case v.rerun:
 		return v.buy(ReasonRerun)
-	case answered != nil && v.rec.Result != nil && v.rec.Result.Attempt == answered.Number:
+	case !last.Repair && answered != nil && v.rec.Result != nil && v.rec.Result.Attempt == answered.Number:
 		return v.former(string(ReasonSourceChanged), fmt.Sprintf("the answers of attempt %d are to another content or model; the result of attempt %d is what is wanted now", last.Number, answered.Number))
 	case v.want.Source.Missing:
 		return v.hold(HoldSourceGone, last)
@@ -389,10 +405,14 @@ func (v *view) kept(last *Attempt) verdict {
 		return v.hold(HoldSourceChanged, last)
 	case v.seen == ResultForeign:
 		return v.hold(HoldResultExists, last)
-	case v.want.Source.SHA256 == last.SHA256:
-		return v.download(last, ReasonSourceBack)
+	case v.want.Source.SHA256 != last.SHA256:
+		return v.deliverInHand(last, ReasonSourceChanged)
+	case v.rec.repairable(v.want) != nil:
+		return v.buyRepair()
+	case v.rec.Judged != nil:
+		return v.deliverInHand(last, ReasonRowsInHand)
 	}
-	return v.download(last, ReasonSourceChanged)
+	return v.download(last, ReasonSourceBack)
 }
 
 // ended: the newest job gives nothing more by itself. A former result stands
@@ -450,7 +470,7 @@ func (v *view) again(last *Attempt, why Reason) verdict {
 		return v.ended(last, why) // the former result is what is to be kept
 	case w.Source.Missing:
 		return v.ended(last, HoldSourceGone)
-	case w.OnChange != OnChangeRerun && w.Model != last.Model:
+	case w.OnChange != OnChangeRerun && w.Model != v.baseModel(last):
 		return v.ended(last, HoldModelChanged)
 	case w.OnChange == OnChangeHold && w.Source.SHA256 != last.SHA256:
 		return v.ended(last, HoldSourceChanged)

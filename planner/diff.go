@@ -266,6 +266,9 @@ func (x *differ) view(a Address) *view {
 	}
 	if v.want != nil {
 		v.upload = x.uploadFor(v)
+		if rest := v.rec.rest(v.want); rest != nil {
+			v.restUpload = x.recordedUpload(v.rec, rest.SHA256)
+		}
 		v.rerun = x.opts.wantsRerun(a, v.rec) || v.rec.rerunAbsent()
 	}
 	return v
@@ -274,14 +277,23 @@ func (x *differ) view(a Address) *view {
 // uploadFor finds an upload that a create may use: the recorded one, else one
 // that the listing shows.
 func (x *differ) uploadFor(v *view) *Upload {
-	if v.rec != nil && v.rec.Upload != nil {
-		up := v.rec.Upload
-		if up.Done && up.SHA256 == v.want.Source.SHA256 && (!x.live.Refreshed || x.live.outlives(up.Expires)) {
-			return up
-		}
+	if up := x.recordedUpload(v.rec, v.want.Source.SHA256); up != nil {
+		return up
 	}
 	if f := x.matches.uploads[v.addr]; f != nil {
 		return f.upload()
+	}
+	return nil
+}
+
+// recordedUpload gives the recorded upload where it has those bytes and lives
+// long enough.
+func (x *differ) recordedUpload(rec *Record, sha string) *Upload {
+	if rec == nil || rec.Upload == nil {
+		return nil
+	}
+	if up := rec.Upload; up.Done && up.SHA256 == sha && (!x.live.Refreshed || x.live.outlives(up.Expires)) {
+		return up
 	}
 	return nil
 }
@@ -315,7 +327,7 @@ func AdoptJobs(old *Record, b *Batch, jobs []*Job) *Record {
 			at.Number = tok.Attempt
 			for _, content := range contentsOf(b, old) {
 				if ContentSum(b.Address, content.sha, content.model) == tok.Sum {
-					at.SHA256, at.Model = content.sha, content.model
+					content.fill(&at)
 					break
 				}
 			}

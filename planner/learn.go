@@ -1,6 +1,7 @@
 package planner
 
 import (
+	"maps"
 	"slices"
 	"time"
 )
@@ -37,7 +38,13 @@ func Learn(d *Desired, o *Observed) Learned {
 		out:   Learned{Marks: map[string]time.Time{}},
 	}
 	l.out.Recorded = o.Recorded
+	l.out.Recorded.Batches = maps.Clone(o.Recorded.Batches)
+	if l.out.Recorded.Batches == nil {
+		l.out.Recorded.Batches = map[Address]*Record{}
+	}
+	l.takeJudgements(o.Judged)
 	if !o.Live.Refreshed {
+		l.sortUpdates()
 		return l.out
 	}
 	for i := range o.Live.Jobs {
@@ -164,17 +171,37 @@ func HighestUploads(r *Recorded, files []File) map[string]int {
 }
 
 func (l *learner) learnAll(r *Recorded) {
-	l.out.Recorded.Batches = make(map[Address]*Record, len(r.Batches))
-	for a, rec := range r.Batches {
-		l.out.Recorded.Batches[a] = rec
-	}
-	for a, rec := range r.Batches {
-		l.learn(a, rec)
+	for a := range r.Batches {
+		l.learn(a, l.out.Recorded.Batches[a])
 	}
 	for i := range l.d.Batches {
 		l.learnStrange(&l.d.Batches[i])
 	}
+	l.sortUpdates()
+}
+
+func (l *learner) sortUpdates() {
 	slices.SortStableFunc(l.out.Updates, func(x, y Update) int { return x.Address.Compare(y.Address) })
+}
+
+// takeJudgements notes what the rows in hand were found to be by the rules as
+// they are now.
+func (l *learner) takeJudgements(judged map[Address]*Judgement) {
+	for a, j := range judged {
+		if rec := l.r.Batches[a].Clone(); rec != nil {
+			rec.Judge(j)
+			l.put("judged", a, rec, nil)
+		}
+	}
+}
+
+// Judge takes over what the rows in hand were found to be.
+func (r *Record) Judge(j *Judgement) {
+	r.Judged = j
+	if res := r.Result; res != nil && res.Source == j.Source {
+		res.Succeeded, res.Missing = j.Classes.Good, j.Classes.Missing
+		res.Failed = j.Classes.Bad() - j.Classes.Missing
+	}
 }
 
 // put notes a changed record; several changes of one batch become one update.
@@ -375,7 +402,7 @@ func (l *learner) learnStrange(b *Batch) {
 		return
 	}
 	old := l.out.Recorded.Batches[b.Address]
-	f := l.strange[b.Source.SHA256[:24]]
+	f := l.strangeUpload(b, old)
 	if f == nil {
 		if old != nil && old.Strange != nil && l.live.FilesListed && l.files[old.Strange.File] == nil {
 			rec := old.Clone()
@@ -388,9 +415,6 @@ func (l *learner) learnStrange(b *Batch) {
 			l.put("refresh", b.Address, rec, nil)
 		}
 		return
-	}
-	if old != nil && (old.Last() != nil && old.Last().SHA256 == b.Source.SHA256 && old.Last().Model == b.Model) {
-		return // what was bought is known
 	}
 	rec := old.Clone()
 	if rec == nil {
@@ -423,6 +447,22 @@ func (l *learner) learnStrange(b *Batch) {
 	if old == nil || old.Strange == nil || *old.Strange != *s {
 		l.put("strange_upload", b.Address, rec, nil)
 	}
+}
+
+// strangeUpload gives an unknown upload of what would be bought next: of the
+// source, or of the rows that are left open. Where the newest attempt was sent
+// just that, what was bought is known.
+func (l *learner) strangeUpload(b *Batch, rec *Record) *File {
+	last := rec.Last()
+	if rest := rec.rest(b); rest != nil && len(rest.SHA256) == 64 {
+		if f := l.strange[rest.SHA256[:24]]; f != nil && last.content() != rest.SHA256 {
+			return f
+		}
+	}
+	if last != nil && last.SHA256 == b.Source.SHA256 && (last.Model == b.Model || last.Repair) {
+		return nil
+	}
+	return l.strange[b.Source.SHA256[:24]]
 }
 
 // knownJobs are the jobs that some attempt names. One that was adopted and

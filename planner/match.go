@@ -181,14 +181,46 @@ func (m *matcher) mayBeOf(b *Batch, j *Job, tok Token) bool {
 
 type contentModel struct{ sha, model string }
 
-// contentsOf lists what may have been bought for a batch: what is wanted now
-// and what was sent before.
-func contentsOf(b *Batch, rec *Record) []contentModel {
-	list := []contentModel{{b.Source.SHA256, b.Model}}
-	if rec != nil {
-		for i := range rec.Attempts {
-			list = append(list, contentModel{rec.Attempts[i].SHA256, rec.Attempts[i].Model})
+// bytesModel is what may have been bought for a batch: bytes, for a model. Where
+// they are some rows of a source, source is that one's sha256.
+type bytesModel struct {
+	contentModel
+	source string
+	repair bool
+	rows   int
+}
+
+// fill makes an adopted attempt one of these bytes.
+func (c *bytesModel) fill(at *Attempt) {
+	at.Model = c.model
+	if c.source == "" {
+		at.SHA256 = c.sha
+		return
+	}
+	at.SHA256, at.Input, at.Repair, at.Rows = c.source, c.sha, c.repair, c.rows
+}
+
+// contentsOf lists what may have been bought for a batch: what is wanted now,
+// what was sent before, and the rows that were left open.
+func contentsOf(b *Batch, rec *Record) []bytesModel {
+	list := []bytesModel{{contentModel: contentModel{b.Source.SHA256, b.Model}}}
+	if rec == nil {
+		return list
+	}
+	for i := range rec.Attempts {
+		a := &rec.Attempts[i]
+		c := bytesModel{contentModel: contentModel{a.content(), a.Model}}
+		if a.partial() {
+			c.source, c.repair, c.rows = a.SHA256, a.Repair, a.Rows
 		}
+		list = append(list, c)
+	}
+	if rest := rec.rest(b); rest != nil {
+		model := b.Model
+		if rest.Repair {
+			model = rec.repairModel(b)
+		}
+		list = append(list, bytesModel{contentModel{rest.SHA256, model}, b.Source.SHA256, rest.Repair, rest.Rows})
 	}
 	return list
 }
@@ -218,12 +250,12 @@ func (m *matcher) inputFits(j *Job, a Address, rec *Record, attempt int, sha str
 // batch: its attempt has a job already that did not fail, or a later attempt at
 // the same content has one that is at work or succeeded. For a content that is
 // no longer wanted any later job tells that it was given up.
-func (m *matcher) oneTooMany(b *Batch, rec *Record, j *Job, tok Token, content contentModel) bool {
-	wanted := content == contentModel{b.Source.SHA256, b.Model}
+func (m *matcher) oneTooMany(b *Batch, rec *Record, j *Job, tok Token, content bytesModel) bool {
+	wanted := content.source != "" || content.contentModel == contentModel{b.Source.SHA256, b.Model}
 	if rec != nil {
 		for i := range rec.Attempts {
 			a := &rec.Attempts[i]
-			same := content == contentModel{a.SHA256, a.Model}
+			same := content.contentModel == contentModel{a.content(), a.Model}
 			switch {
 			case a.Job == "" || a.Number < tok.Attempt:
 			case !wanted, same && !a.fruitless():

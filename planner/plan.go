@@ -65,6 +65,8 @@ const (
 	ReasonSourceBack       Reason = "source_back"
 	ReasonLeftConfig       Reason = "left_config"
 	ReasonRenamed          Reason = "renamed"
+	ReasonRepair           Reason = "repair"       // rows were answered, but not well
+	ReasonRowsInHand       Reason = "rows_in_hand" // nothing more is to be had or wanted
 )
 
 // Reasons for a hold; see Exit for the way out of each. source_changed,
@@ -171,6 +173,9 @@ type Detail struct {
 	From   string   `json:"from,omitempty"`   // the former address of a renamed batch
 	// Again is set when something is bought that was bought before.
 	Again bool `json:"again,omitempty"`
+	// Subset is set when only some rows of the source are bought; SHA256, Bytes,
+	// Rows and Tokens are theirs then.
+	Subset bool `json:"subset,omitempty"`
 }
 
 // Waiting is a batch that only time can move on.

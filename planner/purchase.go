@@ -62,9 +62,10 @@ func (v *view) refused() *Refusal {
 	return nil
 }
 
-// isWanted reports whether the attempt was sent for what is wanted now.
+// isWanted reports whether the attempt was sent for what is wanted now. Repairs
+// are counted apart.
 func (v *view) isWanted(a *Attempt) bool {
-	return a.Outcome == OutcomeBought && a.SHA256 == v.want.Source.SHA256 && a.Model == v.want.Model
+	return !a.Repair && a.Outcome == OutcomeBought && a.SHA256 == v.want.Source.SHA256 && a.Model == v.want.Model
 }
 
 // answeredWanted gives an attempt that succeeded for what is wanted now. It is
@@ -116,10 +117,9 @@ func (v *view) buy(why Reason) verdict {
 		return v.hold(HoldResultExists, nil)
 	}
 	out := verdict{reason: why, attempt: v.rec.NextNumber(), phase: PhaseAbsent}
-	out.detail = Detail{Source: w.Source.Path, SHA256: w.Source.SHA256, Bytes: w.Source.Bytes, Rows: w.Source.Rows,
-		Tokens: w.Source.Tokens, Model: w.Model, Output: w.Output, Again: v.rec.Accepted() > 0}
+	out.detail = v.purchase(why)
 	v.warnClaimed(&out)
-	switch up := v.upload; {
+	switch up := v.uploadOf(&out.detail); {
 	case up == nil:
 		out.actions = []Action{ActionUpload, ActionCreate}
 		if why == ReasonNotSubmitted {
@@ -136,6 +136,33 @@ func (v *view) buy(why Reason) verdict {
 		out.phase = PhaseDone // the former result stands until the new one does
 	}
 	return out
+}
+
+// purchase says what is bought: the whole source, or the rows of it that earlier
+// attempts left open.
+func (v *view) purchase(why Reason) Detail {
+	w := v.want
+	d := Detail{Source: w.Source.Path, SHA256: w.Source.SHA256, Bytes: w.Source.Bytes, Rows: w.Source.Rows,
+		Tokens: w.Source.Tokens, Model: w.Model, Output: w.Output, Again: v.rec.Accepted() > 0}
+	var rest *Rest
+	switch why {
+	case ReasonRepair:
+		rest, d.Model = v.rec.repairable(w), v.rec.repairModel(w)
+	case ReasonJobFailed, ReasonJobExpired, ReasonRerun, ReasonCreateAbsent:
+		rest = v.rec.unreached(w)
+	}
+	if rest != nil {
+		d.Subset, d.SHA256, d.Bytes, d.Rows, d.Tokens = true, rest.SHA256, rest.Bytes, rest.Rows, rest.Tokens
+	}
+	return d
+}
+
+// uploadOf gives an upload that the purchase may use.
+func (v *view) uploadOf(d *Detail) *Upload {
+	if d.Subset {
+		return v.restUpload
+	}
+	return v.upload
 }
 
 // whyUpload says more of a batch for which nothing was bought: what became of

@@ -125,6 +125,9 @@ type Observed struct {
 	Recorded Recorded
 	Live     Live
 	Results  map[Address]ResultSeen
+	// Judged are the rows in hand of batches that have not been judged by the
+	// rules as they are now.
+	Judged map[Address]*Judgement
 	// Marks are the settle marks of this process, by token or file; used only
 	// where the service sends no usable times.
 	Marks map[string]time.Time
