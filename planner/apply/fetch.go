@@ -106,10 +106,11 @@ func (d *delivery) run(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
-		if rep.Codes[codeCancelled] > 0 {
+		if rep.Cancelled > 0 {
 			return d.keepCancelled(ctx, first)
 		}
-		if rep.Verdict() == batchfile.Complete {
+		verdict := rep.Verdict(rep.rows.Rows.Total())
+		if verdict == batchfile.Complete {
 			return d.deliver(ctx, src, j, rep, first)
 		}
 		// A damaged download looks like a damaged output. Two alike are believed.
@@ -118,9 +119,9 @@ func (d *delivery) run(ctx context.Context) (err error) {
 			// What is in hand is all there will ever be.
 			provider.ClassOf(err) == provider.ClassGone && d.at.Part != nil
 		switch {
-		case alike && rep.Verdict() == batchfile.Foreign:
+		case alike && verdict == batchfile.Foreign:
 			return d.wrongJob(ctx, first, rep)
-		case alike && rep.Succeeded+rep.Failed == 0:
+		case alike && rep.Answered == 0:
 			// No line answers any key: that is no result, whoever says so twice.
 			return d.nothingIn(rep)
 		case alike:
@@ -209,9 +210,6 @@ func (h *hashedWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// codeCancelled is the google.rpc code of rows that a cancel cut off.
-const codeCancelled = 1
-
 // goneOr records that the service says it does not have the output. It is
 // believed when it says so again a settle time later: one 404 must not cost
 // what was paid for.
@@ -237,7 +235,7 @@ func (d *delivery) gone(err error) error {
 }
 
 // nothingIn handles answers that hold not one row: they count as missing.
-func (d *delivery) nothingIn(rep batchfile.JoinReport) error {
+func (d *delivery) nothingIn(rep fitted) error {
 	return d.gone(fmt.Errorf("download %s: two downloads hold %d lines and no answer to any key: %w", d.at.Output, rep.Lines, errNotYet))
 }
 
@@ -309,16 +307,20 @@ func (d *delivery) unchanged(src *source) error {
 	return err
 }
 
-func (d *delivery) join(ctx context.Context, src *source, from *answers) (*batchfile.Joiner, batchfile.JoinReport, error) {
-	j, err := batchfile.NewJoiner(ctx, src)
-	if err != nil {
-		return nil, batchfile.JoinReport{}, err
+// fitted says how answers fit the source, and what its rows are with them.
+type fitted struct {
+	batchfile.FileReport
+	rows batchfile.JoinReport
+}
+
+func (d *delivery) join(ctx context.Context, src *source, from *answers) (j *batchfile.Joiner, rep fitted, err error) {
+	if j, err = batchfile.NewJoiner(ctx, src, batchfile.Rules{}); err != nil {
+		return nil, rep, err
 	}
-	if err := j.Add(ctx, from); err != nil {
-		return nil, batchfile.JoinReport{}, err
+	if rep.FileReport, err = j.Add(ctx, from); err != nil {
+		return nil, rep, err
 	}
-	rep, err := j.Report()
-	if err != nil {
+	if rep.rows, err = j.Report(); err != nil {
 		return nil, rep, err
 	}
 	return j, rep, d.unchanged(src)
@@ -326,7 +328,7 @@ func (d *delivery) join(ctx context.Context, src *source, from *answers) (*batch
 
 // deliver publishes the result and records it. A file that this state did not
 // write is taken when it is the same to the byte, and left alone otherwise.
-func (d *delivery) deliver(ctx context.Context, src *source, j *batchfile.Joiner, rep batchfile.JoinReport, from *answers) error {
+func (d *delivery) deliver(ctx context.Context, src *source, j *batchfile.Joiner, rep fitted, from *answers) error {
 	opt := results.PublishOptions{Replace: d.seen == planner.ResultOurs || d.seen == planner.ResultChanged}
 	written, err := d.dir.Publish(ctx, d.path.OutputName, opt, func(w io.Writer) error {
 		if err := j.WriteResult(ctx, w); err != nil {
@@ -343,6 +345,7 @@ func (d *delivery) deliver(ctx context.Context, src *source, j *batchfile.Joiner
 	if err != nil {
 		return err
 	}
+	rows, usage := rep.rows.Rows, rep.rows.Usage
 	var parts []string
 	if err := d.record("download_complete", func(rec *planner.Record, at *planner.Attempt) {
 		at.OutputRead, at.OutputGoneSince = true, time.Time{}
@@ -356,9 +359,9 @@ func (d *delivery) deliver(ctx context.Context, src *source, j *batchfile.Joiner
 		rec.Result = &planner.Result{
 			Path: d.want.Output, SHA256: written.SHA256, Bytes: written.Size, ModTime: written.ModTime.UnixNano(),
 			Attempt: at.Number, Source: d.want.Source.SHA256,
-			Rows: rep.Succeeded + rep.Failed + rep.Missing, Succeeded: rep.Succeeded, Failed: rep.Failed, Missing: rep.Missing,
+			Rows: rows.Total(), Succeeded: rows[batchfile.Good], Failed: rows.Bad() - rows[batchfile.Missing], Missing: rows[batchfile.Missing],
 			Dropped: rep.Unknown + rep.Malformed, Doubled: rep.Doubled,
-			Tokens: planner.Tokens{Input: rep.Usage.Input, Output: rep.Usage.Output, Thoughts: rep.Usage.Thoughts, Cached: rep.Usage.Cached},
+			Tokens: planner.Tokens{Input: usage.Input, Output: usage.Output, Thoughts: usage.Thoughts, Cached: usage.Cached},
 		}
 	}); err != nil {
 		return err
@@ -373,7 +376,7 @@ func (d *delivery) deliver(ctx context.Context, src *source, j *batchfile.Joiner
 		}
 	}
 	d.e.emit(Event{Type: EventDownloadComplete, Address: &d.c.Address, Attempt: d.at.Number, Job: d.at.Job, Path: d.want.Output,
-		SHA256: written.SHA256, Bytes: written.Size, Rows: rep.Succeeded + rep.Failed + rep.Missing, BadRows: rep.Failed + rep.Missing})
+		SHA256: written.SHA256, Bytes: written.Size, Rows: rows.Total(), BadRows: rows.Bad()})
 	if n := rep.Unknown + rep.Malformed; n > 0 {
 		d.e.warn(&d.c.Address, "%d lines of the answers belong to no key of the source, or are no JSON; they were dropped", n)
 	}
@@ -437,7 +440,7 @@ func (l *lineCounter) Read(p []byte) (int, error) {
 }
 
 // wrongJob keeps answers that fit none of the batch's keys, and says so.
-func (d *delivery) wrongJob(ctx context.Context, from *answers, rep batchfile.JoinReport) error {
+func (d *delivery) wrongJob(ctx context.Context, from *answers, rep fitted) error {
 	if err := d.keep(ctx, from); err != nil {
 		return err
 	}

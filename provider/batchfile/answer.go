@@ -97,6 +97,9 @@ func (r *answerReader) read(l line) (*answer, bool) {
 	if bare.code != 0 {
 		a.fail(bare)
 	}
+	if !a.response && !a.failed {
+		a.fail(status{})
+	}
 	return a, err == nil && len(a.key) > 0
 }
 
@@ -209,9 +212,10 @@ func (s *status) read(p *parser, name []byte) error {
 
 // google.rpc codes.
 const (
-	codeUnknown  = 2
-	codeNotFound = 5
-	codeLast     = 16
+	codeCancelled = 1
+	codeUnknown   = 2
+	codeNotFound  = 5
+	codeLast      = 16
 )
 
 // readStatus reads the value of "error" or "status": an object, a text or a

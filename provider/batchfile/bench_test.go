@@ -92,8 +92,8 @@ func BenchmarkJoin(b *testing.B) {
 	b.SetBytes(int64(len(source) + len(answers)))
 	b.ReportAllocs()
 	for b.Loop() {
-		r, err := Join(context.Background(), bytes.NewReader(source), bytes.NewReader(answers), io.Discard)
-		if err != nil || r.Verdict() != Complete {
+		r, err := joinFiles(context.Background(), bytes.NewReader(source), bytes.NewReader(answers), io.Discard)
+		if err != nil || r.verdict() != Complete {
 			b.Fatal(r, err)
 		}
 	}

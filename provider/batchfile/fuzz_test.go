@@ -71,7 +71,7 @@ func FuzzScan(f *testing.F) {
 				t.Errorf("row %d: %q, %v; want %q", i, row["key"], err, want)
 			}
 		}
-		if _, err := NewJoiner(context.Background(), bytes.NewReader(file)); err != nil {
+		if _, err := NewJoiner(context.Background(), bytes.NewReader(file), Rules{}); err != nil {
 			t.Error(err)
 		}
 	})
@@ -92,7 +92,7 @@ func FuzzJoin(f *testing.F) {
 	f.Fuzz(func(t *testing.T, source, answers []byte) {
 		ctx := context.Background()
 		var w bytes.Buffer
-		report, err := Join(ctx, bytes.NewReader(source), bytes.NewReader(answers), &w)
+		report, err := joinFiles(ctx, bytes.NewReader(source), bytes.NewReader(answers), &w)
 		var refused *SourceError
 		if errors.As(err, &refused) {
 			return
@@ -118,14 +118,13 @@ func FuzzJoin(f *testing.F) {
 				t.Errorf("not JSON: %q", line)
 			}
 		}
-		r := report.Rows
-		if r.Succeeded+r.Failed+r.Missing != len(want) || r.Succeeded+r.Failed+r.Doubled+r.Unknown+r.Malformed != report.Lines {
+		if report.Rows.Rows.Total() != len(want) || report.Answered+report.Doubled+report.Unknown+report.Malformed != report.Lines {
 			t.Errorf("%d keys: counts do not add up: %+v", len(want), report)
 		}
 		// A result is a set of answers like any other: joined again it stays.
 		var again bytes.Buffer
-		report, err = Join(ctx, bytes.NewReader(source), bytes.NewReader(w.Bytes()), &again)
-		if err != nil || report.Verdict() != Complete || !bytes.Equal(again.Bytes(), w.Bytes()) {
+		report, err = joinFiles(ctx, bytes.NewReader(source), bytes.NewReader(w.Bytes()), &again)
+		if err != nil || report.verdict() != Complete || !bytes.Equal(again.Bytes(), w.Bytes()) {
 			t.Errorf("joined again: %+v, %v", report, err)
 		}
 	})

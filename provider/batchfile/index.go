@@ -45,16 +45,16 @@ func (x *index[V]) at(i int) *indexRow[V] {
 	return &x.chunks[i>>chunkBits][i&(1<<chunkBits-1)]
 }
 
-// find returns the value of a key, nil when it is not there.
-func (x *index[V]) find(hash [2]uint64) *V {
+// find returns the row of a key, -1 when it is not there.
+func (x *index[V]) find(hash [2]uint64) int {
 	mask := uint64(len(x.table) - 1)
 	for slot := hash[0] & mask; ; slot = (slot + 1) & mask {
 		n := x.table[slot]
 		if n == 0 {
-			return nil
+			return -1
 		}
-		if row := x.at(int(n - 1)); row.hash == hash {
-			return &row.value
+		if i := int(n - 1); x.at(i).hash == hash {
+			return i
 		}
 	}
 }

@@ -14,11 +14,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-const noAnswer = `{"key":"%s","error":{"code":5,"message":"qaplan: no answer from the service"}}`
+const missingRow = `{"key":"%s","error":{"code":5,"message":"qaplan: no answer from the service"}}`
 
 func answer1(key string) string { return `{"response":{"candidates":[{}]},"key":"` + key + `"}` }
 func error1(key string) string  { return `{"key":"` + key + `","error":{"code":13,"message":"x"}}` }
-func none(key string) string    { return fmt.Sprintf(noAnswer, key) }
+func none(key string) string    { return fmt.Sprintf(missingRow, key) }
 
 func sourceOf(keys ...string) string {
 	var b strings.Builder
@@ -30,15 +30,48 @@ func sourceOf(keys ...string) string {
 
 func text(lines ...string) string { return strings.Join(lines, "\n") + "\n" }
 
-func join(t *testing.T, source, answers string) (JoinReport, string) {
+// joined is what answers made of a source.
+type joined struct {
+	FileReport
+	Rows   JoinReport
+	Result string
+}
+
+// joinFiles joins one file of answers under the rules that hold by default.
+func joinFiles(ctx context.Context, source, answers File, w io.Writer) (r joined, err error) {
+	j, err := NewJoiner(ctx, source, Rules{})
+	if err != nil {
+		return r, err
+	}
+	if r.FileReport, err = j.Add(ctx, answers); err != nil {
+		return r, err
+	}
+	if r.Rows, err = j.Report(); err != nil {
+		return r, err
+	}
+	return r, j.WriteResult(ctx, w)
+}
+
+func join(t *testing.T, source, answers string) joined {
 	t.Helper()
 	var w strings.Builder
-	r, err := Join(context.Background(), strings.NewReader(source), strings.NewReader(answers), &w)
+	r, err := joinFiles(context.Background(), strings.NewReader(source), strings.NewReader(answers), &w)
 	if err != nil {
-		t.Fatalf("Join: %v", err)
+		t.Fatalf("join: %v", err)
 	}
-	return r, w.String()
+	r.Result = w.String()
+	return r
 }
+
+// tally is the part of a report that says where each line and key went.
+type tally struct{ Succeeded, Failed, Missing, Doubled, Unknown, Malformed int }
+
+func (r *joined) tally() tally {
+	rows := r.Rows.Rows
+	return tally{rows[Good] + rows[Blocked], rows[Failed], rows[Missing], r.Doubled, r.Unknown, r.Malformed}
+}
+
+func (r *joined) verdict() Verdict { return r.Verdict(r.Rows.Rows.Total()) }
 
 func TestJoin(t *testing.T) {
 	bothWays := `{"key":"a","response":{"candidates":[{}]},"error":{"code":3}}`
@@ -46,45 +79,45 @@ func TestJoin(t *testing.T) {
 		name            string
 		source, answers string
 		want            string
-		rows            Rows
+		rows            tally
 		verdict         Verdict
 	}{
-		{"in order", sourceOf("a", "b"), text(answer1("a"), answer1("b")), text(answer1("a"), answer1("b")), Rows{Succeeded: 2}, Complete},
-		{"shuffled", sourceOf("a", "b", "c"), text(answer1("c"), answer1("a"), answer1("b")), text(answer1("a"), answer1("b"), answer1("c")), Rows{Succeeded: 3}, Complete},
-		{"key first", sourceOf("a"), `{"key":"a","response":{"candidates":[{}]}}`, text(`{"key":"a","response":{"candidates":[{}]}}`), Rows{Succeeded: 1}, Complete},
-		{"bytes are kept", sourceOf("a"), ` {"key" : "a",  "response":{"candidates":[1e400,"\u0061\/"],"candidates":[{}]} }` + " \n", text(` {"key" : "a",  "response":{"candidates":[1e400,"\u0061\/"],"candidates":[{}]} } `), Rows{Succeeded: 1}, Complete},
-		{"CRLF becomes LF", sourceOf("a", "b"), answer1("b") + "\r\n" + answer1("a") + "\r\n", text(answer1("a"), answer1("b")), Rows{Succeeded: 2}, Complete},
-		{"source with CRLF", strings.ReplaceAll(sourceOf("a", "b"), "\n", "\r\n"), text(answer1("b")), text(none("a"), answer1("b")), Rows{Succeeded: 1, Missing: 1}, Damaged},
-		{"byte order marks", "\xef\xbb\xbf" + sourceOf("a", "b"), "\xef\xbb\xbf" + text(answer1("b")), text(none("a"), answer1("b")), Rows{Succeeded: 1, Missing: 1}, Damaged},
-		{"no line feed at the end", sourceOf("a"), answer1("a"), text(answer1("a")), Rows{Succeeded: 1}, Complete},
-		{"blank lines", "\n" + sourceOf("a"), "\n\n" + answer1("a") + "\n \n", text(answer1("a")), Rows{Succeeded: 1}, Complete},
-		{"error row", sourceOf("a"), text(error1("a")), text(error1("a")), Rows{Failed: 1}, Complete},
-		{"blocked prompt", sourceOf("a"), text(`{"key":"a","response":{"promptFeedback":{}}}`), text(`{"key":"a","response":{"promptFeedback":{}}}`), Rows{Succeeded: 1}, Complete},
-		{"missing", sourceOf("a", "b"), text(answer1("b")), text(none("a"), answer1("b")), Rows{Succeeded: 1, Missing: 1}, Damaged},
-		{"missing key with escapes", sourceOf(`\"\u00e9\\`), "", text(none(`\"\u00e9\\`)), Rows{Missing: 1}, Damaged},
-		{"no answers", sourceOf("a"), "", text(none("a")), Rows{Missing: 1}, Damaged},
-		{"unknown", sourceOf("a"), text(answer1("z"), answer1("a")), text(answer1("a")), Rows{Succeeded: 1, Unknown: 1}, Damaged},
-		{"another job", sourceOf("a"), text(answer1("z"), answer1("y")), text(none("a")), Rows{Missing: 1, Unknown: 2}, Foreign},
-		{"nothing legible", sourceOf("a"), text("<html>"), text(none("a")), Rows{Missing: 1, Malformed: 1}, Damaged},
-		{"cut off", sourceOf("a", "b"), answer1("a") + "\n" + answer1("b")[:20], text(answer1("a"), none("b")), Rows{Succeeded: 1, Missing: 1, Malformed: 1}, Damaged},
-		{"equal keys", sourceOf("a", `\u0062`, "é"), text(answer1(`\u0061`), answer1("b"), answer1(`\u00e9`)), text(answer1(`\u0061`), answer1("b"), answer1(`\u00e9`)), Rows{Succeeded: 3}, Complete},
-		{"keys are exact", sourceOf("a"), text(answer1("A"), answer1("a "), answer1("a")), text(answer1("a")), Rows{Succeeded: 1, Unknown: 2}, Damaged},
-		{"doubled: the first good one", sourceOf("a"), text(answer1("a"), `{"key":"a","response":{"candidates":[{},{}]}}`), text(answer1("a")), Rows{Succeeded: 1, Doubled: 1}, Complete},
-		{"doubled: good after bad", sourceOf("a"), text(error1("a"), answer1("a"), error1("a")), text(answer1("a")), Rows{Succeeded: 1, Doubled: 2}, Complete},
-		{"doubled: the first bad one", sourceOf("a"), text(error1("a"), bothWays), text(error1("a")), Rows{Failed: 1, Doubled: 1}, Complete},
-		{"malformed lines", sourceOf("a"), text(`[]`, `{"response":{}}`, `{"key":1}`, `{"key":""}`, `{"key":"a"`, `{"key":"a","key":"a","response":{}}`, `{"key":"\ud800"}`, "{\"key\":\"a\",\"x\":\"\xff\"}", answer1("a")+answer1("a"), answer1("a")), text(answer1("a")), Rows{Succeeded: 1, Malformed: 9}, Damaged},
-		{"empty source", "", "", "", Rows{}, Complete},
+		{"in order", sourceOf("a", "b"), text(answer1("a"), answer1("b")), text(answer1("a"), answer1("b")), tally{Succeeded: 2}, Complete},
+		{"shuffled", sourceOf("a", "b", "c"), text(answer1("c"), answer1("a"), answer1("b")), text(answer1("a"), answer1("b"), answer1("c")), tally{Succeeded: 3}, Complete},
+		{"key first", sourceOf("a"), `{"key":"a","response":{"candidates":[{}]}}`, text(`{"key":"a","response":{"candidates":[{}]}}`), tally{Succeeded: 1}, Complete},
+		{"bytes are kept", sourceOf("a"), ` {"key" : "a",  "response":{"candidates":[1e400,"\u0061\/"],"candidates":[{}]} }` + " \n", text(` {"key" : "a",  "response":{"candidates":[1e400,"\u0061\/"],"candidates":[{}]} } `), tally{Succeeded: 1}, Complete},
+		{"CRLF becomes LF", sourceOf("a", "b"), answer1("b") + "\r\n" + answer1("a") + "\r\n", text(answer1("a"), answer1("b")), tally{Succeeded: 2}, Complete},
+		{"source with CRLF", strings.ReplaceAll(sourceOf("a", "b"), "\n", "\r\n"), text(answer1("b")), text(none("a"), answer1("b")), tally{Succeeded: 1, Missing: 1}, Damaged},
+		{"byte order marks", "\xef\xbb\xbf" + sourceOf("a", "b"), "\xef\xbb\xbf" + text(answer1("b")), text(none("a"), answer1("b")), tally{Succeeded: 1, Missing: 1}, Damaged},
+		{"no line feed at the end", sourceOf("a"), answer1("a"), text(answer1("a")), tally{Succeeded: 1}, Complete},
+		{"blank lines", "\n" + sourceOf("a"), "\n\n" + answer1("a") + "\n \n", text(answer1("a")), tally{Succeeded: 1}, Complete},
+		{"error row", sourceOf("a"), text(error1("a")), text(error1("a")), tally{Failed: 1}, Complete},
+		{"blocked prompt", sourceOf("a"), text(`{"key":"a","response":{"promptFeedback":{}}}`), text(`{"key":"a","response":{"promptFeedback":{}}}`), tally{Succeeded: 1}, Complete},
+		{"missing", sourceOf("a", "b"), text(answer1("b")), text(none("a"), answer1("b")), tally{Succeeded: 1, Missing: 1}, Damaged},
+		{"missing key with escapes", sourceOf(`\"\u00e9\\`), "", text(none(`\"\u00e9\\`)), tally{Missing: 1}, Damaged},
+		{"no answers", sourceOf("a"), "", text(none("a")), tally{Missing: 1}, Damaged},
+		{"unknown", sourceOf("a"), text(answer1("z"), answer1("a")), text(answer1("a")), tally{Succeeded: 1, Unknown: 1}, Damaged},
+		{"another job", sourceOf("a"), text(answer1("z"), answer1("y")), text(none("a")), tally{Missing: 1, Unknown: 2}, Foreign},
+		{"nothing legible", sourceOf("a"), text("<html>"), text(none("a")), tally{Missing: 1, Malformed: 1}, Damaged},
+		{"cut off", sourceOf("a", "b"), answer1("a") + "\n" + answer1("b")[:20], text(answer1("a"), none("b")), tally{Succeeded: 1, Missing: 1, Malformed: 1}, Damaged},
+		{"equal keys", sourceOf("a", `\u0062`, "é"), text(answer1(`\u0061`), answer1("b"), answer1(`\u00e9`)), text(answer1(`\u0061`), answer1("b"), answer1(`\u00e9`)), tally{Succeeded: 3}, Complete},
+		{"keys are exact", sourceOf("a"), text(answer1("A"), answer1("a "), answer1("a")), text(answer1("a")), tally{Succeeded: 1, Unknown: 2}, Damaged},
+		{"doubled: the first good one", sourceOf("a"), text(answer1("a"), `{"key":"a","response":{"candidates":[{},{}]}}`), text(answer1("a")), tally{Succeeded: 1, Doubled: 1}, Complete},
+		{"doubled: good after bad", sourceOf("a"), text(error1("a"), answer1("a"), error1("a")), text(answer1("a")), tally{Succeeded: 1, Doubled: 2}, Complete},
+		{"doubled: the first bad one", sourceOf("a"), text(error1("a"), bothWays), text(error1("a")), tally{Failed: 1, Doubled: 1}, Complete},
+		{"malformed lines", sourceOf("a"), text(`[]`, `{"response":{}}`, `{"key":1}`, `{"key":""}`, `{"key":"a"`, `{"key":"a","key":"a","response":{}}`, `{"key":"\ud800"}`, "{\"key\":\"a\",\"x\":\"\xff\"}", answer1("a")+answer1("a"), answer1("a")), text(answer1("a")), tally{Succeeded: 1, Malformed: 9}, Damaged},
+		{"empty source", "", "", "", tally{}, Complete},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			report, got := join(t, tt.source, tt.answers)
-			if diff := cmp.Diff(tt.want, got); diff != "" {
+			report := join(t, tt.source, tt.answers)
+			if diff := cmp.Diff(tt.want, report.Result); diff != "" {
 				t.Errorf("result (-want +got):\n%s", diff)
 			}
-			if diff := cmp.Diff(tt.rows, report.Rows); diff != "" {
+			if diff := cmp.Diff(tt.rows, report.tally()); diff != "" {
 				t.Errorf("rows (-want +got):\n%s", diff)
 			}
-			if got := report.Verdict(); got != tt.verdict {
+			if got := report.verdict(); got != tt.verdict {
 				t.Errorf("verdict %v, want %v", got, tt.verdict)
 			}
 		})
@@ -133,18 +166,18 @@ func TestAnswerIsGood(t *testing.T) {
 	}
 	for _, tt := range tests {
 		for _, line := range []string{`{"key":"a",` + tt.members + `}`, `{` + tt.members + `,"key":"a"}`} {
-			report, got := join(t, sourceOf("a"), line)
-			if got != line+"\n" {
-				t.Errorf("%s: result %s", line, got)
+			report := join(t, sourceOf("a"), line)
+			if report.Result != line+"\n" {
+				t.Errorf("%s: result %s", line, report.Result)
 			}
-			want := Rows{Failed: 1}
+			want := tally{Failed: 1}
 			var codes map[int]int
 			if tt.good {
-				want = Rows{Succeeded: 1}
+				want = tally{Succeeded: 1}
 			} else {
 				codes = map[int]int{tt.code: 1}
 			}
-			if diff := cmp.Diff(want, report.Rows) + cmp.Diff(codes, report.Codes); diff != "" {
+			if diff := cmp.Diff(want, report.tally()) + cmp.Diff(codes, report.Rows.Codes); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", line, diff)
 			}
 		}
@@ -172,16 +205,20 @@ func TestJoinReport(t *testing.T) {
 		`{"key":"k05","response":{"candidates":null,"usageMetadata":[]}}`,
 		"", "bad", "worse",
 	)
-	got, _ := join(t, sourceOf(keys...), answers)
-	want := JoinReport{
-		Rows:               Rows{Succeeded: 4, Failed: 2, Missing: 24, Doubled: 1, Unknown: 3, Malformed: 2},
-		Usage:              Usage{Input: 19, Output: 20, Thoughts: 5, Cached: 4},
-		Blocked:            2,
-		Codes:              map[int]int{8: 2},
-		Lines:              12,
-		UnknownKeys:        []string{"u1", strings.Repeat("é", 128), "k99"},
-		MissingKeys:        keys[6:16],
-		FirstMalformedLine: 12,
+	got := join(t, sourceOf(keys...), answers)
+	want := joined{
+		FileReport: FileReport{
+			Lines: 12, Answered: 6, Doubled: 1, Unknown: 3, Malformed: 2, FirstMalformedLine: 12,
+			UnknownKeys: []string{"u1", strings.Repeat("é", 128), "k99"},
+			Usage:       Usage{Input: 1019, Output: 20, Thoughts: 5, Cached: 4},
+		},
+		Rows: JoinReport{
+			Rows:        Counts{Good: 2, Blocked: 2, Failed: 2, Missing: 24},
+			Codes:       map[int]int{8: 2},
+			MissingKeys: keys[6:16],
+			Usage:       Usage{Input: 1019, Output: 20, Thoughts: 5, Cached: 4},
+		},
+		Result: got.Result,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("report (-want +got):\n%s", diff)
@@ -190,12 +227,12 @@ func TestJoinReport(t *testing.T) {
 
 // Rows of several files: those of an earlier attempt and those of the next.
 func TestJoinerAddsFiles(t *testing.T) {
-	j, err := NewJoiner(t.Context(), strings.NewReader(sourceOf("a", "b", "c", "d")))
+	j, err := NewJoiner(t.Context(), strings.NewReader(sourceOf("a", "b", "c", "d")), Rules{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, answers := range []string{text(error1("a"), answer1("b")), text(error1("b"), answer1("a"), error1("c")), ""} {
-		if err := j.Add(t.Context(), strings.NewReader(answers)); err != nil {
+		if _, err := j.Add(t.Context(), strings.NewReader(answers)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -203,7 +240,7 @@ func TestJoinerAddsFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(Rows{Succeeded: 2, Failed: 1, Missing: 1, Doubled: 2}, report.Rows); diff != "" {
+	if diff := cmp.Diff(Counts{Good: 2, Failed: 1, Missing: 1}, report.Rows); diff != "" {
 		t.Errorf("rows (-want +got):\n%s", diff)
 	}
 	var w strings.Builder
@@ -222,7 +259,7 @@ func TestNewJoinerRefusesSource(t *testing.T) {
 		`{"request":{}}`:     1,
 		"\n\n" + `{"key":7}`: 3,
 	} {
-		_, err := NewJoiner(t.Context(), strings.NewReader(text))
+		_, err := NewJoiner(t.Context(), strings.NewReader(text), Rules{})
 		var source *SourceError
 		if !errors.As(err, &source) || source.Line != line {
 			t.Errorf("%q: got %v, want an error on line %d", text, err, line)
@@ -254,28 +291,28 @@ func TestJoinFileTrouble(t *testing.T) {
 	source := []byte(sourceOf("a", "b"))
 	answers := []byte(text(answer1("b")))
 
-	if _, err := Join(ctx, &brokenFile{Reader: bytes.NewReader(source), err: broken}, bytes.NewReader(answers), io.Discard); !errors.Is(err, broken) {
+	if _, err := joinFiles(ctx, &brokenFile{Reader: bytes.NewReader(source), err: broken}, bytes.NewReader(answers), io.Discard); !errors.Is(err, broken) {
 		t.Errorf("source: got %v", err)
 	}
-	if _, err := Join(ctx, bytes.NewReader(source), &brokenFile{Reader: bytes.NewReader(answers), err: broken}, io.Discard); !errors.Is(err, broken) {
+	if _, err := joinFiles(ctx, bytes.NewReader(source), &brokenFile{Reader: bytes.NewReader(answers), err: broken}, io.Discard); !errors.Is(err, broken) {
 		t.Errorf("answers: got %v", err)
 	}
 	cancelled, cancel := context.WithCancel(ctx)
 	cancel()
-	if _, err := Join(cancelled, bytes.NewReader(source), bytes.NewReader(answers), io.Discard); !errors.Is(err, context.Canceled) {
+	if _, err := joinFiles(cancelled, bytes.NewReader(source), bytes.NewReader(answers), io.Discard); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: got %v", err)
 	}
-	if _, err := Join(ctx, bytes.NewReader(source), bytes.NewReader(answers), failingWriter{broken}); !errors.Is(err, broken) {
+	if _, err := joinFiles(ctx, bytes.NewReader(source), bytes.NewReader(answers), failingWriter{broken}); !errors.Is(err, broken) {
 		t.Errorf("writer: got %v", err)
 	}
 
 	prepare := func() (*Joiner, *brokenFile, *brokenFile) {
 		s, a := &brokenFile{Reader: bytes.NewReader(bytes.Clone(source))}, &brokenFile{Reader: bytes.NewReader(answers)}
-		j, err := NewJoiner(ctx, s)
+		j, err := NewJoiner(ctx, s, Rules{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := j.Add(ctx, a); err != nil {
+		if _, err := j.Add(ctx, a); err != nil {
 			t.Fatal(err)
 		}
 		return j, s, a
@@ -305,7 +342,7 @@ func TestJoinMany(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	var source, want strings.Builder
 	var lines []string
-	var rowsWant Rows
+	var rowsWant tally
 	for i := range rows {
 		key := fmt.Sprintf("row-%d", i)
 		good := fmt.Sprintf(`{"response":{"candidates":[{"content":"%s"}]},"key":"%s"}`, strings.Repeat("x", rng.IntN(300)), key)
@@ -334,11 +371,11 @@ func TestJoinMany(t *testing.T) {
 		want.WriteString(good + "\n")
 	}
 	rng.Shuffle(len(lines), func(i, j int) { lines[i], lines[j] = lines[j], lines[i] })
-	report, got := join(t, source.String(), text(lines...))
-	if got != want.String() {
+	report := join(t, source.String(), text(lines...))
+	if report.Result != want.String() {
 		t.Error("the result differs from what is wanted")
 	}
-	if diff := cmp.Diff(rowsWant, report.Rows); diff != "" {
+	if diff := cmp.Diff(rowsWant, report.tally()); diff != "" {
 		t.Errorf("rows (-want +got):\n%s", diff)
 	}
 }
@@ -378,11 +415,11 @@ func TestJoinMemory(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
-	j, err := NewJoiner(t.Context(), source)
+	j, err := NewJoiner(t.Context(), source, Rules{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := j.Add(t.Context(), answers); err != nil {
+	if _, err := j.Add(t.Context(), answers); err != nil {
 		t.Fatal(err)
 	}
 	if err := j.WriteResult(t.Context(), io.Discard); err != nil {
@@ -391,7 +428,7 @@ func TestJoinMemory(t *testing.T) {
 	runtime.GC()
 	runtime.ReadMemStats(&after)
 	report, err := j.Report()
-	if err != nil || report.Succeeded != rows {
+	if err != nil || report.Rows[Good]+report.Rows[Blocked] != rows {
 		t.Fatalf("got %v, %v", report, err)
 	}
 	if got := float64(after.HeapAlloc-before.HeapAlloc) / rows; got > 48 {

@@ -231,8 +231,8 @@ func (s *scanner) checkKey(l line, q *request) {
 		s.onKey(l.number, string(q.key))
 	}
 	hash := s.keys.hash(q.key)
-	if first := s.keys.find(hash); first != nil {
-		s.problems.add(l.number, q.keyColumn, fmt.Sprintf("key %s stands on line %d already", quote(q.key), *first),
+	if first := s.keys.find(hash); first >= 0 {
+		s.problems.add(l.number, q.keyColumn, fmt.Sprintf("key %s stands on line %d already", quote(q.key), s.keys.at(first).value),
 			"Expected a different key on every line: answers are found by it. Rename one, or remove the line if it is a copy.")
 		return
 	}
