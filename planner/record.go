@@ -212,6 +212,14 @@ type Tokens struct {
 	Cached   int64 `json:"cached,omitempty"`
 }
 
+// Add adds other counts.
+func (t *Tokens) Add(u Tokens) {
+	t.Input += u.Input
+	t.Output += u.Output
+	t.Thoughts += u.Thoughts
+	t.Cached += u.Cached
+}
+
 // Refusal is a final or repeated refusal of one content and model.
 type Refusal struct {
 	SHA256  string `json:"sha256"`

@@ -197,3 +197,35 @@ func (r *Record) partsAfter(number int) bool {
 	}
 	return false
 }
+
+// HasAnswers reports whether there are answers of the attempt, in hand or at the
+// service.
+func (a *Attempt) HasAnswers() bool {
+	return a.Part != nil || (a.Output != "" || a.Inline) && !a.OutputGone && !a.Wrong
+}
+
+// RepairIsNext reports whether rows of the batch are to be bought again before
+// its result is delivered.
+func (r *Record) RepairIsNext(b *Batch) bool { return r.repairable(b) != nil }
+
+// Unjudged reports whether answers to what is wanted are in hand that were not
+// judged by the rules as they are now, and the number of the newest attempt
+// among them.
+func (r *Record) Unjudged(b *Batch) (through int, yes bool) {
+	base := r.base()
+	if base == nil || b.Source.Missing || base.SHA256 != b.Source.SHA256 {
+		return 0, false
+	}
+	if j := r.Judged; j != nil && j.Rules == b.Rules && j.Source == b.Source.SHA256 && j.Attempt >= base.Number {
+		return 0, false
+	}
+	if res := r.Result; res != nil && res.Source == b.Source.SHA256 && res.Attempt >= base.Number {
+		through = res.Attempt
+	}
+	for i := range r.Attempts {
+		if a := &r.Attempts[i]; a.Number >= base.Number && a.kept() {
+			through = max(through, a.Number)
+		}
+	}
+	return through, through > 0
+}

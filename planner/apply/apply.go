@@ -85,6 +85,7 @@ type Options struct {
 	Recorded *state.State
 	Desired  planner.Desired
 	Paths    map[planner.Address]Path
+	Rows     map[string]Rows // by block
 	// Refresh is false for a plan that asks the service nothing.
 	Refresh  bool
 	Plan     planner.Options

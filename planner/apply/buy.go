@@ -32,7 +32,7 @@ func (e *Engine) admitted(c *planner.Change) bool {
 
 // buy uploads what is to be uploaded and sends the create. It returns an
 // error only when something that was done could not be recorded.
-func (e *Engine) buy(ctx context.Context, _ *round, c *planner.Change) error {
+func (e *Engine) buy(ctx context.Context, r *round, c *planner.Change) error {
 	if ctx.Err() != nil {
 		return nil
 	}
@@ -41,7 +41,7 @@ func (e *Engine) buy(ctx context.Context, _ *round, c *planner.Change) error {
 		e.putOff(c, d)
 		return nil
 	}
-	spent, err := e.purchase(ctx, c)
+	spent, err := e.purchase(ctx, r, c)
 	if !spent {
 		e.giveBack()
 	}
@@ -49,11 +49,11 @@ func (e *Engine) buy(ctx context.Context, _ *round, c *planner.Change) error {
 }
 
 // purchase reports whether a job was, or may have been, bought.
-func (e *Engine) purchase(ctx context.Context, c *planner.Change) (spent bool, err error) {
+func (e *Engine) purchase(ctx context.Context, r *round, c *planner.Change) (spent bool, err error) {
 	up := c.Has(planner.ActionUpload)
 	for {
 		if up {
-			ok, err := e.upload(ctx, c)
+			ok, err := e.upload(ctx, r, c)
 			if !ok || err != nil {
 				return false, err
 			}
@@ -135,7 +135,7 @@ func (e *Engine) create(ctx context.Context, c *planner.Change) (createResult, e
 	}
 	job, err := e.opt.Jobs.CreateJob(context.WithoutCancel(call), provider.CreateRequest{
 		Model: c.Detail.Model, InputFile: at.File,
-		DisplayName: planner.JobDisplayName(want.DisplayName, planner.NewToken(e.lineage6, c.Address, at.Number, at.SHA256, at.Model)),
+		DisplayName: planner.JobDisplayName(want.DisplayName, planner.NewToken(e.lineage6, c.Address, at.Number, c.Detail.SHA256, c.Detail.Model)),
 	})
 	done() // what follows may call the service, and would wait for this very slot
 	if err != nil {
@@ -165,11 +165,16 @@ func (e *Engine) newAttempt(rec *planner.Record, c *planner.Change, sent time.Ti
 	}
 	rec.Source = e.want(c.Address).Source.Record()
 	rec.Attempts = append(kept, planner.Attempt{
-		Number: c.Attempt, Outcome: planner.OutcomeIntent, Model: c.Detail.Model, SHA256: c.Detail.SHA256, Rows: c.Detail.Rows,
-		Token: planner.NewToken(e.lineage6, c.Address, c.Attempt, c.Detail.SHA256, c.Detail.Model).String(),
-		File:  rec.Upload.File, Sent: sent.UTC(), ServiceTime: e.lastDate.UTC(), Rerun: c.Reason == planner.ReasonRerun,
+		Number: c.Attempt, Outcome: planner.OutcomeIntent, Model: c.Detail.Model, SHA256: rec.Source.SHA256, Rows: c.Detail.Rows,
+		Repair: c.Reason == planner.ReasonRepair,
+		Token:  planner.NewToken(e.lineage6, c.Address, c.Attempt, c.Detail.SHA256, c.Detail.Model).String(),
+		File:   rec.Upload.File, Sent: sent.UTC(), ServiceTime: e.lastDate.UTC(), Rerun: c.Reason == planner.ReasonRerun,
 	})
-	return rec.Last()
+	at := rec.Last()
+	if c.Detail.Subset {
+		at.Input = c.Detail.SHA256
+	}
+	return at
 }
 
 // change rewrites the attempt in the newest record and makes that durable.
@@ -229,7 +234,7 @@ func (e *Engine) notBought(ctx context.Context, c *planner.Change, number int, s
 	if werr := e.change("create_refused", c.Address, number, func(rec *planner.Record, at *planner.Attempt) {
 		at.Outcome = planner.OutcomeRefused
 		at.Error = words(pe)
-		refusal.note(rec, at.SHA256, at.Model, pe)
+		refusal.note(rec, c.Detail.SHA256, c.Detail.Model, pe)
 	}); werr != nil {
 		return createNothing, werr
 	}

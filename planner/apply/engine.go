@@ -31,13 +31,14 @@ type Engine struct {
 	lastDate   time.Time // the newest time that the service told
 	localClock bool      // the service's times are not to be relied on
 	marks      map[string]time.Time
-	asked      map[string]*planner.Job // answers to gets that do not change
-	samples    map[string]sample       // keys of answers that were looked at, by job; guarded by mu
-	seed       maphash.Seed            // of the samples
-	thorough   bool                    // look at everything, whatever is to be done
-	claims     []planner.Claim         // to be looked at
-	former     []string                // lineages that count as the state's own
-	shown      *round                  // what Plan showed, for Apply to carry out
+	asked      map[string]*planner.Job                // answers to gets that do not change
+	samples    map[string]sample                      // keys of answers that were looked at, by job; guarded by mu
+	seed       maphash.Seed                           // of the samples
+	thorough   bool                                   // look at everything, whatever is to be done
+	claims     []planner.Claim                        // to be looked at
+	former     []string                               // lineages that count as the state's own
+	shown      *round                                 // what Plan showed, for Apply to carry out
+	results    map[planner.Address]planner.ResultSeen // of the newest look
 
 	mu        sync.Mutex // guards what the workers of a round share
 	dirs      map[string]*results.Dir

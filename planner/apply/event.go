@@ -23,6 +23,7 @@ const (
 	EventDownloadComplete EventType = "download_complete"
 	EventRateWait         EventType = "rate_wait"
 	EventDeferred         EventType = "deferred"
+	EventRepairPlanned    EventType = "repair_planned"
 	EventDiagnostic       EventType = "diagnostic"
 	EventApplySummary     EventType = "apply_summary"
 )

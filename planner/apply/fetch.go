@@ -2,19 +2,12 @@ package apply
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
-	"io"
-	"os"
-	"time"
 
 	"github.com/qaplan/qaplan/planner"
 	"github.com/qaplan/qaplan/provider"
 	"github.com/qaplan/qaplan/provider/batchfile"
-	"github.com/qaplan/qaplan/state/results"
 )
 
 // maxDownloads is how often an output that does not fit its source is fetched
@@ -28,14 +21,7 @@ func (e *Engine) fetch(ctx context.Context, r *round, c *planner.Change) error {
 	if ctx.Err() != nil {
 		return nil
 	}
-	d := &delivery{e: e, c: c, want: e.want(c.Address), seen: r.observed.Results[c.Address], path: e.opt.Paths[c.Address]}
-	for _, a := range e.opt.Journal.Record(c.Address).Clone().Attempts {
-		if a.Number == c.Attempt {
-			d.at = a
-		}
-	}
-	defer d.close()
-	err := d.run(ctx)
+	err := e.tryFetch(ctx, r, c)
 	var broken *unrecorded
 	switch {
 	case errors.As(err, &broken):
@@ -49,6 +35,21 @@ func (e *Engine) fetch(ctx context.Context, r *round, c *planner.Change) error {
 	return nil
 }
 
+func (e *Engine) tryFetch(ctx context.Context, r *round, c *planner.Change) error {
+	files, err := e.filesOf(c.Address)
+	if err != nil {
+		return err
+	}
+	defer files.close()
+	d := &delivery{batchFiles: files, c: c, seen: r.observed.Results[c.Address], rec: e.opt.Journal.Record(c.Address).Clone()}
+	for i := range d.rec.Attempts {
+		if d.rec.Attempts[i].Number == c.Attempt {
+			d.at = &d.rec.Attempts[i]
+		}
+	}
+	return d.run(ctx)
+}
+
 // errNotYet marks an answer that does not hold what the job is said to have
 // made, and that may do so later.
 var errNotYet = errors.New("the answers are not all there yet")
@@ -58,398 +59,192 @@ type unrecorded struct{ err error }
 
 func (u *unrecorded) Error() string { return u.err.Error() }
 
-// delivery is the way of one job's answers to their result file.
+// delivery is the way of one job's answers to the result file of its batch.
 type delivery struct {
-	e    *Engine
+	*batchFiles
 	c    *planner.Change
-	want *planner.Batch
-	at   planner.Attempt
+	rec  *planner.Record  // as it was when the delivery began
+	at   *planner.Attempt // in rec
 	seen planner.ResultSeen
-	path Path
-	dir  *results.Dir
-
-	closers []func()
 }
 
-func (d *delivery) close() {
-	for _, f := range d.closers {
-		f()
-	}
-}
-
-// answers is one copy of a job's answers on the disk.
-type answers struct {
-	batchfile.File
-	sha256 string
-}
-
-func (d *delivery) run(ctx context.Context) (err error) {
-	if d.dir, err = d.e.outputDir(d.path.OutputDir); err != nil {
-		return err
-	}
-	first, err := d.inHand(ctx)
-	if err == nil && first == nil {
-		first, err = d.download(ctx)
-	}
+func (d *delivery) run(ctx context.Context) error {
+	fresh, err := d.fresh(ctx)
 	if err != nil {
-		return d.goneOr(err)
+		return d.goneOr(d.at, err)
 	}
-	if !d.deliverable() {
-		return d.keep(ctx, first)
+	if !d.joinable() {
+		return d.keep(ctx, fresh, nil)
 	}
 	src, err := d.openSource(ctx)
 	if err != nil {
 		return err
 	}
+	earlier, err := d.earlier(ctx)
+	if err != nil {
+		return err
+	}
 	for n := 1; ; n++ {
-		j, rep, err := d.join(ctx, src, first)
+		j, err := d.join(ctx, src, earlier, fresh)
 		if err != nil {
 			return err
 		}
-		if rep.Cancelled > 0 {
-			return d.keepCancelled(ctx, first)
-		}
-		verdict := rep.Verdict(rep.rows.Rows.Total())
-		if verdict == batchfile.Complete {
-			return d.deliver(ctx, src, j, rep, first)
+		if fresh == nil || j.fresh.Verdict(d.at.Rows) == batchfile.Complete {
+			return d.settle(ctx, src, j, fresh)
 		}
 		// A damaged download looks like a damaged output. Two alike are believed.
-		second, err := d.download(ctx)
-		alike := err == nil && second.sha256 == first.sha256 ||
+		second, err := d.download(ctx, d.at)
+		alike := err == nil && second.sha256 == fresh.sha256 ||
 			// What is in hand is all there will ever be.
 			provider.ClassOf(err) == provider.ClassGone && d.at.Part != nil
 		switch {
-		case alike && verdict == batchfile.Foreign:
-			return d.wrongJob(ctx, first, rep)
-		case alike && rep.Answered == 0:
-			// No line answers any key: that is no result, whoever says so twice.
-			return d.nothingIn(rep)
 		case alike:
-			return d.deliver(ctx, src, j, rep, first)
+			return d.believe(ctx, src, j, fresh)
 		case err != nil:
-			return d.goneOr(err)
+			return d.goneOr(d.at, err)
 		case n == maxDownloads:
 			return fmt.Errorf("download %s: %d downloads differ from each other", d.at.Output, n)
 		}
-		first = second
+		fresh = second
 	}
 }
 
-// deliverable reports whether the answers make a result now: the job
-// succeeded, nobody asked to cancel it, and the source whose keys they carry
-// is there.
-func (d *delivery) deliverable() bool {
-	switch planner.JobState(d.at.State) {
-	case planner.JobFailed, planner.JobExpired, planner.JobCancelled:
-		return false
+// believe goes on with answers that do not fit all that was sent, and that came
+// twice.
+func (d *delivery) believe(ctx context.Context, src *source, j *joined, fresh *answers) error {
+	switch {
+	case j.fresh.Verdict(d.at.Rows) == batchfile.Foreign:
+		return d.wrongJob(ctx, fresh, j.fresh)
+	case j.fresh.Answered == 0 && planner.JobState(d.at.State) == planner.JobSucceeded:
+		// No line answers any key: that is no result, whoever says so twice.
+		return d.nothingIn(j.fresh)
 	}
-	if d.at.CancelAsked || d.want.Source.Missing {
+	return d.settle(ctx, src, j, fresh)
+}
+
+// settle decides what becomes of rows that were joined: they are delivered, or
+// kept until others are bought, or a person has decided.
+func (d *delivery) settle(ctx context.Context, src *source, j *joined, fresh *answers) error {
+	judged, err := d.judge(ctx, d.rec, d.at.Number, j)
+	if err != nil {
+		return err
+	}
+	if err := d.unchanged(src); err != nil {
+		return err
+	}
+	now := d.rec.Clone()
+	now.Judged = judged
+	got := &read{judged: judged, fresh: &j.fresh}
+	switch {
+	case fresh != nil && j.fresh.Cancelled > 0 && planner.JobState(d.at.State) == planner.JobSucceeded:
+		return d.keepCancelled(ctx, fresh, got)
+	case !d.at.Repair && d.endedEarly():
+		return d.keep(ctx, fresh, got)
+	case now.RepairIsNext(d.want):
+		if err := d.keep(ctx, fresh, got); err != nil {
+			return err
+		}
+		d.e.emit(Event{Type: EventRepairPlanned, Address: &d.c.Address, Attempt: now.NextNumber(), Rows: judged.Rest.Rows, BadRows: judged.Classes.Bad()})
+		return nil
+	}
+	return d.deliver(ctx, src, j, fresh, got)
+}
+
+// read is what reading a job's output told.
+type read struct {
+	judged *planner.Judgement
+	fresh  *batchfile.FileReport
+}
+
+// note puts what was read into the record.
+func (g *read) note(rec *planner.Record, at *planner.Attempt) {
+	if g == nil {
+		return
+	}
+	if g.fresh.Lines > 0 {
+		u := g.fresh.Usage
+		at.Answered = g.fresh.Answered
+		at.Tokens = planner.Tokens{Input: u.Input, Output: u.Output, Thoughts: u.Thoughts, Cached: u.Cached}
+	}
+	rec.Judge(g.judged)
+}
+
+// joinable reports whether the answers can be put to the keys of the source that
+// is there now, and nobody asked that they be not.
+func (d *delivery) joinable() bool {
+	if d.want.Source.Missing || d.at.CancelAsked && !d.at.Repair {
 		return false
 	}
 	return d.want.Source.SHA256 == d.at.SHA256 || d.want.OnChange == planner.OnChangeKeep
 }
 
-// inHand gives answers that were kept as a part, nil when there are none.
-func (d *delivery) inHand(ctx context.Context) (*answers, error) {
-	if d.at.Part == nil {
+// endedEarly reports whether the job ended before it had answered all.
+func (d *delivery) endedEarly() bool {
+	switch planner.JobState(d.at.State) {
+	case planner.JobFailed, planner.JobExpired, planner.JobCancelled:
+		return true
+	}
+	return false
+}
+
+// fresh gives the attempt's own answers: those that were kept, else those that
+// the service has. A repair may have none.
+func (d *delivery) fresh(ctx context.Context) (*answers, error) {
+	kept, err := d.part(ctx, d.at)
+	if kept != nil || err != nil {
+		return kept, err
+	}
+	d.at.Part = nil // lost or changed: only the service has it now
+	if d.at.Repair && !d.at.HasAnswers() {
 		return nil, nil
 	}
-	part, err := d.dir.Part(d.at.Job)
+	return d.download(ctx, d.at)
+}
+
+// earlier gives the answers of the attempts before, which this one adds to.
+func (d *delivery) earlier(ctx context.Context) ([]held, error) {
+	list, err := d.inHand(ctx, d.rec, d.seen, d.at.Number)
 	if err != nil {
 		return nil, err
 	}
-	sum, _, err := part.Hash(ctx)
-	if err != nil || sum != d.at.Part.SHA256 {
-		d.at.Part = nil // lost or changed: only the service has it now
-		return nil, nil
+	if lost, err := d.fill(ctx, list); err != nil {
+		return nil, d.goneOr(lost, err)
 	}
-	f, err := part.Open()
-	if err != nil {
-		return nil, err
-	}
-	d.closers = append(d.closers, func() { f.Close() })
-	return &answers{File: f, sha256: sum}, nil
+	return list, nil
 }
 
-// download fetches the output to a temporary file beside the result.
-func (d *delivery) download(ctx context.Context) (*answers, error) {
-	spool, err := d.dir.Spool(d.path.OutputName)
-	if err != nil {
-		return nil, err
-	}
-	d.closers = append(d.closers, func() { spool.Discard() })
-	sum := sha256.New()
-	w := &hashedWriter{w: spool, hash: sum}
-	if d.at.Output != "" {
-		_, err = d.e.opt.Answers.Download(ctx, d.at.Output, 0, w)
-	} else {
-		err = d.e.opt.Answers.InlineAnswers(ctx, d.at.Job, w)
-	}
-	if w.err != nil {
-		// The client reports it as a failed download, which it is not.
-		return nil, fmt.Errorf("store the answers in %s: %w", d.path.OutputDir, w.err)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return &answers{File: spool, sha256: hex.EncodeToString(sum.Sum(nil))}, nil
-}
-
-type hashedWriter struct {
-	w    io.Writer
-	hash hash.Hash
-	err  error // of w
-}
-
-func (h *hashedWriter) Write(p []byte) (int, error) {
-	n, err := h.w.Write(p)
-	h.hash.Write(p[:n])
-	if err != nil {
-		h.err = err
-	}
-	return n, err
-}
-
-// goneOr records that the service says it does not have the output. It is
+// goneOr records that the service says it does not have an output. It is
 // believed when it says so again a settle time later: one 404 must not cost
 // what was paid for.
-func (d *delivery) goneOr(err error) error {
+func (d *delivery) goneOr(at *planner.Attempt, err error) error {
 	if provider.ClassOf(err) != provider.ClassGone {
 		return err
 	}
-	return d.gone(err)
+	return d.gone(at, err)
 }
 
-func (d *delivery) gone(err error) error {
+func (d *delivery) gone(at *planner.Attempt, err error) error {
 	now := d.e.serviceTime()
-	switch since := d.at.OutputGoneSince; {
+	switch since := at.OutputGoneSince; {
 	case since.IsZero():
-		if werr := d.record("output_not_seen", func(_ *planner.Record, at *planner.Attempt) { at.OutputGoneSince = now }); werr != nil {
+		if werr := d.record("output_not_seen", at.Number, func(_ *planner.Record, at *planner.Attempt) { at.OutputGoneSince = now }); werr != nil {
 			return werr
 		}
 	case now.Sub(since) >= d.e.opt.Desired.SettleTime:
 		d.e.warn(&d.c.Address, "%v; the answers are not to be had any more", err)
-		return d.record("output_gone", func(_ *planner.Record, at *planner.Attempt) { at.OutputGone = true })
+		return d.record("output_gone", at.Number, func(_ *planner.Record, at *planner.Attempt) { at.OutputGone = true })
 	}
 	return fmt.Errorf("%w; this is believed when the service says so again after %s", err, d.e.opt.Desired.SettleTime)
 }
 
 // nothingIn handles answers that hold not one row: they count as missing.
-func (d *delivery) nothingIn(rep fitted) error {
-	return d.gone(fmt.Errorf("download %s: two downloads hold %d lines and no answer to any key: %w", d.at.Output, rep.Lines, errNotYet))
+func (d *delivery) nothingIn(rep batchfile.FileReport) error {
+	return d.gone(d.at, fmt.Errorf("download %s: two downloads hold %d lines and no answer to any key: %w", d.at.Output, rep.Lines, errNotYet))
 }
 
-// keepCancelled keeps the rows of a job that was cancelled before it had
-// answered all: a person decides.
-func (d *delivery) keepCancelled(ctx context.Context, from *answers) error {
-	if err := d.keep(ctx, from); err != nil {
-		return err
-	}
-	return d.record("rows_cancelled", func(_ *planner.Record, at *planner.Attempt) { at.RowsCancelled = true })
-}
-
-func (d *delivery) record(op string, f func(*planner.Record, *planner.Attempt)) error {
-	if err := d.e.change(op, d.c.Address, d.at.Number, f); err != nil {
+func (d *delivery) record(op string, number int, f func(*planner.Record, *planner.Attempt)) error {
+	if err := d.e.change(op, d.c.Address, number, f); err != nil {
 		return &unrecorded{err}
 	}
-	return nil
-}
-
-// source is the input file, open and known to be the planned bytes.
-type source struct {
-	*io.SectionReader
-	file   *os.File
-	before os.FileInfo
-}
-
-func (d *delivery) openSource(ctx context.Context) (*source, error) {
-	f, err := openSource(d.path.Source, d.want.Source.Bytes)
-	if err != nil {
-		return nil, err
-	}
-	d.closers = append(d.closers, func() { f.Close() })
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	sum := sha256.New()
-	if _, err := io.Copy(sum, &interruptible{ctx, f}); err != nil {
-		return nil, fmt.Errorf("read %s: %w", d.path.Source, err)
-	}
-	if hex.EncodeToString(sum.Sum(nil)) != d.want.Source.SHA256 {
-		return nil, d.changed()
-	}
-	return &source{SectionReader: io.NewSectionReader(f, 0, info.Size()), file: f, before: info}, nil
-}
-
-func (d *delivery) changed() error {
-	return fmt.Errorf("the source file %s changed since it was read", d.path.Source)
-}
-
-type interruptible struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (i *interruptible) Read(p []byte) (int, error) {
-	if err := i.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return i.r.Read(p)
-}
-
-// unchanged makes sure that the keys were read from the planned bytes.
-func (d *delivery) unchanged(src *source) error {
-	now, err := src.file.Stat()
-	if err == nil && (now.Size() != src.before.Size() || !now.ModTime().Equal(src.before.ModTime())) {
-		err = d.changed()
-	}
-	return err
-}
-
-// fitted says how answers fit the source, and what its rows are with them.
-type fitted struct {
-	batchfile.FileReport
-	rows batchfile.JoinReport
-}
-
-func (d *delivery) join(ctx context.Context, src *source, from *answers) (j *batchfile.Joiner, rep fitted, err error) {
-	if j, err = batchfile.NewJoiner(ctx, src, batchfile.Rules{}); err != nil {
-		return nil, rep, err
-	}
-	if rep.FileReport, err = j.Add(ctx, from); err != nil {
-		return nil, rep, err
-	}
-	if rep.rows, err = j.Report(); err != nil {
-		return nil, rep, err
-	}
-	return j, rep, d.unchanged(src)
-}
-
-// deliver publishes the result and records it. A file that this state did not
-// write is taken when it is the same to the byte, and left alone otherwise.
-func (d *delivery) deliver(ctx context.Context, src *source, j *batchfile.Joiner, rep fitted, from *answers) error {
-	opt := results.PublishOptions{Replace: d.seen == planner.ResultOurs || d.seen == planner.ResultChanged}
-	written, err := d.dir.Publish(ctx, d.path.OutputName, opt, func(w io.Writer) error {
-		if err := j.WriteResult(ctx, w); err != nil {
-			return err
-		}
-		return d.unchanged(src)
-	})
-	if errors.Is(err, results.ErrExists) {
-		var same bool
-		if written, same, err = d.sameAsThere(ctx, j); err == nil && !same {
-			return d.keep(ctx, from)
-		}
-	}
-	if err != nil {
-		return err
-	}
-	rows, usage := rep.rows.Rows, rep.rows.Usage
-	var parts []string
-	if err := d.record("download_complete", func(rec *planner.Record, at *planner.Attempt) {
-		at.OutputRead, at.OutputGoneSince = true, time.Time{}
-		for i := range rec.Attempts {
-			if rec.Attempts[i].Part != nil {
-				parts = append(parts, rec.Attempts[i].Job)
-				rec.Attempts[i].Part = nil
-			}
-		}
-		rec.Source = d.want.Source.Record()
-		rec.Result = &planner.Result{
-			Path: d.want.Output, SHA256: written.SHA256, Bytes: written.Size, ModTime: written.ModTime.UnixNano(),
-			Attempt: at.Number, Source: d.want.Source.SHA256,
-			Rows: rows.Total(), Succeeded: rows[batchfile.Good], Failed: rows.Bad() - rows[batchfile.Missing], Missing: rows[batchfile.Missing],
-			Dropped: rep.Unknown + rep.Malformed, Doubled: rep.Doubled,
-			Tokens: planner.Tokens{Input: usage.Input, Output: usage.Output, Thoughts: usage.Thoughts, Cached: usage.Cached},
-		}
-	}); err != nil {
-		return err
-	}
-	d.e.mended(d.c.Address)
-	d.e.count(func(s *Summary) { s.Downloaded++ })
-	for _, job := range parts {
-		if p, err := d.dir.Part(job); err == nil {
-			if err := p.Remove(); err != nil {
-				d.e.warn(&d.c.Address, "remove the kept rows: %v", err)
-			}
-		}
-	}
-	d.e.emit(Event{Type: EventDownloadComplete, Address: &d.c.Address, Attempt: d.at.Number, Job: d.at.Job, Path: d.want.Output,
-		SHA256: written.SHA256, Bytes: written.Size, Rows: rows.Total(), BadRows: rows.Bad()})
-	if n := rep.Unknown + rep.Malformed; n > 0 {
-		d.e.warn(&d.c.Address, "%d lines of the answers belong to no key of the source, or are no JSON; they were dropped", n)
-	}
-	return nil
-}
-
-// sameAsThere compares the verified result with the file in its place.
-func (d *delivery) sameAsThere(ctx context.Context, j *batchfile.Joiner) (results.Written, bool, error) {
-	sum := sha256.New()
-	if err := j.WriteResult(ctx, sum); err != nil {
-		return results.Written{}, false, err
-	}
-	there, _, err := d.dir.Hash(ctx, d.path.OutputName)
-	if err != nil {
-		if errors.Is(err, results.ErrExists) {
-			return results.Written{}, false, nil // a folder, a link
-		}
-		return results.Written{}, false, err
-	}
-	if there != hex.EncodeToString(sum.Sum(nil)) {
-		return results.Written{}, false, nil
-	}
-	info, ok, err := d.dir.Stat(d.path.OutputName)
-	return results.Written{Info: info, SHA256: there}, ok, err
-}
-
-// keep stores the answers as they came: they are paid for, and are not yet a
-// result.
-func (d *delivery) keep(ctx context.Context, from *answers) error {
-	part, err := d.dir.Part(d.at.Job)
-	if err != nil {
-		return err
-	}
-	rows := 0
-	written, err := part.Publish(ctx, results.PublishOptions{Replace: true}, func(w io.Writer) error {
-		_, err := io.Copy(w, &lineCounter{r: io.NewSectionReader(from, 0, from.Size()), n: &rows})
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	return d.record("answers_kept", func(_ *planner.Record, at *planner.Attempt) {
-		at.OutputRead, at.OutputGoneSince = true, time.Time{}
-		at.Part = &planner.Part{Path: part.Path(), SHA256: written.SHA256, Bytes: written.Size, Rows: rows}
-	})
-}
-
-type lineCounter struct {
-	r io.Reader
-	n *int
-}
-
-func (l *lineCounter) Read(p []byte) (int, error) {
-	n, err := l.r.Read(p)
-	for _, c := range p[:n] {
-		if c == '\n' {
-			*l.n++
-		}
-	}
-	return n, err
-}
-
-// wrongJob keeps answers that fit none of the batch's keys, and says so.
-func (d *delivery) wrongJob(ctx context.Context, from *answers, rep fitted) error {
-	if err := d.keep(ctx, from); err != nil {
-		return err
-	}
-	d.e.warn(&d.c.Address, "two downloads of %s alike hold %d answers, none of them to a key of this batch", d.at.Job, rep.Lines)
-	if err := d.record("wrong_job", func(_ *planner.Record, at *planner.Attempt) { at.Wrong = true }); err != nil {
-		return err
-	}
-	d.e.mu.Lock()
-	defer d.e.mu.Unlock()
-	d.e.unbound = d.e.unbound || d.at.Adopted
 	return nil
 }

@@ -31,6 +31,10 @@ func (e *Engine) observe(ctx context.Context) (*planner.Observed, error) {
 	if err := e.observeResults(ctx, o); err != nil {
 		return nil, err
 	}
+	e.results = o.Results
+	if err := e.judgeRows(ctx, o); err != nil {
+		return nil, err
+	}
 	if !e.opt.Refresh {
 		return o, nil
 	}

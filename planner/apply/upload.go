@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"time"
 
 	"github.com/qaplan/qaplan/planner"
@@ -25,21 +23,22 @@ const sessionFrom = 8 << 20
 // upload sends the source and reports whether the service has it. The name is
 // durable before the first byte goes out: an upload whose answer is lost is
 // found by it.
-func (e *Engine) upload(ctx context.Context, c *planner.Change) (ok bool, err error) {
-	want := e.want(c.Address)
-	src, err := openSource(e.opt.Paths[c.Address].Source, want.Source.Bytes)
+func (e *Engine) upload(ctx context.Context, r *round, c *planner.Change) (ok bool, err error) {
+	in, err := e.openInput(ctx, r, c)
 	if err != nil {
-		e.failed(c.Address, fmt.Errorf("%w; nothing was sent", err), true)
+		if ctx.Err() == nil {
+			e.failed(c.Address, fmt.Errorf("%w; nothing was sent", err), true)
+		}
 		return false, nil
 	}
-	defer src.Close()
+	defer in.close()
 	for range takenNames {
-		up, err := e.uploadIntent(c, want)
+		up, err := e.uploadIntent(c)
 		if err != nil {
 			return false, err
 		}
-		e.emit(Event{Type: EventUploadStart, Address: &c.Address, Attempt: c.Attempt, File: up.File, Path: want.Source.Path, Total: up.Bytes})
-		file, err := e.opt.Files.Upload(finishing(ctx), src, e.uploadRequest(c, want, up))
+		e.emit(Event{Type: EventUploadStart, Address: &c.Address, Attempt: c.Attempt, File: up.File, Path: c.Detail.Source, Total: up.Bytes})
+		file, err := e.opt.Files.Upload(finishing(ctx), in, e.uploadRequest(c, up))
 		if err == nil && (file.SHA256 != up.SHA256 || file.Bytes != up.Bytes) {
 			err = fmt.Errorf("upload %s: %w", up.File, provider.ErrDamaged)
 		}
@@ -58,38 +57,17 @@ func (e *Engine) upload(ctx context.Context, c *planner.Change) (ok bool, err er
 	return false, nil
 }
 
-// openSource opens an input file that must still have its planned size; its
-// hash is compared with what the service received.
-func openSource(path string, size int64) (*os.File, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("the source file %s is gone since it was read", path)
-		}
-		return nil, err
-	}
-	info, err := f.Stat()
-	if err == nil && info.Size() != size {
-		err = fmt.Errorf("the source file %s changed since it was read: %d bytes then, %d now", path, size, info.Size())
-	}
-	if err != nil {
-		f.Close()
-		return nil, err
-	}
-	return f, nil
-}
-
 // uploadIntent records which name the bytes go to: that of an upload that was
 // begun for the same bytes, else a new one.
-func (e *Engine) uploadIntent(c *planner.Change, want *planner.Batch) (*planner.Upload, error) {
+func (e *Engine) uploadIntent(c *planner.Change) (*planner.Upload, error) {
 	rec := e.opt.Journal.Record(c.Address).Clone()
 	if rec == nil {
 		rec = &planner.Record{}
 	}
-	if up := rec.Upload; up != nil && !up.Done && up.SHA256 == want.Source.SHA256 && up.Bytes == want.Source.Bytes {
+	if up := rec.Upload; up != nil && !up.Done && up.SHA256 == c.Detail.SHA256 && up.Bytes == c.Detail.Bytes {
 		return up, nil
 	}
-	content := want.Source.SHA256[:24]
+	content := c.Detail.SHA256[:24]
 	e.mu.Lock()
 	e.uploads[content]++
 	n := e.uploads[content]
@@ -97,18 +75,24 @@ func (e *Engine) uploadIntent(c *planner.Change, want *planner.Batch) (*planner.
 	if n > planner.MaxUploads {
 		return nil, fmt.Errorf("%s: this state has uploaded the same content %d times and has no name left for it", c.Address, planner.MaxUploads)
 	}
-	rec.Source, rec.UploadN = want.Source.Record(), n
-	rec.Upload = &planner.Upload{File: planner.UploadName(want.Source.SHA256, e.lineage6, n), SHA256: want.Source.SHA256, Bytes: want.Source.Bytes}
+	if rec.Source = e.want(c.Address).Source.Record(); !c.Detail.Subset {
+		rec.UploadN = n
+	}
+	rec.Upload = &planner.Upload{File: planner.UploadName(c.Detail.SHA256, e.lineage6, n), SHA256: c.Detail.SHA256, Bytes: c.Detail.Bytes}
 	if err := e.opt.Journal.Write("upload_intent", state.Change{Address: c.Address, Record: rec}); err != nil {
 		return nil, fmt.Errorf("%s: record the upload: %w", c.Address, err)
 	}
 	return rec.Upload, nil
 }
 
-func (e *Engine) uploadRequest(c *planner.Change, want *planner.Batch, up *planner.Upload) provider.UploadRequest {
+func (e *Engine) uploadRequest(c *planner.Change, up *planner.Upload) provider.UploadRequest {
 	last := time.Now()
+	name := c.Detail.Source
+	if c.Detail.Subset {
+		name = fmt.Sprintf("%s (%d rows)", name, c.Detail.Rows)
+	}
 	return provider.UploadRequest{
-		Name: up.File, DisplayName: want.Source.Path, Bytes: up.Bytes, SHA256: up.SHA256, Session: up.Session,
+		Name: up.File, DisplayName: name, Bytes: up.Bytes, SHA256: up.SHA256, Session: up.Session,
 		Started: func(session string) error {
 			if up.Bytes < sessionFrom {
 				return nil

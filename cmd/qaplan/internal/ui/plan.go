@@ -99,7 +99,7 @@ func (f *fold) takes(next *fold) bool {
 	a, b := f.change, next.change
 	return a.Block == b.Block && f.last+1 == b.Number && f.actionsText == next.actionsText &&
 		a.Reason == b.Reason && a.Phase == b.Phase && a.Detail.Model == b.Detail.Model &&
-		!a.Has(planner.ActionAdopt) && !a.Detail.Again && !b.Detail.Again
+		!a.Has(planner.ActionAdopt) && !boughtAgain(a) && !boughtAgain(b)
 }
 
 func renderChanges(b *strings.Builder, changes []planner.Change, v PlanView) {
@@ -131,10 +131,14 @@ func renderChanges(b *strings.Builder, changes []planner.Change, v PlanView) {
 	}
 }
 
+// boughtAgain reports whether all of a batch is paid for once more. Rows that
+// were not answered well are another matter: the config asks for them.
+func boughtAgain(c *planner.Change) bool { return c.Detail.Again && !c.Detail.Subset }
+
 func paintActions(c *planner.Change, s Style) string {
 	text := symbols(c)
 	switch {
-	case c.Detail.Again:
+	case boughtAgain(c):
 		return s.alarm(text)
 	case c.Has(planner.ActionCreate):
 		return s.green(text)
@@ -170,8 +174,11 @@ func (f *fold) cells() []string {
 func (f *fold) notes(s Style) []string {
 	c, d := f.change, &f.change.Detail
 	var notes []string
-	if d.Again {
+	switch {
+	case boughtAgain(c):
 		notes = append(notes, s.alarm(fmt.Sprintf("bought before: this is attempt %d and costs again", c.Attempt)))
+	case d.Subset && f.n == 1:
+		notes = append(notes, fmt.Sprintf("attempt %d, for these rows alone", c.Attempt))
 	}
 	if d.From != "" {
 		notes = append(notes, "formerly "+d.From)

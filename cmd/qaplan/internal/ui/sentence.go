@@ -73,6 +73,8 @@ func happened(e *apply.Event, waits bool) string {
 		return join(strings.TrimSpace(e.Job+" is "+e.JobState)+was(e.OldState), e.Message)
 	case apply.EventDownloadComplete:
 		return downloaded(e)
+	case apply.EventRepairPlanned:
+		return fmt.Sprintf("attempt %d is to buy %s again; %d have no good answer", e.Attempt, count(e.Rows, "row"), e.BadRows)
 	case apply.EventRateWait:
 		return join("waiting for "+limit(e.Budget)+until(e.Until), firstSentence(e.Reason))
 	case apply.EventDeferred:
@@ -179,11 +181,11 @@ func Question(p *planner.Plan, wait bool) string {
 	case !p.Applyable:
 		return fmt.Sprintf("Wait for %s, and do what follows from it?", count(p.Summary.InProgress, "job"))
 	case p.Summary.Create > 0 && wait:
-		return fmt.Sprintf("Carry this out and buy %s, and go on until all is done? A job that fails is bought again, up to max_attempts.", count(p.Summary.Create, "job"))
+		return fmt.Sprintf("Carry this out and buy %s, and go on until all is done? What fails is bought again, as max_attempts and repair allow.", count(p.Summary.Create, "job"))
 	case p.Summary.Create > 0:
 		return fmt.Sprintf("Carry this out and buy %s?", count(p.Summary.Create, "job"))
 	case wait:
-		return "Carry this out, and go on until all is done? A job that fails is bought again, up to max_attempts."
+		return "Carry this out, and go on until all is done? What fails is bought again, as max_attempts and repair allow."
 	}
 	return "Carry this out?"
 }

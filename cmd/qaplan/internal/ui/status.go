@@ -83,8 +83,10 @@ func statusOf(it *planner.Item) StatusBatch {
 	if up := rec.Upload; up != nil {
 		b.File, b.FileExpiresAt = up.File, instant(up.Expires)
 	}
+	var used planner.Tokens
 	for i := range rec.Attempts {
 		a := &rec.Attempts[i]
+		used.Add(a.Tokens)
 		if a.Outcome == planner.OutcomeBought || a.Outcome == planner.OutcomeIntent {
 			b.Attempts++
 		}
@@ -97,11 +99,17 @@ func statusOf(it *planner.Item) StatusBatch {
 			b.File = a.File
 		}
 	}
+	if j := rec.Judged; j != nil {
+		b.Succeeded, b.Failed = int64(j.Classes.Good), int64(j.Classes.Bad())
+	}
 	if r := rec.Result; r != nil {
 		b.Output = r.Path
 		b.Requests, b.Succeeded, b.Failed = int64(r.Rows), int64(r.Succeeded), int64(r.Failed+r.Missing)
-		b.InputTokens, b.OutputTokens = r.Tokens.Input, r.Tokens.Output+r.Tokens.Thoughts
+		if used == (planner.Tokens{}) {
+			used = r.Tokens // of an attempt that is not recorded any more
+		}
 	}
+	b.InputTokens, b.OutputTokens = used.Input, used.Output+used.Thoughts
 	return b
 }
 

@@ -91,6 +91,10 @@ func because(r planner.Reason) string {
 		return "it left the config and nothing of it is outstanding"
 	case planner.ReasonRenamed:
 		return "its block was renamed"
+	case planner.ReasonRepair:
+		return "rows without a good answer are bought again"
+	case planner.ReasonRowsInHand:
+		return "the rows in hand are all that is to be had, or wanted"
 	}
 	return string(r)
 }

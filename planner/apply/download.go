@@ -1,0 +1,64 @@
+package apply
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"io"
+
+	"github.com/qaplan/qaplan/planner"
+)
+
+// fill fetches the answers that are not on the disk. Where one cannot be had, it
+// says which.
+func (b *batchFiles) fill(ctx context.Context, list []held) (lost *planner.Attempt, err error) {
+	for i := range list {
+		if list[i].answers == nil {
+			if list[i].answers, err = b.download(ctx, list[i].at); err != nil {
+				return list[i].at, err
+			}
+		}
+	}
+	return nil, nil
+}
+
+// download fetches an output to a temporary file beside the result.
+func (b *batchFiles) download(ctx context.Context, at *planner.Attempt) (*answers, error) {
+	spool, err := b.dir.Spool(b.path.OutputName)
+	if err != nil {
+		return nil, err
+	}
+	b.closers = append(b.closers, func() { spool.Discard() })
+	sum := sha256.New()
+	w := &hashedWriter{w: spool, hash: sum}
+	if at.Output != "" {
+		_, err = b.e.opt.Answers.Download(ctx, at.Output, 0, w)
+	} else {
+		err = b.e.opt.Answers.InlineAnswers(ctx, at.Job, w)
+	}
+	if w.err != nil {
+		// The client reports it as a failed download, which it is not.
+		return nil, fmt.Errorf("store the answers in %s: %w", b.path.OutputDir, w.err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &answers{File: spool, sha256: hex.EncodeToString(sum.Sum(nil))}, nil
+}
+
+type hashedWriter struct {
+	w    io.Writer
+	hash hash.Hash
+	err  error // of w
+}
+
+func (h *hashedWriter) Write(p []byte) (int, error) {
+	n, err := h.w.Write(p)
+	h.hash.Write(p[:n])
+	if err != nil {
+		h.err = err
+	}
+	return n, err
+}
