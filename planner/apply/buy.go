@@ -231,14 +231,15 @@ func (e *Engine) notBought(ctx context.Context, c *planner.Change, number int, s
 		})
 	}
 	refusal := e.judge(ctx, pe, e.opt.Journal.Record(c.Address).Upload)
+	said := e.saidOf(ctx, c, refusal, pe)
 	if werr := e.change("create_refused", c.Address, number, func(rec *planner.Record, at *planner.Attempt) {
 		at.Outcome = planner.OutcomeRefused
-		at.Error = words(pe)
-		refusal.note(rec, c.Detail.SHA256, c.Detail.Model, pe)
+		at.Error = said
+		refusal.note(rec, c.Detail.SHA256, c.Detail.Model, said)
 	}); werr != nil {
 		return createNothing, werr
 	}
-	e.emit(Event{Type: EventCreateRefused, Severity: planner.SeverityWarning, Address: &c.Address, Attempt: number, Message: words(pe), Reason: string(refusal)})
+	e.emit(Event{Type: EventCreateRefused, Severity: planner.SeverityWarning, Address: &c.Address, Attempt: number, Message: said, Reason: string(refusal)})
 	switch refusal {
 	case refusalQuota:
 		return createNothing, e.refusedByQuota(BudgetCreates, pe, sent)
@@ -259,69 +260,6 @@ func (e *Engine) notBought(ctx context.Context, c *planner.Change, number int, s
 func (e *Engine) refusedOnce(a planner.Address, pe *provider.Error) {
 	if r := e.opt.Journal.Record(a).Refused; r == nil || !r.Final {
 		e.failed(a, fmt.Errorf("%w; it is sent again in the next run, %d times in all", pe, maxRepeats), true)
-	}
-}
-
-// words are the service's own, or what stands for them.
-func words(pe *provider.Error) string {
-	if pe.Message != "" {
-		return pe.Message
-	}
-	return fmt.Sprintf("HTTP %d without a message", pe.HTTPStatus)
-}
-
-// refusal is what follows from the service's no.
-type refusal string
-
-const (
-	refusalQuota    refusal = "quota"     // later
-	refusalRun      refusal = "run"       // nothing can be bought with this key
-	refusalModel    refusal = "model"     // nothing can be bought of this block
-	refusalFileGone refusal = "file_gone" // after another upload
-	refusalInput    refusal = "input"     // never, for these bytes
-	refusalOther    refusal = "other"     // in the next run, a few times
-)
-
-// judge tells what a refusal is about. A 403 about a file is what the service
-// says of missing, expired and foreign files alike, and it was also seen with
-// unpaid bills (python-genai #1218): so the file is looked up.
-func (e *Engine) judge(ctx context.Context, pe *provider.Error, up *planner.Upload) refusal {
-	switch {
-	case pe.Class == provider.ClassQuota:
-		return refusalQuota
-	case pe.About == provider.AboutFile && up != nil:
-		_, err := e.opt.Files.GetFile(context.WithoutCancel(ctx), up.File)
-		switch {
-		case provider.ClassOf(err) == provider.ClassGone:
-			return refusalFileGone
-		case err == nil:
-			return refusalRun
-		}
-		return refusalOther
-	case pe.About == provider.AboutKey, pe.About == provider.AboutProject:
-		return refusalRun
-	case pe.About == provider.AboutModel, pe.HTTPStatus == 404:
-		return refusalModel
-	case pe.About == provider.AboutInput:
-		return refusalInput
-	case pe.HTTPStatus == 401, pe.HTTPStatus == 403:
-		return refusalRun
-	}
-	return refusalOther
-}
-
-// note keeps what the next plan has to know of a refusal.
-func (r refusal) note(rec *planner.Record, sha256, model string, pe *provider.Error) {
-	switch r {
-	case refusalFileGone:
-		rec.Upload = nil
-	case refusalInput, refusalOther:
-		times := 1
-		if old := rec.Refused; old != nil && old.SHA256 == sha256 && old.Model == model && old.Message == words(pe) {
-			times = old.Times + 1
-		}
-		rec.Refused = &planner.Refusal{SHA256: sha256, Model: model, Message: words(pe), Times: times,
-			Final: r == refusalInput || times >= maxRepeats}
 	}
 }
 

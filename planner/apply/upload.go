@@ -163,7 +163,7 @@ func (e *Engine) uploadRefused(c *planner.Change, pe *provider.Error) error {
 		why = refusalInput
 	}
 	rec.Upload = nil
-	why.note(rec, c.Detail.SHA256, c.Detail.Model, pe)
+	why.note(rec, c.Detail.SHA256, c.Detail.Model, words(pe))
 	if err := e.opt.Journal.Write("upload_refused", state.Change{Address: c.Address, Record: rec}); err != nil {
 		return fmt.Errorf("%s: record the refusal: %w", c.Address, err)
 	}
