@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/qaplan/qaplan/planner"
+	"github.com/qaplan/qaplan/provider/batchfile"
 )
 
 // block is the smallest block that is right; extra arguments may follow.
@@ -47,7 +48,13 @@ func loadText(t *testing.T, text string, change ...func(*Options)) (*Config, Dia
 }
 
 // plain compares configs without what only diagnostics need.
-var plain = cmp.Options{cmpopts.IgnoreUnexported(Config{}, Block{}), cmpopts.IgnoreFields(Config{}, "Path", "Dir", "Digest")}
+var plain = cmp.Options{
+	cmpopts.IgnoreUnexported(Config{}, Block{}, Dataset{}),
+	cmpopts.IgnoreFields(Config{}, "Path", "Dir", "Digest"), cmpopts.IgnoreFields(Block{}, "RulesDigest"), cmpopts.IgnoreFields(Dataset{}, "Digest"),
+}
+
+// asRequested are the rules of a block that says nothing about answers.
+var asRequested = batchfile.Rules{AsRequested: true}
 
 func TestLoadDefaults(t *testing.T) {
 	cfg := load(t, block())
@@ -61,6 +68,7 @@ func TestLoadDefaults(t *testing.T) {
 			Name: "qa", First: 1, Last: 2, Model: "gemini-2.5-flash", Source: "in/batch_*.jsonl",
 			OutputDir: "out", OutputDirAbs: filepath.Join(cfg.Dir, "out"),
 			OnChange: planner.OnChangeHold, Unclaimed: UnclaimedHold, MaxAttempts: 3,
+			Rules: asRequested,
 		}},
 	}
 	if diff := cmp.Diff(want, cfg, plain); diff != "" {
@@ -137,10 +145,12 @@ batch "eins" {
 			Name: "eins", First: 51, Last: 204, Model: "gemini-2.5-flash", Source: "submissions/batch_*_proper.jsonl",
 			OutputDir: "results", OutputDirAbs: filepath.Join(cfg.Dir, "results"),
 			OnChange: planner.OnChangeKeep, Unclaimed: UnclaimedHold, MaxAttempts: 3,
+			Rules: asRequested,
 		}, {
 			Name: "zwei", First: 3, Last: 5, Exclude: []int{4}, Model: "gemini-2.5-pro", Source: "../other/in_*.jsonl",
 			OutputDir: "results/two", OutputDirAbs: filepath.Join(cfg.Dir, "results", "two"),
 			OnChange: planner.OnChangeRerun, Unclaimed: UnclaimedIgnore, MaxAttempts: 5, AllowMissing: true,
+			Rules: asRequested,
 		}},
 	}
 	if diff := cmp.Diff(want, cfg, plain); diff != "" {
@@ -374,6 +384,7 @@ func TestDigest(t *testing.T) {
 		strings.Replace(two, `"out"`, `"./out/"`, 1),
 		`provider "gemini" { settle_time = "900s" }` + "\n" + two,
 		strings.Replace(two, `"out2"`, "\"out2\"\n max_attempts = 3\n display_name = \"qb_${each.number}\"", 1),
+		strings.Replace(two, `"out2"`, "\"out2\"\n expect { finish_reasons = [\"STOP\"] }", 1),
 	}
 	for _, text := range same {
 		if got := load(t, text).Digest; got != base {
@@ -392,7 +403,14 @@ func TestDigest(t *testing.T) {
 		strings.Replace(two, `"out"`, "\"out\"\n unclaimed = \"ignore\"", 1),
 		strings.Replace(two, `"out"`, "\"out\"\n max_attempts = 4", 1),
 		strings.Replace(two, `"out"`, "\"out\"\n allow_missing = true", 1),
+		strings.Replace(two, `"out"`, "\"out\"\n expect { min_chars = 1 }", 1),
+		strings.Replace(two, `"out"`, "\"out\"\n repair {}", 1),
+		strings.Replace(two, `"out"`, "\"out\"\n repair { max_attempts = 3 }", 1),
+		strings.Replace(two, `"out"`, "\"out\"\n repair { model = \"gemini-2.5-pro\" }", 1),
+		strings.Replace(two, `"out"`, "\"out\"\n repair { generation_config = { seed = 1 } }", 1),
 		strings.Replace(two, `"qa"`, `"qc"`, 1),
+		two + dataset("d", "d.jsonl"),
+		two + dataset("d", "d.csv"),
 		two + "import {\n  to = batch.qa[1]\n  id = \"batches/a\"\n}\n",
 		two + "import {\n  to = batch.qa[2]\n  id = \"batches/a\"\n}\n",
 		two + "import {\n  to = batch.qa[1]\n  id = \"files/a\"\n}\n",
