@@ -29,6 +29,12 @@ type Repair struct {
 	GenerationConfig string
 }
 
+// RaisesOutput reports whether it sets the limit of output tokens: answers that
+// were cut off at the former one may be whole then.
+func (r *Repair) RaisesOutput() bool {
+	return strings.Contains(r.GenerationConfig, `"max_output_tokens":`) || strings.Contains(r.GenerationConfig, `"maxOutputTokens":`)
+}
+
 // repair gives what the planner needs to know of it.
 func (b *Block) repair() *planner.Repair {
 	if b.Repair == nil {

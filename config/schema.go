@@ -105,7 +105,7 @@ func schemaComplaint(shown string, err error) string {
 		}
 	}
 	// Such a message names the schema as its compiler does.
-	words := strings.ReplaceAll(strings.TrimPrefix(err.Error(), "read schema "+shown+": "), "qaplan:schema", shown)
+	words := strings.ReplaceAll(strings.TrimPrefix(err.Error(), "read schema "+shown+": "), "qaplan:///schema", shown)
 	return fmt.Sprintf("%s: it is no JSON Schema: %s.", shown, words)
 }
 

@@ -96,6 +96,20 @@ func enginePaths(in *config.Inputs) map[planner.Address]apply.Path {
 	return paths
 }
 
+// rowRules is how the rows of each block are judged and bought again.
+func rowRules(cfg *config.Config) map[string]apply.Rows {
+	rows := make(map[string]apply.Rows, len(cfg.Blocks))
+	for i := range cfg.Blocks {
+		b := &cfg.Blocks[i]
+		r := apply.Rows{Rules: b.Rules}
+		if b.Repair != nil {
+			r.GenerationConfig, r.MoreOutput = []byte(b.Repair.GenerationConfig), b.Repair.RaisesOutput()
+		}
+		rows[b.Name] = r
+	}
+	return rows
+}
+
 func limits(r config.Rate) apply.Limits {
 	return apply.Limits{
 		RequestsPerMinute: r.RequestsPerMinute, CreatesPerMinute: r.CreatesPerMinute,

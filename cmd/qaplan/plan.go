@@ -134,7 +134,7 @@ func (a *app) observe(ctx context.Context, cfg *config.Config, sel *selection, r
 	}
 	opts.Version = version
 	o := apply.Options{
-		Recorded: st, Desired: in.Desired, Paths: enginePaths(in), Refresh: refresh, Plan: opts,
+		Recorded: st, Desired: in.Desired, Paths: enginePaths(in), Rows: rowRules(cfg), Refresh: refresh, Plan: opts,
 		Limits: limits(cfg.Provider.Rate), Cooldown: cfg.Provider.Cooldown, PollInterval: cfg.Provider.PollInterval, Log: a.log(),
 	}
 	o.Gate = apply.NewGate(o.Limits, lastCreate(st))

@@ -63,7 +63,7 @@ func (a *app) openWork(ctx context.Context, f workOptions) (_ *work, err error) 
 	}
 	opts.Version = version
 	o := apply.Options{
-		Journal: w.store, Desired: in.Desired, Paths: enginePaths(in), Refresh: true, Plan: opts,
+		Journal: w.store, Desired: in.Desired, Paths: enginePaths(in), Rows: rowRules(cfg), Refresh: true, Plan: opts,
 		Limits: limits(cfg.Provider.Rate), Cooldown: cfg.Provider.Cooldown, PollInterval: cfg.Provider.PollInterval,
 		TookOver: w.store.TookOver(), AdoptOnly: f.adoptOnly, Wait: f.wait, Emit: func(e apply.Event) { w.sink(e) }, Log: a.log(),
 	}

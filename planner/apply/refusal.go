@@ -120,7 +120,7 @@ func (e *Engine) toSource(ctx context.Context, c *planner.Change, lines []batchf
 	for i := range lines {
 		numbers[i] = lines[i].Line
 	}
-	if numbers, err = j.joiner.SourceLines(ctx, files.picks(rec.Judged.Rest.Repair), numbers); err != nil {
+	if numbers, err = j.joiner.SourceLines(ctx, files.picks(rec.Judged.Rest.Repair), numbers...); err != nil {
 		return false
 	}
 	for i := range lines {

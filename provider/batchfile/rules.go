@@ -52,7 +52,7 @@ func CompileSchema(name string, text []byte) (*Schema, error) {
 }
 
 // schemaURL is what a schema is called inside its compiler.
-const schemaURL = "qaplan:schema"
+const schemaURL = "qaplan:///schema"
 
 // alone refuses to load anything.
 type alone struct{}
