@@ -61,10 +61,19 @@ type Quota struct {
 	FileBytes         int64            // of one file; 2 GiB
 	StorageBytes      int64            // of all uploads and outputs; 20 GiB
 	CreatesPerMinute  int              // accepted creates in a virtual minute; unlimited
+	CreatesPerDay     int              // accepted creates of a model until midnight Pacific; unlimited
 	RequestsPerMinute int              // calls in a virtual minute, chunks included; unlimited
 	// ReleaseDelay is how long a job that ended, or was cancelled or deleted,
 	// still counts in ActiveJobs and EnqueuedTokens (python-genai #2495).
 	ReleaseDelay time.Duration
+	// NamedRefusals: CreatesPerMinute names itself when it refuses, as the limits
+	// per day and on calls always do. Else a refused create hears nothing of why.
+	NamedRefusals bool
+	// Burst is how many accepted creates are followed by a pause in which all
+	// further ones are refused, whatever their size (discuss.ai.google.dev 115183);
+	// no pauses by default. BurstPause is their length; 15 to 20 min.
+	Burst      int
+	BurstPause Span
 }
 
 // RowFaults are the shares of rows, 0 to 1, that get something else than a good
@@ -133,6 +142,9 @@ func (c Config) withDefaults() Config {
 	}
 	if q.FileBytes == 0 {
 		q.FileBytes = 2 << 30
+	}
+	if q.BurstPause == (Span{}) {
+		q.BurstPause = Span{15 * time.Minute, 20 * time.Minute}
 	}
 	if q.StorageBytes == 0 {
 		q.StorageBytes = 20 << 30
