@@ -77,16 +77,29 @@ type Quota struct {
 }
 
 // RowFaults are the shares of rows, 0 to 1, that get something else than a good
-// answer. Which rows these are depends on the job's content, its model, on how
-// many jobs had the same two before, and on the row's key: the same calls give
-// the same faults, and another attempt gives others.
+// answer. Together they are at most 1: a row goes wrong in one way only. Which
+// rows these are depends on the job's content, its model, on how many jobs had
+// the same two before, and on the row's key: the same calls give the same faults,
+// and another attempt gives others. Only what is truncated is so again: that
+// depends on the row's key and prompt and on its maxOutputTokens.
 type RowFaults struct {
-	ErrorShare      float64 `json:"error,omitempty"`      // an error with code 13 in place of a response
-	TruncatedShare  float64 `json:"truncated,omitempty"`  // cut text, finishReason MAX_TOKENS
+	ErrorShare float64 `json:"error,omitempty"` // an error with code 13 in place of a response
+	// TruncatedShare is that of long answers: one takes 2,048 to 8,191 output
+	// tokens, thoughts included. It is whole where maxOutputTokens allows that many,
+	// else cut, with finishReason MAX_TOKENS; without maxOutputTokens there are 1,024.
+	TruncatedShare  float64 `json:"truncated,omitempty"`
 	BlockedShare    float64 `json:"blocked,omitempty"`    // no candidates, promptFeedback
 	EmptyShare      float64 `json:"empty,omitempty"`      // a candidate without text
 	MissingShare    float64 `json:"missing,omitempty"`    // no line at all
 	DuplicatedShare float64 `json:"duplicated,omitempty"` // the line twice
+	// InvalidShare is that of answers which are whole and not what was asked for:
+	// where that is JSON, in a Markdown fence, without a property that is required or
+	// with one of a wrong type; else a few words.
+	InvalidShare float64 `json:"invalid,omitempty"`
+	// SwappedShare is that of good answers which stand under each other's key, in
+	// pairs; a last one without a partner stands under its own. Inline answers have
+	// no key to be swapped.
+	SwappedShare float64 `json:"swapped,omitempty"`
 }
 
 // What the service fixes.

@@ -26,7 +26,7 @@ type Purchase struct {
 	InputFile   string // files/…, "" for inline requests
 	SHA256      string // of the input, lower-case hex
 	Rows        int64
-	Tokens      int64 // of the input, by the emulator's own estimate
+	Tokens      int64 // of the input, by the emulator's own estimate, as enqueued
 	Priority    int64
 	Created     time.Time // virtual
 	State       string    // now, such as BATCH_STATE_RUNNING
@@ -126,11 +126,13 @@ func (s *Server) AddJob(p PlantedJob) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("add a job: %w", err)
 	}
-	j.Body = body{stored}
+	if stored.Size > 0 {
+		j.Body = body{stored}
+	}
 	if j.SHA256, err = hexDigest(hash); err != nil {
 		return "", fmt.Errorf("add a job: %w", err)
 	}
-	if p.Answers != nil {
+	if j.Answered = p.Answers != nil; p.Answers != nil {
 		j.Rows = int64(bytes.Count(p.Answers, []byte("\n")))
 		j.Plan = rowPlan{Seed: plantedSeed(j)}
 	} else if err := s.folder.plantRows(j, s.cfg.Rows); err != nil {

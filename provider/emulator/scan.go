@@ -63,6 +63,27 @@ func eachLine(r io.Reader, fn func(line []byte, at int64, number int) error) err
 	}
 }
 
+// indexedRow is a row and its place among the rows of the input, from 0.
+type indexedRow struct {
+	row
+	index int64
+}
+
+// eachRow calls fn with every row of an input that was taken, and with where its
+// line ends.
+func eachRow(in io.ReaderAt, size int64, fn func(r *indexedRow, end int64) error) error {
+	var p rowParser
+	n := int64(-1)
+	return eachLine(io.NewSectionReader(in, 0, size), func(line []byte, at int64, _ int) error {
+		r, err := p.line(line)
+		if err != nil {
+			return err
+		}
+		n++
+		return fn(&indexedRow{r, n}, at+int64(len(line)))
+	})
+}
+
 // rowParser reads request lines. It is as strict as the service is said to be:
 // inside a request, a field that the API does not know is refused; outside it is
 // ignored (inspect_ai #3257, python-genai #1608).
@@ -372,9 +393,9 @@ func scanInput(r io.Reader, plan *rowPlan, refuseCamelCase bool) (scan, error) {
 			return nil
 		}
 		switch plan.outcome(&row, s.rows) {
-		case failed:
+		case RowFailed:
 			s.failed++
-		case missing:
+		case RowMissing:
 			s.missing++
 		}
 		s.rows++
