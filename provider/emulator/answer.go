@@ -42,6 +42,7 @@ type usage struct {
 	PromptTokens     int64           `json:"promptTokenCount"`
 	CandidatesTokens int64           `json:"candidatesTokenCount,omitempty"`
 	TotalTokens      int64           `json:"totalTokenCount"`
+	CachedTokens     int64           `json:"cachedContentTokenCount,omitempty"`
 	PromptDetails    []modalityCount `json:"promptTokensDetails,omitempty"`
 	ThoughtsTokens   int64           `json:"thoughtsTokenCount,omitempty"`
 	ServiceTier      string          `json:"serviceTier"`
@@ -60,8 +61,9 @@ func answer(r *row, o RowOutcome, need int64, seed, model string) *generateRespo
 		ModelVersion: model,
 		ResponseID:   idFrom(base62, 22, seed, "response", r.Key, r.Prompt),
 		Usage: usage{
-			PromptTokens:  r.Tokens,
-			PromptDetails: []modalityCount{{"TEXT", r.Tokens}},
+			PromptTokens:  r.Tokens + r.Cached,
+			CachedTokens:  r.Cached,
+			PromptDetails: []modalityCount{{"TEXT", r.Tokens + r.Cached}},
 			ServiceTier:   "SERVICE_TIER_STANDARD",
 		},
 	}

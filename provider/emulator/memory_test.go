@@ -143,7 +143,7 @@ func TestBooksConstantMemory(t *testing.T) {
 		return nil
 	})
 	bought := purchases(t, a.server)[0]
-	if err != nil || rows != bought.Rows || swapped == 0 {
+	if err != nil || rows != bought.Rows || swapped == 0 || bought.CostUSD == 0 {
 		t.Errorf("%d rows, %d of them swapped, of %+v: %v", rows, swapped, bought, err)
 	}
 	if peak := stop(); peak > limit {

@@ -25,6 +25,7 @@ type row struct {
 	Schema      jsontext.Value
 	MaxOutput   int64 // tokens; 0 is no limit
 	Tokens      int64 // estimate of the input
+	Cached      int64 // tokens of the cached content that the request names
 }
 
 const promptKept = 2 << 10 // bytes of a prompt that are kept for the echo
@@ -222,6 +223,8 @@ func (p *rowParser) request(name string) error {
 		return p.content(false)
 	case "generation_config":
 		return p.object(p.generation)
+	case "cached_content":
+		return p.text(func(name string) { p.row.Cached = cachedTokens(name) })
 	}
 	return p.dec.SkipValue()
 }
@@ -252,6 +255,15 @@ func (p *rowParser) generation(name string) error {
 		return nil
 	}
 	return p.dec.SkipValue()
+}
+
+// cachedTokens gives the size of a cached content. There is no call that makes
+// one: any name will do.
+func cachedTokens(name string) int64 {
+	if name == "" {
+		return 0
+	}
+	return 1024 + int64(3072*share("cached content", name))
 }
 
 // content reads {"role":…,"parts":[…]} and counts its tokens; the texts of a

@@ -20,6 +20,7 @@ type Server struct {
 
 	outputs sync.Mutex // held while an output is written
 	scans   scanCache
+	bills   billCache
 }
 
 // New opens the data folder of cfg, or makes it.
