@@ -42,6 +42,7 @@ type usage struct {
 	PromptTokens     int64           `json:"promptTokenCount"`
 	CandidatesTokens int64           `json:"candidatesTokenCount,omitempty"`
 	TotalTokens      int64           `json:"totalTokenCount"`
+	CachedTokens     int64           `json:"cachedContentTokenCount,omitempty"`
 	PromptDetails    []modalityCount `json:"promptTokensDetails,omitempty"`
 	ThoughtsTokens   int64           `json:"thoughtsTokenCount,omitempty"`
 	ServiceTier      string          `json:"serviceTier"`
@@ -53,37 +54,70 @@ type modalityCount struct {
 }
 
 // answer makes the answer to a row: the same row under the same seed always
-// gets the same one.
-func answer(r *row, o outcome, seed, model string) *generateResponse {
+// gets the same one. need is how many output tokens it takes, thoughts included,
+// 0 when the answer is no long one.
+func answer(r *row, o RowOutcome, need int64, seed, model string) *generateResponse {
 	resp := &generateResponse{
 		ModelVersion: model,
 		ResponseID:   idFrom(base62, 22, seed, "response", r.Key, r.Prompt),
 		Usage: usage{
-			PromptTokens:  r.Tokens,
-			PromptDetails: []modalityCount{{"TEXT", r.Tokens}},
+			PromptTokens:  r.Tokens + r.Cached,
+			CachedTokens:  r.Cached,
+			PromptDetails: []modalityCount{{"TEXT", r.Tokens + r.Cached}},
 			ServiceTier:   "SERVICE_TIER_STANDARD",
 		},
 	}
+	u := &resp.Usage
 	switch o {
-	case blocked:
+	case RowBlocked:
 		resp.PromptFeedback = &promptFeedback{BlockReason: "PROHIBITED_CONTENT"}
-	case empty:
+	case RowEmpty:
 		resp.Candidates = []candidate{{Content: content{Role: "model"}, FinishReason: "STOP"}}
 	default:
-		text, finish := answerText(r, seed), "STOP"
-		n := estimateTokens(text)
-		if o == truncated {
-			text, finish = cutText(text, 0.6), "MAX_TOKENS"
-		} else if r.MaxOutput > 0 && n > r.MaxOutput {
-			text, finish = cutText(text, float64(r.MaxOutput)/float64(n)), "MAX_TOKENS"
+		text := answerText(r, seed)
+		if o == RowInvalid {
+			text = invalidText(r, seed)
 		}
-		resp.Usage.CandidatesTokens = estimateTokens(text)
-		resp.Usage.ThoughtsTokens = int64(40 + 400*share(seed, "thoughts", r.Key))
+		finish, thoughts := "STOP", max(int64(40+400*share(seed, "thoughts", r.Key)), need-estimateTokens(text))
+		if short, cut := cutShort(text, r, o); cut {
+			text, finish = short, "MAX_TOKENS"
+		}
+		u.CandidatesTokens, u.ThoughtsTokens = estimateTokens(text), thoughts
+		if limit := r.MaxOutput; limit > 0 || o == RowTruncated {
+			limit = r.limit()
+			u.CandidatesTokens = min(u.CandidatesTokens, limit)
+			u.ThoughtsTokens = min(thoughts, limit-u.CandidatesTokens) // who has little left thinks less
+		}
 		resp.Candidates = []candidate{{Content: content{Parts: []textPart{{text}}, Role: "model"}, FinishReason: finish}}
 	}
-	u := &resp.Usage
 	u.TotalTokens = u.PromptTokens + u.CandidatesTokens + u.ThoughtsTokens
 	return resp
+}
+
+// cutShort gives the beginning of an answer that its limit does not leave whole.
+// A long answer loses much of its limit to thoughts.
+func cutShort(text string, r *row, o RowOutcome) (short string, cut bool) {
+	n, limit := float64(estimateTokens(text)), float64(r.limit())
+	switch {
+	case o == RowTruncated:
+		return cutText(text, min(0.6, limit/2/max(n, 1))), true
+	case r.MaxOutput > 0 && n > limit:
+		return cutText(text, limit/n), true
+	}
+	return text, false
+}
+
+// cut tells whether the answer ends before its end.
+func (g *generateResponse) cut() bool {
+	return len(g.Candidates) > 0 && g.Candidates[0].FinishReason == "MAX_TOKENS"
+}
+
+// text gives what was answered, "" for none.
+func (g *generateResponse) text() string {
+	if len(g.Candidates) == 0 || len(g.Candidates[0].Content.Parts) == 0 {
+		return ""
+	}
+	return g.Candidates[0].Content.Parts[0].Text
 }
 
 // cutText keeps about the given share of s.
@@ -100,17 +134,22 @@ func answerText(r *row, seed string) string {
 	if !r.JSON {
 		return sentence(question, seed, r.Key)
 	}
-	if r.Schema != nil {
-		var schema map[string]any
-		if json.Unmarshal(r.Schema, &schema) == nil {
-			return encode((&sampler{question: question, seed: seed + r.Key}).value(schema, "", 0))
+	return encode((&sampler{question: question, seed: seed + r.Key}).value(answerSchema(r), "", 0))
+}
+
+// answerSchema gives the schema of a JSON answer: that of the row, else one of
+// our own.
+func answerSchema(r *row) (schema map[string]any) {
+	if r.Schema == nil || json.Unmarshal(r.Schema, &schema) != nil || schema == nil {
+		text := map[string]any{"type": "string"}
+		return map[string]any{
+			"type": "object", "required": []any{"question", "answer", "confidence"},
+			"properties": map[string]any{
+				"question": text, "answer": text, "confidence": map[string]any{"type": "number", "minimum": 0.6, "maximum": 0.99},
+			},
 		}
 	}
-	return encode(struct {
-		Question   string  `json:"question"`
-		Answer     string  `json:"answer"`
-		Confidence float64 `json:"confidence"`
-	}{question, sentence(question, seed, r.Key), math.Round(60+39*share(seed, "confidence", r.Key)) / 100})
+	return schema
 }
 
 // sentence is an answer in prose that shows what was asked.

@@ -61,23 +61,45 @@ type Quota struct {
 	FileBytes         int64            // of one file; 2 GiB
 	StorageBytes      int64            // of all uploads and outputs; 20 GiB
 	CreatesPerMinute  int              // accepted creates in a virtual minute; unlimited
+	CreatesPerDay     int              // accepted creates of a model until midnight Pacific; unlimited
 	RequestsPerMinute int              // calls in a virtual minute, chunks included; unlimited
 	// ReleaseDelay is how long a job that ended, or was cancelled or deleted,
 	// still counts in ActiveJobs and EnqueuedTokens (python-genai #2495).
 	ReleaseDelay time.Duration
+	// NamedRefusals: CreatesPerMinute names itself when it refuses, as the limits
+	// per day and on calls always do. Else a refused create hears nothing of why.
+	NamedRefusals bool
+	// Burst is how many accepted creates are followed by a pause in which all
+	// further ones are refused, whatever their size (discuss.ai.google.dev 115183);
+	// no pauses by default. BurstPause is their length; 15 to 20 min.
+	Burst      int
+	BurstPause Span
 }
 
 // RowFaults are the shares of rows, 0 to 1, that get something else than a good
-// answer. Which rows these are depends on the job's content, its model, on how
-// many jobs had the same two before, and on the row's key: the same calls give
-// the same faults, and another attempt gives others.
+// answer. Together they are at most 1: a row goes wrong in one way only. Which
+// rows these are depends on the job's content, its model, on how many jobs had
+// the same two before, and on the row's key: the same calls give the same faults,
+// and another attempt gives others. Only what is truncated is so again: that
+// depends on the row's key and prompt and on its maxOutputTokens.
 type RowFaults struct {
-	ErrorShare      float64 `json:"error,omitempty"`      // an error with code 13 in place of a response
-	TruncatedShare  float64 `json:"truncated,omitempty"`  // cut text, finishReason MAX_TOKENS
+	ErrorShare float64 `json:"error,omitempty"` // an error with code 13 in place of a response
+	// TruncatedShare is that of long answers: one takes 2,048 to 8,191 output
+	// tokens, thoughts included. It is whole where maxOutputTokens allows that many,
+	// else cut, with finishReason MAX_TOKENS; without maxOutputTokens there are 1,024.
+	TruncatedShare  float64 `json:"truncated,omitempty"`
 	BlockedShare    float64 `json:"blocked,omitempty"`    // no candidates, promptFeedback
 	EmptyShare      float64 `json:"empty,omitempty"`      // a candidate without text
 	MissingShare    float64 `json:"missing,omitempty"`    // no line at all
 	DuplicatedShare float64 `json:"duplicated,omitempty"` // the line twice
+	// InvalidShare is that of answers which are whole and not what was asked for:
+	// where that is JSON, in a Markdown fence, without a property that is required or
+	// with one of a wrong type; else a few words.
+	InvalidShare float64 `json:"invalid,omitempty"`
+	// SwappedShare is that of good answers which stand under each other's key, in
+	// pairs; a last one without a partner stands under its own. Inline answers have
+	// no key to be swapped.
+	SwappedShare float64 `json:"swapped,omitempty"`
 }
 
 // What the service fixes.
@@ -133,6 +155,9 @@ func (c Config) withDefaults() Config {
 	}
 	if q.FileBytes == 0 {
 		q.FileBytes = 2 << 30
+	}
+	if q.BurstPause == (Span{}) {
+		q.BurstPause = Span{15 * time.Minute, 20 * time.Minute}
 	}
 	if q.StorageBytes == 0 {
 		q.StorageBytes = 20 << 30

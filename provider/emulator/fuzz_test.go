@@ -14,12 +14,12 @@ func FuzzInput(f *testing.F) {
 		`{"key":"a","request":{"contents":[{"role":"user","parts":[{"text":"hi"}]}]}}` + "\n\n" + `{"key":"b","request":{}}`,
 		`{"key":"a","request":{"contents":[{"parts":{"text":"ünïcödé \ud83d\ude00 漢字"}}],"generationConfig":{"responseMimeType":"application/json","responseSchema":{"type":"ARRAY","items":{"type":"OBJECT","properties":{"a":{"enum":["x"]},"b":{"anyOf":[{"type":"NULL"}]}}}}}}}`,
 		`{"request":{"system_instruction":{"parts":[{"text":"brief"}]},"generation_config":{"max_output_tokens":1}}}` + "\r\n",
-		`{"key":null,"request":null}`, `{"key":"a","metadata":{"x":1}}`, "{\"key\":\"\x00", `[[[[`, "\ufeff{}", `{"a":1e999}`,
+		`{"key":null,"request":null}`, `{"key":"a","metadata":{"x":1}}`, `{"key":"a","request":{"contents":[],"cached_content":"c","generation_config":{"response_mime_type":"application/json","response_schema":{"type":["string","null"],"enum":[1,null]}}}}`, "{\"key\":\"\x00", `[[[[`, "\ufeff{}", `{"a":1e999}`,
 	} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, input []byte) {
-		plan := &rowPlan{Seed: "seed", Faults: RowFaults{ErrorShare: 0.3, MissingShare: 0.2, TruncatedShare: 0.2}}
+		plan := &rowPlan{Seed: "seed", Faults: RowFaults{ErrorShare: 0.2, MissingShare: 0.2, TruncatedShare: 0.2, InvalidShare: 0.2, SwappedShare: 0.2}}
 		found, err := scanInput(bytes.NewReader(input), plan, false)
 		if err != nil {
 			t.Fatal(err)

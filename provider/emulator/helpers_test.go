@@ -235,7 +235,7 @@ type outputRow struct {
 			Content      struct{ Parts []struct{ Text string } }
 		}
 		PromptFeedback *struct{ BlockReason string }
-		UsageMetadata  struct{ PromptTokenCount, CandidatesTokenCount, TotalTokenCount, ThoughtsTokenCount int }
+		UsageMetadata  struct{ PromptTokenCount, CandidatesTokenCount, TotalTokenCount, ThoughtsTokenCount, CachedContentTokenCount int }
 		ModelVersion   string
 		ResponseID     string
 	}

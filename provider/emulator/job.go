@@ -44,6 +44,8 @@ type job struct {
 	StrangeState  string `json:"strange_state,omitempty"` // value of FaultUnknownState
 	// Foreign: planted, not bought through the API.
 	Foreign bool `json:"foreign,omitempty"`
+	// Answered: planted with an output that does not follow from the input.
+	Answered bool `json:"answered,omitempty"`
 
 	cancelled  time.Time // zero unless a cancel was accepted; when it takes effect
 	cancelCode int
@@ -76,11 +78,21 @@ func (j *job) visible(now time.Time) bool { return j.exists(now) && !now.Before(
 // exists tells whether a get finds the job.
 func (j *job) exists(now time.Time) bool { return j.deleted.IsZero() && !now.Before(j.Create) }
 
+// stopped gives the time at which a cancel or a delete ended the job before its
+// end, zero when none did.
+func (j *job) stopped() (at time.Time) {
+	for _, t := range []time.Time{j.cancelled, j.deleted} {
+		if !t.IsZero() && (j.Stuck != "" || t.Before(j.End)) && (at.IsZero() || t.Before(at)) {
+			at = t
+		}
+	}
+	return at
+}
+
 // state gives the state at now, without BATCH_STATE_.
 func (j *job) state(now time.Time) string {
-	cancelled := !j.cancelled.IsZero() && !now.Before(j.cancelled)
-	switch {
-	case cancelled && (j.Stuck != "" || j.cancelled.Before(j.End)):
+	switch at := j.stopped(); {
+	case !at.IsZero() && !now.Before(at):
 		return stateCancelled
 	case j.Stuck != "":
 		return j.Stuck
@@ -102,9 +114,9 @@ func isFinal(state string) bool {
 
 // end gives the time at which the job ends or ended; a stuck one never does.
 func (j *job) end() time.Time {
-	switch {
-	case !j.cancelled.IsZero() && (j.Stuck != "" || j.cancelled.Before(j.End)):
-		return j.cancelled
+	switch at := j.stopped(); {
+	case !at.IsZero():
+		return at
 	case j.Stuck != "":
 		return j.Create.AddDate(100, 0, 0)
 	}
@@ -124,11 +136,7 @@ func (j *job) hasOutput(now time.Time) bool {
 
 // holds tells whether the job counts in the quotas at now.
 func (j *job) holds(now time.Time, releaseDelay time.Duration) bool {
-	end := j.end()
-	if !j.deleted.IsZero() && j.deleted.Before(end) {
-		end = j.deleted
-	}
-	return now.Before(end.Add(releaseDelay))
+	return now.Before(j.end().Add(releaseDelay))
 }
 
 // rowPlan gives the plan of the rows as the job's end made it.

@@ -99,11 +99,10 @@ func (c *call) tryCreate(j *job) (answer *reply, again bool) {
 	err = c.folder.update(func(tx *transaction) error {
 		var changed bool
 		answer, changed = tx.takeInput(j)
-		switch again = changed || tx.rep.copies[j.copyKey()] != copies; {
-		case answer != nil, again:
+		if again = changed || tx.rep.copies[j.copyKey()] != copies; answer != nil || again {
 			return nil
-		case c.overQuota(tx, j):
-			answer = overQuota(quotaHelpOnly, j.Model)
+		}
+		if answer = c.cfg.Quota.refusal(tx, j); answer != nil {
 			return nil
 		}
 		c.schedule(tx, j)
@@ -146,32 +145,6 @@ func (c *call) readInput(j *job) (refusal *reply) {
 	}
 	j.Rows, j.Failed, j.Missing, j.Tokens = found.rows, found.failed, found.missing, found.tokens
 	return nil
-}
-
-// overQuota tells whether the project may not have the job now. The answer to it
-// does not say which quota it was.
-func (c *call) overQuota(tx *transaction, j *job) bool {
-	q := c.cfg.Quota
-	tx.rep.creates = prune(tx.rep.creates, tx.now.Add(-minute))
-	if q.CreatesPerMinute > 0 && len(tx.rep.creates) >= q.CreatesPerMinute {
-		return true
-	}
-	active, tokens := 0, int64(0)
-	open := tx.rep.open[:0]
-	for _, other := range tx.rep.open {
-		if !other.holds(tx.now, q.ReleaseDelay) {
-			continue
-		}
-		open = append(open, other)
-		active++
-		if other.Model == j.Model {
-			tokens += other.Tokens
-		}
-	}
-	clear(tx.rep.open[len(open):])
-	tx.rep.open = open
-	limit, limited := q.EnqueuedTokens[j.Model]
-	return q.ActiveJobs > 0 && active >= q.ActiveJobs || limited && limit >= 0 && tokens+j.Tokens > limit
 }
 
 // schedule gives the job its id and its course.

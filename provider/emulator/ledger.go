@@ -26,17 +26,28 @@ type Purchase struct {
 	InputFile   string // files/…, "" for inline requests
 	SHA256      string // of the input, lower-case hex
 	Rows        int64
-	Tokens      int64 // of the input, by the emulator's own estimate
+	Tokens      int64 // of the input, by the emulator's own estimate, as enqueued
 	Priority    int64
 	Created     time.Time // virtual
 	State       string    // now, such as BATCH_STATE_RUNNING
 	Deleted     bool
 	Foreign     bool // planted by AddJob or a history, not bought through the API
+
+	// What the answers in the output really used, both of a row that was answered
+	// twice: filled once the job has ended, and zero where it has no output or one
+	// that was planted. Errors and missing rows use nothing. InputTokens holds
+	// CachedTokens too.
+	InputTokens, OutputTokens, ThoughtsTokens, CachedTokens int64
+	// CostUSD is what they cost by the emulator's own price list on the day of the
+	// create, thoughts billed as output; 0 for models without a price.
+	CostUSD float64
 }
 
-// Ledger reads the books. Other servers of the folder are included.
+// Ledger reads the books. Other servers of the folder are included. The first
+// time, it goes through the inputs of the jobs that have ended meanwhile.
 func (s *Server) Ledger() (Ledger, error) {
 	var l Ledger
+	var ended []job
 	err := s.folder.update(func(tx *transaction) error {
 		l.Calls = maps.Clone(tx.rep.calls)
 		for _, j := range tx.rep.bought {
@@ -46,10 +57,25 @@ func (s *Server) Ledger() (Ledger, error) {
 				State: "BATCH_STATE_" + j.state(tx.now), Deleted: !j.deleted.IsZero(), Foreign: j.Foreign,
 			})
 		}
+		ended = tx.endedJobs()
 		return nil
 	})
 	if err != nil {
 		return Ledger{}, fmt.Errorf("read the ledger: %w", err)
+	}
+	bills := map[string]bill{}
+	for i := range ended {
+		j := &ended[i]
+		if bills[j.name()], err = s.bill(j); err != nil {
+			return Ledger{}, fmt.Errorf("add up the answers of %s: %w", j.name(), err)
+		}
+	}
+	for i := range l.Purchases {
+		p := &l.Purchases[i]
+		b := bills[p.Job]
+		sum := b.total()
+		p.InputTokens, p.CachedTokens, p.OutputTokens, p.ThoughtsTokens = sum.input, sum.cached, sum.output, sum.thoughts
+		p.CostUSD = b.cost(tariffOf(p.Model, p.Created))
 	}
 	return l, nil
 }
@@ -126,11 +152,13 @@ func (s *Server) AddJob(p PlantedJob) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("add a job: %w", err)
 	}
-	j.Body = body{stored}
+	if stored.Size > 0 {
+		j.Body = body{stored}
+	}
 	if j.SHA256, err = hexDigest(hash); err != nil {
 		return "", fmt.Errorf("add a job: %w", err)
 	}
-	if p.Answers != nil {
+	if j.Answered = p.Answers != nil; p.Answers != nil {
 		j.Rows = int64(bytes.Count(p.Answers, []byte("\n")))
 		j.Plan = rowPlan{Seed: plantedSeed(j)}
 	} else if err := s.folder.plantRows(j, s.cfg.Rows); err != nil {

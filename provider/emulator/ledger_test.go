@@ -29,9 +29,12 @@ func TestLedger(t *testing.T) {
 		bought := emulator.Purchase{
 			Job: first, DisplayName: "one", Model: model, InputFile: "files/in", SHA256: hexSHA256(input), Rows: 3, Tokens: 21,
 			Created: time.Date(2000, 1, 1, 0, 0, 1, 0, time.UTC), State: "BATCH_STATE_SUCCEEDED",
+			InputTokens: 21, OutputTokens: 110, ThoughtsTokens: 628, CostUSD: 0.00092565, // 21 × 0.15 + 738 × 1.25
 		}
-		other := bought
-		other.Job, other.DisplayName, other.Deleted = second, "two", true
+		other := emulator.Purchase{
+			Job: second, DisplayName: "two", Model: model, InputFile: "files/in", SHA256: hexSHA256(input), Rows: 3, Tokens: 21,
+			Created: bought.Created, State: "BATCH_STATE_CANCELLED", Deleted: true,
+		}
 		want := emulator.Ledger{
 			Purchases: []emulator.Purchase{bought, other},
 			Calls:     map[string]int64{emulator.OpUploadStart: 1, emulator.OpUploadFinalize: 1, emulator.OpCreate: 3, emulator.OpDeleteJob: 1},

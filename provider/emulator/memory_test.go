@@ -114,3 +114,39 @@ func TestConstantMemory(t *testing.T) {
 		t.Errorf("the heap grew to %d MiB, want at most %d", peak>>20, limit>>20)
 	}
 }
+
+// TestBooksConstantMemory reads the books of a job with 24 MiB of input, a part
+// of which is swapped, on a heap of a quarter of that.
+func TestBooksConstantMemory(t *testing.T) {
+	const size, limit = 24 << 20, 6 << 20
+	defer debug.SetGCPercent(debug.SetGCPercent(10))
+	now := time.Now()
+	a := openAPI(t, emulator.Config{Clock: func() time.Time { return now }, Rows: emulator.RowFaults{SwappedShare: 0.01}})
+	req, err := http.NewRequestWithContext(t.Context(), "POST", a.start("big").header.Get("X-Goog-Upload-Url"), &lines{size: size})
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.ContentLength = size
+	req.Header.Set("X-Goog-Upload-Command", "upload, finalize")
+	req.Header.Set("X-Goog-Upload-Offset", "0")
+	a.want(200, a.send(req))
+	a.create("big", "")
+	now = now.Add(time.Hour)
+	runtime.GC()
+	stop := peakHeap()
+	rows, swapped := int64(0), 0
+	err = a.server.RowPurchases(t.Context(), func(p emulator.RowPurchase) error {
+		rows++
+		if p.AnswerOf != p.Key {
+			swapped++
+		}
+		return nil
+	})
+	bought := purchases(t, a.server)[0]
+	if err != nil || rows != bought.Rows || swapped == 0 || bought.CostUSD == 0 {
+		t.Errorf("%d rows, %d of them swapped, of %+v: %v", rows, swapped, bought, err)
+	}
+	if peak := stop(); peak > limit {
+		t.Errorf("the heap grew to %d MiB, want at most %d", peak>>20, limit>>20)
+	}
+}

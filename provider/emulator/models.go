@@ -90,7 +90,7 @@ func (c *call) generate() *reply {
 	case !row.HasContents:
 		return refuse(400, "* GenerateContentRequest.contents: contents is not specified\n")
 	}
-	resp := answer(&row, good, "synchronous", c.id)
+	resp := answer(&row, RowGood, 0, "synchronous", c.id)
 	resp.Usage.ServiceTier = "standard"
 	return ok(resp)
 }

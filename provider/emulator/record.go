@@ -114,12 +114,18 @@ type replica struct {
 	bought   []*job // in the order of the accepted creates
 
 	calls    map[string]int64
-	requests []time.Time     // calls of the last minute
-	creates  []time.Time     // accepted creates of the last minute
-	copies   map[string]int  // jobs made so far for each content and model
-	open     []*job          // jobs that may still hold quota
-	inUse    map[string]bool // first parts of bodies that jobs read
-	storage  storage
+	requests []time.Time // calls of the last minute
+	creates  []time.Time // accepted creates of the last minute
+	// accepted counts all accepted creates, of which lastCreate was the last;
+	// dayCreates counts those of a day by model.
+	accepted   int
+	lastCreate time.Time
+	day        time.Time
+	dayCreates map[string]int
+	copies     map[string]int  // jobs made so far for each content and model
+	open       []*job          // jobs that may still hold quota
+	inUse      map[string]bool // first parts of bodies that jobs read
+	storage    storage
 }
 
 func newReplica() *replica {
@@ -210,6 +216,9 @@ func (rep *replica) addJob(j *job, at time.Time) {
 	if !j.Foreign {
 		rep.copies[j.copyKey()]++
 		rep.creates = append(prune(rep.creates, at.Add(-minute)), at)
+		rep.accepted++
+		rep.lastCreate = at
+		rep.today(at)[j.Model]++
 	}
 }
 

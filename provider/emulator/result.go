@@ -2,7 +2,6 @@ package emulator
 
 import (
 	"bytes"
-	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
@@ -12,125 +11,6 @@ import (
 	"math/rand/v2"
 	"strings"
 )
-
-// rowPlan says what becomes of each row of a job. It is fixed when the job is
-// made and kept in its record, so every server of the folder writes the same
-// output.
-type rowPlan struct {
-	// Seed is all chance there is: content, model, and how many jobs had both
-	// before.
-	Seed   string    `json:"seed"`
-	Faults RowFaults `json:"faults,omitzero"`
-
-	AllFailed     int  `json:"all_failed,omitempty"` // google.rpc code of every row
-	Missing       int  `json:"missing,omitempty"`    // the first n rows have no line
-	Duplicated    int  `json:"duplicated,omitempty"` // the first n rows have two lines
-	WrongKey      int  `json:"wrong_key,omitempty"`  // n lines under keys that nobody sent
-	Swapped       bool `json:"swapped,omitempty"`    // the first two answers under each other's key
-	MalformedLast bool `json:"malformed_last,omitempty"`
-	ErrorDetails  bool `json:"error_details,omitempty"`
-	// Partial is how many rows were answered before the job ended early; the
-	// others have an error with code 1. 0: all.
-	Partial int64 `json:"partial,omitempty"`
-}
-
-// damaged gives the plan with the damage of more on top.
-func (p rowPlan) damaged(more rowPlan) rowPlan {
-	p.AllFailed = cmp.Or(more.AllFailed, p.AllFailed)
-	p.Missing = max(p.Missing, more.Missing)
-	p.Duplicated = max(p.Duplicated, more.Duplicated)
-	p.WrongKey = max(p.WrongKey, more.WrongKey)
-	p.Swapped = p.Swapped || more.Swapped
-	p.MalformedLast = p.MalformedLast || more.MalformedLast
-	p.ErrorDetails = p.ErrorDetails || more.ErrorDetails
-	return p
-}
-
-// rows gives what the faults of a call do to the rows.
-func (h hits) rows() (p rowPlan) {
-	number := func(name string, otherwise int) int {
-		if f, ok := h[name]; ok {
-			return f.number(otherwise)
-		}
-		return 0
-	}
-	p.AllFailed = number(FaultAllRowsFailed, 3)
-	p.Missing = number(FaultMissingRow, 1)
-	p.Duplicated = number(FaultDuplicatedKey, 1)
-	p.WrongKey = number(FaultWrongKeyLine, 1)
-	p.Swapped = h.has(FaultSwappedKeys)
-	p.MalformedLast = h.has(FaultMalformedLastLine)
-	p.ErrorDetails = h.has(FaultInlineErrorDetails)
-	return p
-}
-
-// takeRows counts the faults of a call that change rows.
-func (h hits) takeRows() {
-	for _, name := range []string{
-		FaultAllRowsFailed, FaultMissingRow, FaultDuplicatedKey, FaultSwappedKeys,
-		FaultWrongKeyLine, FaultMalformedLastLine, FaultInlineErrorDetails,
-	} {
-		h.take(name)
-	}
-}
-
-// outcome is what a row gets.
-type outcome int
-
-const (
-	good outcome = iota
-	failed
-	truncated
-	blocked
-	empty
-	missing
-	duplicated
-)
-
-// outcome gives the fate of the row with the index n, from 0.
-func (p *rowPlan) outcome(r *row, n int64) outcome {
-	switch {
-	case n < int64(p.Missing):
-		return missing
-	case p.AllFailed != 0, !r.HasContents, p.ErrorDetails && n == 0, p.Partial > 0 && n >= p.Partial:
-		return failed
-	case n < int64(p.Duplicated):
-		return duplicated
-	case p.Faults == RowFaults{}:
-		return good
-	}
-	u := share(p.Seed, "row", r.Key)
-	for _, f := range []struct {
-		share float64
-		fate  outcome
-	}{
-		{p.Faults.ErrorShare, failed}, {p.Faults.TruncatedShare, truncated}, {p.Faults.BlockedShare, blocked},
-		{p.Faults.EmptyShare, empty}, {p.Faults.MissingShare, missing}, {p.Faults.DuplicatedShare, duplicated},
-	} {
-		if u < f.share {
-			return f.fate
-		}
-		u -= f.share
-	}
-	return good
-}
-
-// failure gives the error of the row with the index n.
-func (p *rowPlan) failure(r *row, n int64) *rpcStatus {
-	s := &rpcStatus{Code: 13, Message: "Internal error encountered."}
-	switch {
-	case p.AllFailed != 0:
-		s = &rpcStatus{Code: p.AllFailed, Message: "Request contains an invalid argument."}
-	case !r.HasContents:
-		s = &rpcStatus{Code: 3, Message: "* GenerateContentRequest.contents: contents is not specified\n"}
-	case p.Partial > 0 && n >= p.Partial:
-		s = &rpcStatus{Code: 1, Message: "The operation was cancelled."}
-	}
-	if p.ErrorDetails {
-		s.Details = []any{map[string]string{"@type": "type.googleapis.com/google.rpc.DebugInfo", "detail": "row failed"}}
-	}
-	return s
-}
 
 // answeredRow and failedRow are the lines of an output file. In an answer the
 // key stands last, as in the captures.
@@ -162,22 +42,37 @@ type resultWriter struct {
 	parser rowParser
 	buf    bytes.Buffer
 	enc    *json.Encoder
-	keys   [2]row // the first two rows, for swapping
+	pairs  pairing
+}
+
+// pairing tells which rows have their answers under each other's key.
+type pairing struct {
+	partner map[int]int
+	open    int // the row that waits for its partner, from 1; 0 is none
+}
+
+func (p *pairing) add(i int) {
+	if p.open == 0 {
+		p.open = i + 1
+		return
+	}
+	if p.partner == nil {
+		p.partner = map[int]int{}
+	}
+	first := p.open - 1
+	p.partner[first], p.partner[i], p.open = i, first, 0
 }
 
 // lineAt is where a line of the input stands.
 type lineAt struct{ at, length int64 }
 
 // write streams the output to out, in an order that has nothing to do with that
-// of the input. It holds one row at a time, and 16 bytes for each other.
+// of the input. It holds one row at a time, 16 bytes for each other, and the
+// places of those that are swapped.
 func (w *resultWriter) write(out io.Writer, in io.ReaderAt, size int64) error {
 	w.enc = json.NewEncoder(&w.buf)
 	w.enc.SetEscapeHTML(false)
-	var lines []lineAt
-	err := eachLine(io.NewSectionReader(in, 0, size), func(line []byte, at int64, _ int) error {
-		lines = append(lines, lineAt{at, int64(len(line))})
-		return nil
-	})
+	lines, err := w.places(io.NewSectionReader(in, 0, size))
 	if err != nil {
 		return fmt.Errorf("read the input: %w", err)
 	}
@@ -196,17 +91,20 @@ func (w *resultWriter) write(out io.Writer, in io.ReaderAt, size int64) error {
 		}
 		return w.parser.line(line)
 	}
-	for i := range min(2, len(lines)) {
-		if w.keys[i], err = read(i); err != nil {
-			return err
-		}
-	}
 	for n, i := range order {
 		r, err := read(i)
 		if err != nil {
 			return err
 		}
-		if err := w.row(&r, int64(i)); err != nil {
+		key := r.Key
+		if j, ok := w.pairs.partner[i]; ok {
+			other, err := read(j)
+			if err != nil {
+				return err
+			}
+			key = other.Key
+		}
+		if err := w.row(&r, int64(i), key); err != nil {
 			return err
 		}
 		if n == len(order)-1 {
@@ -223,29 +121,43 @@ func (w *resultWriter) write(out io.Writer, in io.ReaderAt, size int64) error {
 	return nil
 }
 
-// row renders what row i gets into the buffer: no, one or two lines.
-func (w *resultWriter) row(r *row, i int64) error {
-	key := r.Key
-	if w.plan.Swapped && i < 2 && w.keys[1-i].HasKey {
-		key = w.keys[1-i].Key
-	}
+// places finds the lines, and the rows that are swapped.
+func (w *resultWriter) places(in io.Reader) (lines []lineAt, err error) {
+	err = eachLine(in, func(line []byte, at int64, _ int) error {
+		i := len(lines)
+		lines = append(lines, lineAt{at, int64(len(line))})
+		if w.inline || !w.plan.maySwap(int64(i)) {
+			return nil
+		}
+		r, err := w.parser.line(line)
+		if err == nil && w.plan.swaps(&r, int64(i)) {
+			w.pairs.add(i)
+		}
+		return err
+	})
+	return lines, err
+}
+
+// row renders what row i gets into the buffer, under the key: no, one or two
+// lines.
+func (w *resultWriter) row(r *row, i int64, key string) error {
 	keyField := &key
 	if !r.HasKey || w.inline {
 		keyField = nil
 	}
-	o := w.plan.outcome(r, i)
-	switch o {
-	case missing:
-		return nil
-	case failed:
-		return w.enc.Encode(failedRow{keyField, w.plan.failure(r, i), json.RawMessage(r.Metadata)})
+	v := w.plan.verdict(r, i, w.model)
+	if v.err != nil {
+		return w.enc.Encode(failedRow{keyField, v.err, json.RawMessage(r.Metadata)})
 	}
-	line := answeredRow{answer(r, o, w.plan.Seed, w.model), keyField, json.RawMessage(r.Metadata)}
-	if err := w.enc.Encode(line); err != nil || o != duplicated {
-		return err
+	for _, response := range []*generateResponse{v.response, v.again} {
+		if response == nil {
+			continue
+		}
+		if err := w.enc.Encode(answeredRow{response, keyField, json.RawMessage(r.Metadata)}); err != nil {
+			return err
+		}
 	}
-	line.Response = answer(r, o, w.plan.Seed+" again", w.model)
-	return w.enc.Encode(line)
+	return nil
 }
 
 // last does to the end of the output what the plan asks for.
@@ -253,7 +165,7 @@ func (w *resultWriter) last() error {
 	for n := range w.plan.WrongKey {
 		key := fmt.Sprintf("nobody-asked-%d", n+1)
 		r := row{Key: key, HasKey: true, HasContents: true, Prompt: "What nobody asked", Tokens: 3}
-		if err := w.enc.Encode(answeredRow{Response: answer(&r, good, w.plan.Seed, w.model), Key: &key}); err != nil {
+		if err := w.enc.Encode(answeredRow{Response: answer(&r, RowGood, 0, w.plan.Seed, w.model), Key: &key}); err != nil {
 			return err
 		}
 	}

@@ -44,6 +44,8 @@ func TestRowFaults(t *testing.T) {
 		{"all empty", emulator.RowFaults{EmptyShare: 1}, map[string][2]int{"empty": {n, n}}, "400 400 "},
 		{"all missing", emulator.RowFaults{MissingShare: 1}, map[string][2]int{}, "400  "},
 		{"all twice", emulator.RowFaults{DuplicatedShare: 1}, map[string][2]int{"STOP": {2 * n, 2 * n}}, "400 400 "},
+		{"all invalid", emulator.RowFaults{InvalidShare: 1}, map[string][2]int{"STOP": {n, n}}, "400 400 "},
+		{"all swapped", emulator.RowFaults{SwappedShare: 1}, map[string][2]int{"STOP": {n, n}}, "400 400 "},
 		{"some", emulator.RowFaults{ErrorShare: 0.1, TruncatedShare: 0.1, BlockedShare: 0.1, EmptyShare: 0.1}, map[string][2]int{
 			"STOP": {180, 300}, "error 13": {15, 75}, "MAX_TOKENS": {15, 75}, "blocked": {15, 75}, "empty": {15, 75}}, ""},
 	} {
@@ -83,7 +85,7 @@ func TestRowFaults(t *testing.T) {
 // TestNoDice makes the same calls in two folders.
 func TestNoDice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		faults := emulator.RowFaults{ErrorShare: 0.2, MissingShare: 0.1, DuplicatedShare: 0.1, TruncatedShare: 0.1}
+		faults := emulator.RowFaults{ErrorShare: 0.2, MissingShare: 0.1, DuplicatedShare: 0.1, TruncatedShare: 0.1, InvalidShare: 0.1, SwappedShare: 0.1}
 		run := func() (outputs []string) {
 			a := openAPI(t, emulator.Config{Rows: faults})
 			for _, file := range []string{"one", "two"} {

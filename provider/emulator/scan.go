@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -24,6 +25,7 @@ type row struct {
 	Schema      jsontext.Value
 	MaxOutput   int64 // tokens; 0 is no limit
 	Tokens      int64 // estimate of the input
+	Cached      int64 // tokens of the cached content that the request names
 }
 
 const promptKept = 2 << 10 // bytes of a prompt that are kept for the echo
@@ -62,15 +64,37 @@ func eachLine(r io.Reader, fn func(line []byte, at int64, number int) error) err
 	}
 }
 
+// indexedRow is a row and its place among the rows of the input, from 0.
+type indexedRow struct {
+	row
+	index int64
+}
+
+// eachRow calls fn with every row of an input that was taken, and with where its
+// line ends.
+func eachRow(in io.ReaderAt, size int64, fn func(r *indexedRow, end int64) error) error {
+	var p rowParser
+	n := int64(-1)
+	return eachLine(io.NewSectionReader(in, 0, size), func(line []byte, at int64, _ int) error {
+		r, err := p.line(line)
+		if err != nil {
+			return err
+		}
+		n++
+		return fn(&indexedRow{r, n}, at+int64(len(line)))
+	})
+}
+
 // rowParser reads request lines. It is as strict as the service is said to be:
 // inside a request, a field that the API does not know is refused; outside it is
 // ignored (inspect_ai #3257, python-genai #1608).
 type rowParser struct {
 	refuseCamelCase bool
 
-	dec jsontext.Decoder
-	src bytes.Reader
-	row row
+	dec   jsontext.Decoder
+	src   bytes.Reader
+	input []byte
+	row   row
 }
 
 // lineError is what is wrong with a line.
@@ -104,7 +128,7 @@ func (p *rowParser) line(line []byte) (row, error) {
 func (p *rowParser) bare(request []byte) (row, error) { return p.read(request, p.request) }
 
 func (p *rowParser) read(line []byte, field func(name string) error) (row, error) {
-	p.row = row{}
+	p.row, p.input = row{}, line
 	p.src.Reset(line)
 	p.dec.Reset(&p.src)
 	err := p.object(field)
@@ -115,7 +139,11 @@ func (p *rowParser) read(line []byte, field func(name string) error) (row, error
 			err = errors.New("more than one value on the line")
 		}
 	}
-	bad := &lineError{column: p.dec.InputOffset() + 1, what: err.Error()}
+	bad, placed := errors.AsType[*lineError](err)
+	if placed {
+		return row{}, bad
+	}
+	bad = &lineError{column: p.dec.InputOffset() + 1, what: err.Error()}
 	if errors.Is(err, io.ErrUnexpectedEOF) || err == io.EOF {
 		bad.column, bad.what = int64(len(line))+1, "unexpected end of line"
 	} else if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
@@ -124,8 +152,20 @@ func (p *rowParser) read(line []byte, field func(name string) error) (row, error
 	return row{}, bad
 }
 
-// knownRequestField and knownGenerationField tell the fields of GenerateContentRequest
-// and GenerationConfig, in snake_case.
+// unexpected says what stands where a value has to begin with want, in the
+// service's words (inspect_ai #5100).
+func (p *rowParser) unexpected(want rune) error {
+	at := p.dec.InputOffset()
+	rest := bytes.TrimLeft(p.input[at:], " \t\r\n:,")
+	found, _ := utf8.DecodeRune(rest)
+	return &lineError{
+		column: int64(len(p.input)-len(rest)) + 1,
+		what:   fmt.Sprintf("unexpected character: '%c'; expected '%c'", found, want),
+	}
+}
+
+// knownRequestField, knownGenerationField and knownPartField tell the fields of
+// GenerateContentRequest, GenerationConfig and Part, in snake_case.
 func knownRequestField(name string) bool {
 	switch name {
 	case "model", "contents", "system_instruction", "tools", "tool_config", "safety_settings",
@@ -142,6 +182,16 @@ func knownGenerationField(name string) bool {
 		"response_format", "presence_penalty", "frequency_penalty", "response_logprobs", "logprobs",
 		"enable_enhanced_civic_answers", "response_modalities", "speech_config", "thinking_config",
 		"media_resolution", "image_config", "audio_timestamp", "routing_config", "model_selection_config":
+		return true
+	}
+	return false
+}
+
+func knownPartField(name string) bool {
+	switch name {
+	case "text", "inline_data", "file_data", "function_call", "function_response", "executable_code",
+		"code_execution_result", "thought", "thought_signature", "video_metadata", "media_resolution",
+		"part_metadata", "tool_call", "tool_response", "audio_transcription", "media_processing", "speech_metadata":
 		return true
 	}
 	return false
@@ -173,6 +223,8 @@ func (p *rowParser) request(name string) error {
 		return p.content(false)
 	case "generation_config":
 		return p.object(p.generation)
+	case "cached_content":
+		return p.text(func(name string) { p.row.Cached = cachedTokens(name) })
 	}
 	return p.dec.SkipValue()
 }
@@ -205,6 +257,15 @@ func (p *rowParser) generation(name string) error {
 	return p.dec.SkipValue()
 }
 
+// cachedTokens gives the size of a cached content. There is no call that makes
+// one: any name will do.
+func cachedTokens(name string) int64 {
+	if name == "" {
+		return 0
+	}
+	return 1024 + int64(3072*share("cached content", name))
+}
+
 // content reads {"role":…,"parts":[…]} and counts its tokens; the texts of a
 // prompt are kept.
 func (p *rowParser) content(prompt bool) error {
@@ -224,7 +285,11 @@ func (p *rowParser) content(prompt bool) error {
 
 func (p *rowParser) part(prompt bool) error {
 	return p.object(func(name string) error {
-		switch toSnake(name) {
+		snake, err := p.field(name, knownPartField)
+		if err != nil {
+			return err
+		}
+		switch snake {
 		case "text":
 			return p.text(func(s string) {
 				p.row.Tokens += estimateTokens(s)
@@ -247,7 +312,7 @@ func (p *rowParser) object(fn func(name string) error) error {
 		return p.dec.SkipValue()
 	}
 	if k := p.dec.PeekKind(); k != '{' && k != 0 {
-		return fmt.Errorf("expected an object, found %s", k)
+		return p.unexpected('{')
 	}
 	if _, err := p.dec.ReadToken(); err != nil {
 		return err
@@ -270,7 +335,7 @@ func (p *rowParser) array(fn func() error) error {
 		return p.dec.SkipValue()
 	}
 	if k := p.dec.PeekKind(); k != '[' && k != 0 {
-		return fmt.Errorf("expected an array, found %s", k)
+		return p.unexpected('[')
 	}
 	if _, err := p.dec.ReadToken(); err != nil {
 		return err
@@ -292,7 +357,7 @@ func (p *rowParser) text(fn func(s string)) error {
 		return p.dec.SkipValue()
 	}
 	if k := p.dec.PeekKind(); k != '"' && k != 0 {
-		return fmt.Errorf("expected a string, found %s", k)
+		return p.unexpected('"')
 	}
 	tok, err := p.dec.ReadToken()
 	if err == nil {
@@ -340,9 +405,9 @@ func scanInput(r io.Reader, plan *rowPlan, refuseCamelCase bool) (scan, error) {
 			return nil
 		}
 		switch plan.outcome(&row, s.rows) {
-		case failed:
+		case RowFailed:
 			s.failed++
-		case missing:
+		case RowMissing:
 			s.missing++
 		}
 		s.rows++

@@ -20,6 +20,7 @@ type Server struct {
 
 	outputs sync.Mutex // held while an output is written
 	scans   scanCache
+	bills   billCache
 }
 
 // New opens the data folder of cfg, or makes it.
@@ -90,7 +91,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer = internal(err)
 	case c.before(&answer):
 	case limited:
-		answer = overQuota(quotaPerMinute, "")
+		answer = overQuota(quotaPerMinute, "", s.cfg.Quota.RequestsPerMinute)
 	default:
 		if answer = c.authorize(); answer == nil {
 			answer = handle(c)
@@ -114,7 +115,7 @@ func (c *call) before(answer **reply) bool {
 	case c.hits.takes(FaultStatusBefore):
 		*answer = failure(c.hits[FaultStatusBefore].number(503))
 	case c.hits.takes(FaultQuota429):
-		*answer = overQuota(c.hits[FaultQuota429].Value, c.model())
+		*answer = overQuota(c.hits[FaultQuota429].Value, c.model(), 0)
 	case c.hits.takes(FaultHTML200):
 		*answer = page(200, "Sign in to the network")
 	case c.hits.takes(FaultHTML503):

@@ -1,8 +1,10 @@
 package emulator_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -202,6 +204,137 @@ func TestQuotas(t *testing.T) {
 			}
 			time.Sleep(2 * time.Minute)
 			a.want(200, a.call("GET", "/v1/batches", ""))
+		})
+	})
+}
+
+// TestEnqueuedTokens fills a quota of tokens with two jobs of 14, and has a
+// third wait until one of them has ended.
+func TestEnqueuedTokens(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := openAPI(t, emulator.Config{Quota: emulator.Quota{EnqueuedTokens: map[string]int64{model: 30}}})
+		a.upload("in", requests(2, 0))
+		a.create("in", "")
+		time.Sleep(quick.Max) // the first runs, the others are pending
+		a.create("in", "")
+		begin := time.Now()
+		got := a.want(429, a.tryCreate("in", ""))
+		if took := time.Since(begin); took != 0 {
+			t.Errorf("the refusal took %v", took)
+		}
+		refused := decode[apiError](t, got).Error
+		if len(refused.Details) != 1 || refused.Details[0]["@type"] != "type.googleapis.com/google.rpc.Help" || got.header.Get("Retry-After") != "" {
+			t.Errorf("details %v, header %v", refused.Details, got.header)
+		}
+		time.Sleep(quick.Max - time.Second)
+		a.want(429, a.tryCreate("in", ""))
+		time.Sleep(time.Second) // the first has ended
+		a.create("in", "")
+		a.want(429, a.tryCreate("in", ""))
+		if n := len(purchases(t, a.server)); n != 3 {
+			t.Errorf("%d jobs were bought", n)
+		}
+	})
+}
+
+// TestBurst has a pause after every second create, whatever its size.
+func TestBurst(t *testing.T) {
+	for _, test := range []struct {
+		name     string
+		pause    emulator.Span
+		min, max time.Duration
+	}{
+		{"by default", emulator.Span{}, 15 * time.Minute, 20 * time.Minute},
+		{"of its own", emulator.Span{Min: time.Minute, Max: 2 * time.Minute}, time.Minute, 2 * time.Minute},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				dir := t.TempDir()
+				cfg := emulator.Config{Dir: dir, Quota: emulator.Quota{Burst: 2, BurstPause: test.pause}}
+				a := openAPI(t, cfg)
+				a.upload("in", requests(2, 0))
+				var pauses []time.Duration
+				for range 4 {
+					a.create("in", "")
+					time.Sleep(time.Second)
+					a.create("in", "")
+					begin := time.Now()
+					a = openAPI(t, cfg) // whoever serves
+					for {
+						got := a.tryCreate("in", "")
+						if got.status == 200 {
+							break
+						}
+						if details := decode[apiError](t, a.want(429, got)).Error.Details; len(details) != 1 {
+							t.Errorf("details %v", details)
+						}
+						time.Sleep(10 * time.Second)
+					}
+					pauses = append(pauses, time.Since(begin))
+					a.create("in", "") // the second of the next burst
+					time.Sleep(test.max)
+				}
+				for _, pause := range pauses {
+					if pause < test.min || pause > test.max+10*time.Second {
+						t.Errorf("a pause of %v", pause)
+					}
+				}
+				if slices.Min(pauses) == slices.Max(pauses) {
+					t.Errorf("all pauses are alike: %v", pauses)
+				}
+			})
+		})
+	}
+}
+
+// TestNamedRefusals looks at the limits that say which one refuses.
+func TestNamedRefusals(t *testing.T) {
+	named := func(t *testing.T, got answer) (quota, value string) {
+		t.Helper()
+		var body struct {
+			Error struct {
+				Details []struct {
+					Violations []struct{ QuotaID, QuotaValue string }
+				}
+			}
+		}
+		if err := json.Unmarshal(got.body, &body); err != nil || got.status != 429 || len(body.Error.Details) != 3 || len(body.Error.Details[1].Violations) != 1 {
+			t.Fatalf("status %d %s", got.status, got.body)
+		}
+		v := body.Error.Details[1].Violations[0]
+		return v.QuotaID, v.QuotaValue
+	}
+	t.Run("per minute", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			a := openAPI(t, emulator.Config{Quota: emulator.Quota{CreatesPerMinute: 3, NamedRefusals: true}})
+			a.upload("in", requests(2, 0))
+			for range 3 {
+				a.create("in", "")
+			}
+			if id, value := named(t, a.tryCreate("in", "")); !strings.Contains(id, "PerMinute") || value != "3" {
+				t.Errorf("quota %s of %s", id, value)
+			}
+			time.Sleep(time.Minute)
+			a.create("in", "")
+		})
+	})
+	t.Run("per day", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			a := openAPI(t, emulator.Config{Quota: emulator.Quota{CreatesPerDay: 2}})
+			a.upload("in", requests(2, 0))
+			a.create("in", "")
+			time.Sleep(7 * time.Hour) // from midnight UTC
+			a.create("in", "")
+			if id, value := named(t, a.tryCreate("in", "")); !strings.Contains(id, "PerDay") || value != "2" {
+				t.Errorf("quota %s of %s", id, value)
+			}
+			a.want(200, a.call("POST", "/v1/models/gemini-2.5-pro:batchGenerateContent", `{"batch":{"inputConfig":{"fileName":"files/in"}}}`))
+			time.Sleep(time.Hour - time.Second)
+			a.want(429, a.tryCreate("in", ""))
+			time.Sleep(time.Second) // midnight Pacific
+			a.create("in", "")
+			a.create("in", "")
+			a.want(429, a.tryCreate("in", ""))
 		})
 	})
 }

@@ -107,7 +107,7 @@ func (c *call) startUpload() *reply {
 			answer = nameTaken(u.Name)
 			return nil
 		case c.storageFull(tx, length):
-			answer = overQuota(quotaStorage, "")
+			answer = overQuota(quotaStorage, "", 0)
 			return nil
 		}
 		u.Seq, u.Start = tx.rep.seq+1, tx.now
@@ -356,7 +356,7 @@ func (c *call) finalize(tx *transaction, u *upload, chunk part, hash []byte, ans
 		*answer = nameTaken(u.Name).with(headStatus, uploadFinal)
 		return ended, nil
 	case c.storageFull(tx, parts.size()):
-		*answer = overQuota(quotaStorage, "").with(headStatus, uploadFinal)
+		*answer = overQuota(quotaStorage, "", 0).with(headStatus, uploadFinal)
 		return ended, nil
 	case c.hits.takes(FaultUnsupportedMIME200):
 		*answer = unsupportedMIME().with(headStatus, uploadFinal)

@@ -289,15 +289,19 @@ func TestBadLines(t *testing.T) {
 		{`{"key":"a","request":{` + contents + `,"temperature":0}}`, "near column 75: no such field: 'temperature'", "no such field: 'temperature'"},
 		{`{"key":"a","request":{` + contents + `,"generation_config":{"temprature":0}}}`, "no such field: 'temprature'", "no such field"},
 		{`{"key":"a","request":{"contents":[{"text":"hi"}]}}`, "no such field: 'text'", "no such field"},
-		{`{"key":"a","request":{"contents":"hi"}}`, "expected an array", "expected an array"},
-		{`{"key":7,"request":{}}`, "expected a string", "expected a string"},
+		{`{"key":"a","request":{"contents":"hi"}}`, "near column 34: unexpected character: '\"'; expected '['", "expected '['"},
+		{`{"key":7,"request":{}}`, "near column 8: unexpected character: '7'; expected '\"'", "expected '\"'"},
 		{`{"key":"a","key":"b"}`, "duplicate", "duplicate"},
 		{`{"key":"a"} {}`, "more than one value", "more than one value"},
 		{`{"key":"a"`, "unexpected end of line", "unexpected end of line"},
 		{`not JSON`, "near column", "near column"},
 		{"{\"key\":\"\xff\"}", "invalid UTF-8", "invalid UTF-8"},
 		{"\ufeff{}", "near column 1", "near column 1"},
-		{`[]`, "expected an object", "expected an object"},
+		{`[]`, "near column 1: unexpected character: '['; expected '{'", "expected '{'"},
+		{`{"key":"a","request":{"system_instruction":["be brief"],` + contents + `}}`, "near column 44: unexpected character: '['; expected '{'", "expected '{'"},
+		{`{"key":"a","request":{"contents":[{"parts":[{"txt":"hi"}]}]}}`, "no such field: 'txt'", "no such field: 'txt'"},
+		{`{"key":"a","request":{"contents":[{"parts":[{"inlineData":{"data":""}}]}]}}`, "", "no such field: 'inlineData'"},
+		{`{"key":"a","request":{"thinking_config":{},` + contents + `}}`, "near column 40: no such field: 'thinking_config'", "no such field: 'thinking_config'"},
 	} {
 		for _, c := range []struct {
 			api  *api
@@ -317,6 +321,29 @@ func TestBadLines(t *testing.T) {
 				t.Errorf("line %s: status %d %q, want 400 with %q", test.line, got.status, message, c.want)
 			}
 		}
+	}
+}
+
+// TestBadLinesAreNamed holds a refusal to one line for each bad line of the
+// input, and a key that stands twice to be no reason for one.
+func TestBadLinesAreNamed(t *testing.T) {
+	a := openAPI(t, emulator.Config{})
+	good := strings.TrimSuffix(string(requests(1, 0)), "\n")
+	stray := `{"key":"a","request":{"temperature":0.5,"contents":[{"parts":[{"text":"hi"}]}]}}`
+	a.upload("bad", []byte(strings.Join([]string{good, stray, good, "{", "", stray}, "\n")))
+	want := "Error on line 2: invalid JSON, near column 36: no such field: 'temperature'\n" +
+		"Error on line 4: invalid JSON, near column 2: unexpected end of line\n" +
+		"Error on line 6: invalid JSON, near column 36: no such field: 'temperature'"
+	got := decode[apiError](t, a.want(400, a.tryCreate("bad", ""))).Error
+	if got.Status != "INVALID_ARGUMENT" {
+		t.Errorf("status %s", got.Status)
+	}
+	if diff := cmp.Diff(want, got.Message); diff != "" {
+		t.Errorf("message (-want +got):\n%s", diff)
+	}
+	a.upload("twice", []byte(good+"\n"+good+"\n"))
+	if n := decode[operation](t, a.want(200, a.tryCreate("twice", ""))).Metadata.BatchStats.RequestCount; n != "2" {
+		t.Errorf("%s requests of a key that stands twice", n)
 	}
 }
 
