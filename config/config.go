@@ -118,6 +118,8 @@ type Emulator struct {
 	Quota     Quota
 	Rows      Rows
 	Faults    []Fault // in the order of the config
+	// RefuseCamelCase refuses inputs with camelCase fields.
+	RefuseCamelCase bool
 }
 
 // Span is a length of time between two bounds, both included.
@@ -132,11 +134,15 @@ type Quota struct {
 	StorageBytes      int64
 	EnqueuedTokens    map[string]int64 // by model
 	ReleaseDelay      time.Duration    // how long an ended job still counts
+	CreatesPerDay     int              // by model
+	NamedRefusals     bool             // creates per minute name themselves
+	Burst             int              // creates that a pause follows
+	BurstPause        Span
 }
 
 // Rows are the shares, from 0 to 1, of answer rows that go wrong.
 type Rows struct {
-	Error, Truncated, Blocked, Empty, Missing, Duplicated float64
+	Error, Truncated, Blocked, Empty, Missing, Duplicated, Invalid, Swapped float64
 }
 
 // Fault is a named fault that the emulator is to show.

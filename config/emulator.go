@@ -26,6 +26,7 @@ func emulatorGrammar(common []string) grammar {
 	for flag, name := range map[string]string{
 		"error_rows": "error_share", "truncated_rows": "truncated_share", "blocked_rows": "blocked_share",
 		"empty_rows": "empty_share", "missing_rows": "missing_share", "duplicated_rows": "duplicated_share",
+		"invalid_rows": "invalid_share", "swapped_rows": "swapped_share",
 	} {
 		hints[flag] = "write " + name + " = … inside rows { … }"
 	}
@@ -36,7 +37,7 @@ func emulatorGrammar(common []string) grammar {
 	hints["base_url"] = "it is embedded; to use an emulator that serves elsewhere, write provider \"gemini\" { base_url = … }"
 	hints["data_dir"] = "its data is kept in " + emulatorData
 	return grammar{
-		attrs:  append(common, "history", "queue_time", "run_time", "clock_rate", "models", "page_size"),
+		attrs:  append(common, "history", "queue_time", "run_time", "clock_rate", "models", "page_size", "refuse_camel_case"),
 		blocks: map[string]int{"rate": 0, "quota": 0, "rows": 0, "fault": 1},
 		once:   []string{"rate", "quota", "rows"},
 		hints:  hints,
@@ -55,12 +56,15 @@ func insideBlock(block string, names []string) map[string]string {
 func quotaNames() []string {
 	return []string{
 		"max_active_jobs", "creates_per_minute", "requests_per_minute", "file_bytes", "storage_bytes",
-		"enqueued_tokens", "release_delay",
+		"enqueued_tokens", "release_delay", "creates_per_day", "named_refusals", "burst", "burst_pause",
 	}
 }
 
 func shareNames() []string {
-	return []string{"error_share", "truncated_share", "blocked_share", "empty_share", "missing_share", "duplicated_share"}
+	return []string{
+		"error_share", "truncated_share", "blocked_share", "empty_share", "missing_share", "duplicated_share",
+		"invalid_share", "swapped_share",
+	}
 }
 
 func (l *loader) decodeEmulator(r *reader) *Emulator {
@@ -79,6 +83,7 @@ func (l *loader) decodeEmulator(r *reader) *Emulator {
 		e.PageSize = n
 	}
 	e.Models = r.models("models")
+	e.RefuseCamelCase, _ = r.flag("refuse_camel_case")
 	for _, b := range r.body.Blocks {
 		inner := &reader{l: l, body: b.Body, where: header(b), scope: r.scope}
 		switch b.Type {
@@ -176,6 +181,17 @@ func (r *reader) quota(q *Quota) {
 		q.ReleaseDelay = d
 	}
 	q.EnqueuedTokens = r.tokens("enqueued_tokens")
+	if n, ok := r.whole("creates_per_day", 1, maxLimit); ok {
+		q.CreatesPerDay = n
+	}
+	q.NamedRefusals, _ = r.flag("named_refusals")
+	if n, ok := r.whole("burst", 1, maxLimit); ok {
+		q.Burst = n
+	}
+	r.span("burst_pause", &q.BurstPause)
+	if pause := r.body.Attributes["burst_pause"]; pause != nil && r.body.Attributes["burst"] == nil {
+		r.l.errorIn(pause.Expr, r.scope, `Missing argument "burst"`, "A pause follows a burst of creates: write for example burst = 2 beside burst_pause.")
+	}
 }
 
 // tokens takes a map from model to number of tokens.
@@ -242,7 +258,9 @@ func listOf(v cty.Value) ([]cty.Value, bool) {
 }
 
 func (r *reader) rows(rows *Rows) {
-	into := []*float64{&rows.Error, &rows.Truncated, &rows.Blocked, &rows.Empty, &rows.Missing, &rows.Duplicated}
+	into := []*float64{
+		&rows.Error, &rows.Truncated, &rows.Blocked, &rows.Empty, &rows.Missing, &rows.Duplicated, &rows.Invalid, &rows.Swapped,
+	}
 	total := 0.0
 	for i, name := range shareNames() {
 		if share, ok := r.decimal(name, 0, 1); ok {

@@ -180,6 +180,7 @@ provider "emulator" {
   models     = ["models/gemini-2.5-flash"]
   page_size  = 7
   history    = "past/history.json"
+  refuse_camel_case = true
   rate { parallelism = 2 }
   quota {
     max_active_jobs     = 3
@@ -189,6 +190,10 @@ provider "emulator" {
     storage_bytes       = 7
     enqueued_tokens     = { "gemini-2.5-flash" = 3000000 }
     release_delay       = "1h"
+    creates_per_day     = 8
+    named_refusals      = true
+    burst               = 2
+    burst_pause         = ["15m", "20m"]
   }
   rows {
     error_share      = 0.01
@@ -197,6 +202,8 @@ provider "emulator" {
     empty_share      = 0.04
     missing_share    = 0.05
     duplicated_share = 0.06
+    invalid_share    = 0.07
+    swapped_share    = 0.08
   }
   fault "reset_after" {
     op    = "create"
@@ -218,9 +225,13 @@ provider "emulator" {
 			Quota: Quota{
 				MaxActiveJobs: 3, CreatesPerMinute: 4, RequestsPerMinute: 5, FileBytes: 6, StorageBytes: 7,
 				EnqueuedTokens: map[string]int64{"gemini-2.5-flash": 3000000}, ReleaseDelay: time.Hour,
+				CreatesPerDay: 8, NamedRefusals: true, Burst: 2, BurstPause: Span{15 * time.Minute, 20 * time.Minute},
 			},
-			Rows:   Rows{Error: 0.01, Truncated: 0.02, Blocked: 0.03, Empty: 0.04, Missing: 0.05, Duplicated: 0.06},
-			Faults: []Fault{{Name: "reset_after", Op: "create", First: 2, Count: -1, Value: "1s"}, {Name: "slow", First: 1, Count: 1}},
+			Rows: Rows{
+				Error: 0.01, Truncated: 0.02, Blocked: 0.03, Empty: 0.04, Missing: 0.05, Duplicated: 0.06, Invalid: 0.07, Swapped: 0.08,
+			},
+			Faults:          []Fault{{Name: "reset_after", Op: "create", First: 2, Count: -1, Value: "1s"}, {Name: "slow", First: 1, Count: 1}},
+			RefuseCamelCase: true,
 		},
 	}
 	if diff := cmp.Diff(want, cfg.Provider); diff != "" {

@@ -134,12 +134,16 @@ func emulatorConfig(e *config.Emulator) emulator.Config {
 			ActiveJobs: e.Quota.MaxActiveJobs, CreatesPerMinute: e.Quota.CreatesPerMinute,
 			RequestsPerMinute: e.Quota.RequestsPerMinute, FileBytes: e.Quota.FileBytes, StorageBytes: e.Quota.StorageBytes,
 			EnqueuedTokens: e.Quota.EnqueuedTokens, ReleaseDelay: e.Quota.ReleaseDelay,
+			CreatesPerDay: e.Quota.CreatesPerDay, NamedRefusals: e.Quota.NamedRefusals,
+			Burst: e.Quota.Burst, BurstPause: emulator.Span(e.Quota.BurstPause),
 		},
 		Rows: emulator.RowFaults{
 			ErrorShare: e.Rows.Error, TruncatedShare: e.Rows.Truncated, BlockedShare: e.Rows.Blocked,
 			EmptyShare: e.Rows.Empty, MissingShare: e.Rows.Missing, DuplicatedShare: e.Rows.Duplicated,
+			InvalidShare: e.Rows.Invalid, SwappedShare: e.Rows.Swapped,
 		},
-		Faults: faults,
+		RefuseCamelCase: e.RefuseCamelCase,
+		Faults:          faults,
 	}
 }
 

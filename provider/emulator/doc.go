@@ -42,7 +42,8 @@
 //   - What was answered survives the death of the process at any instant. (It is
 //     not forced to the disk: a power failure may take the last of it.)
 //   - Request and answer bodies stream: memory does not grow with a file, but by
-//     16 bytes a row while an output is written.
+//     16 bytes a row while an output is written, and by the places of swapped
+//     rows. The books of rows take none of it.
 //   - A history is in the folder from its first instant, whole, or the folder has
 //     not begun; it is read once.
 //   - The cost of a request does not depend on how much happened before, but for
@@ -50,19 +51,61 @@
 //   - ServeHTTP is right in process too, through Transport, and inside bubbles
 //     of testing/synctest.
 //
+// # Books
+//
+// What tests compare a client's results with. They are computed from the kept
+// inputs and the plans of the jobs, so that it does not matter whether an upload
+// or an output has expired or was deleted.
+//
+//   - [Server.Ledger] has every accepted create, and for jobs that have ended the
+//     tokens that the answers in the output used and what they cost by the
+//     emulator's own dated price list, thoughts billed as output. Errors, missing
+//     rows and jobs without an output use nothing; of a row that is answered
+//     twice, both answers count.
+//   - [Server.RowPurchases] has every row of those jobs: its fate, the text that
+//     stands under its key, and whose answer that is.
+//
+// # Fates of rows
+//
+// The shares of [RowFaults] decide for each row alone; the others get a good
+// answer, which fits the response schema where there is one. A row that is bought
+// again, in another job, meets another fate, with one exception.
+//
+// A long answer, which the truncated share makes, takes 2,048 to 8,191 output
+// tokens, thoughts included, evenly on a logarithmic scale. Which rows these are
+// and what each takes depends on the row's key and prompt alone (the first 2 KiB
+// of its last text). So it is cut again unless maxOutputTokens is raised far
+// enough, and is whole from 8,192 on. Without maxOutputTokens it gets 1,024; rows
+// whose own limit lies above 2,048 are cut less often than the share says. A cut
+// answer uses its limit up. Other rows are cut when their text alone does not fit:
+// they think less where little is left.
+//
+// A request that names a cachedContent is given 1,024 to 4,095 more tokens of
+// input, by that name, and usage says that they were cached.
+//
 // # What it does where the service is not documented
 //
 // Answers of file jobs come in an order that has nothing to do with the input's
 // (python-genai #1909); those of inline jobs keep it. A key that stands twice is
 // answered twice. Blank lines are skipped. A name in use is refused with 409,
 // when the upload starts and when it ends; a name that was deleted or has
-// expired is free. A cancel of a job that has ended changes nothing and says {}.
-// Deleting a job stops it, and leaves its output. Outputs are in no listing;
-// they count as storage from the first time they are asked for. Uploads cannot
-// be downloaded: 400. A part of a chunk that broke off is kept, down to a
-// multiple of the granularity; a whole chunk that is no multiple and not the
-// last is refused. Tokens are estimated by an own rule; creates count the input
-// alone. An URL in an answer leads back to the emulator.
+// expired is free. A cancel of a job that has ended changes nothing and says
+// {}. Deleting a job stops it, as a cancel does, and leaves the output of one
+// that has ended. Outputs are in no listing; they count as storage from the
+// first time they are asked for. Uploads cannot be downloaded: 400. A part of a
+// chunk that broke off is kept, down to a multiple of the granularity; a whole
+// chunk that is no multiple and not the last is refused. Tokens are estimated
+// by an own rule; creates count the input alone, cached contents left out. A
+// refusal of an input names its first 20 bad lines. The day of a limit ends at
+// 08:00 UTC. An URL in an answer leads back to the emulator.
+//
+// # Quotas
+//
+// A create over a limit of [Quota] is refused at once with 429, and an answer
+// that holds a link to a page about quotas and nothing else (help_only, below):
+// active jobs, enqueued tokens of its model, creates per minute, the pause after a
+// burst of creates. Creates per day and calls per minute name themselves in the
+// quotaId (per_day, per_minute); creates per minute do where NamedRefusals says so.
 //
 // # Faults of the wire
 //
