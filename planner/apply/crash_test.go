@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/qaplan/qaplan/planner"
 	"github.com/qaplan/qaplan/planner/apply"
 	"github.com/qaplan/qaplan/provider/emulator"
 )
@@ -26,10 +27,11 @@ type scenario struct {
 	// what keeps the matrix from shrinking unnoticed.
 	must map[string]int
 	// rerun asks for another job of the first batch, which was delivered before.
-	rerun bool
-	page  int           // size of the listings' pages
-	poll  time.Duration // a minute when 0
-	limit time.Duration // of a run that would wait for ever
+	rerun  bool
+	repair int           // of rows that are not good: jobs for a batch
+	page   int           // size of the listings' pages
+	poll   time.Duration // a minute when 0
+	limit  time.Duration // of a run that would wait for ever
 	// end runs to the end and checks what holds there, where that is not that
 	// all is done.
 	end func(w *world)
@@ -63,6 +65,19 @@ func scenarios() []scenario {
 		{name: "row missing", batches: 2, rows: 5,
 			faults: []emulator.Fault{{Name: emulator.FaultMissingRow, Op: "create", First: 1}},
 			must:   map[string]int{"call download": 3, "journal download_complete": 2}},
+		{name: "a row repaired", batches: 2, rows: 4, repair: 2,
+			faults: []emulator.Fault{{Name: emulator.FaultInlineErrorDetails, Op: "create", First: 1}},
+			must:   map[string]int{"call create": 3, "journal answers_kept": 1, "journal create_complete": 3, "call download": 3, "journal download_complete": 2}},
+		{name: "a repair that fails", batches: 1, rows: 4, repair: 2,
+			faults: []emulator.Fault{{Name: emulator.FaultInlineErrorDetails, Op: "create", First: 1}, {Name: emulator.FaultJobFailed, Op: "create", First: 2}},
+			must:   map[string]int{"call create": 3, "journal answers_kept": 1, "journal create_complete": 3, "journal download_complete": 1}},
+		{name: "answer of a repair's create lost", batches: 1, rows: 4, repair: 1,
+			faults: []emulator.Fault{{Name: emulator.FaultMissingRow, Op: "create", First: 1}, {Name: emulator.FaultResetAfter, Op: "create", First: 2}},
+			must:   map[string]int{"journal create_unknown": 1, "journal create_found": 1, "call create": 2, "journal download_complete": 1}},
+		{name: "expired with some answers, then a row repaired", batches: 1, rows: 6, repair: 2,
+			faults: []emulator.Fault{{Name: emulator.FaultJobExpired, Op: "create", First: 1, Value: "2h"}, {Name: emulator.FaultPartialOutput, Op: "create", First: 1},
+				{Name: emulator.FaultInlineErrorDetails, Op: "create", First: 2}},
+			must: map[string]int{"call create": 3, "journal answers_kept": 2, "journal download_complete": 1}},
 		{name: "answer of an upload lost", batches: 2, rows: 2,
 			faults: []emulator.Fault{{Name: emulator.FaultResetAfter, Op: "upload_finalize", First: 1}},
 			must:   map[string]int{"journal upload_complete": 2}},
@@ -148,6 +163,9 @@ func (sc scenario) world(t *testing.T) *world {
 		o.PollInterval = cmp.Or(sc.poll, time.Minute)
 	}
 	w.pageSize = sc.page
+	if sc.repair > 0 {
+		w.repair(&planner.Repair{MaxAttempts: sc.repair})
+	}
 	if sc.rerun {
 		w.mustConverge()
 		w.crash = &crasher{}

@@ -209,6 +209,7 @@ func TestLateJobIsTaken(t *testing.T) {
 		t.Run(second.Name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t, 1, 2, emulator.Config{Faults: append(lostCreate["listed late"](20*time.Minute), second)})
+				w.late = true
 				w.short()
 				time.Sleep(16 * time.Minute)
 				w.short()

@@ -38,8 +38,10 @@ type world struct {
 	paths   map[planner.Address]apply.Path
 	crash   *crasher
 	events  []apply.Event
-	rerunOf int                  // number of a batch for which the next run is asked for another job
-	asked   int                  // further jobs that a person asked for
+	rerunOf int  // number of a batch for which the next run is asked for another job
+	asked   int  // further jobs that a person asked for
+	late    bool // the service shows a job later than it promises: rows may be bought twice
+	rows    map[string]apply.Rows
 	options func(*apply.Options) // what a test wants otherwise
 	// transport leads to the service; nil leads straight to the emulator.
 	transport http.RoundTripper
@@ -140,7 +142,7 @@ func (w *world) process(ctx context.Context, wait bool, do func(context.Context,
 	}
 	defer store.Abandon()
 	o := apply.Options{
-		Journal: &crashingJournal{Store: store, crash: w.crash}, Desired: w.desired, Paths: w.paths, Refresh: true, Wait: wait,
+		Journal: &crashingJournal{Store: store, crash: w.crash}, Desired: w.desired, Paths: w.paths, Rows: w.rows, Refresh: true, Wait: wait,
 		Limits: apply.Limits{Parallelism: 1},
 		Plan:   planner.Options{Version: "test"}, TookOver: store.TookOver(),
 		Emit: func(e apply.Event) { w.events = append(w.events, e) },
@@ -207,7 +209,7 @@ func (w *world) plan(ctx context.Context) (*planner.Plan, []planner.Item) {
 	}
 	gate := apply.NewGate(apply.Limits{}, time.Time{})
 	c := w.client(emulator.Transport(w.server), gate)
-	e := apply.New(apply.Options{Jobs: c, Files: c, Answers: c, Recorded: s, Desired: w.desired, Paths: w.paths, Refresh: true, Gate: gate})
+	e := apply.New(apply.Options{Jobs: c, Files: c, Answers: c, Recorded: s, Desired: w.desired, Paths: w.paths, Rows: w.rows, Refresh: true, Gate: gate})
 	defer w.close(e)
 	p, items, err := e.Plan(ctx)
 	if err != nil {
@@ -264,7 +266,7 @@ func (w *world) mustHaveBoughtOnce() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	count := map[string]int{}
+	count, numbers := map[string]int{}, map[int]bool{}
 	for _, p := range ledger.Purchases {
 		if p.Foreign || p.State == "BATCH_STATE_FAILED" || p.State == "BATCH_STATE_EXPIRED" {
 			continue
@@ -272,6 +274,10 @@ func (w *world) mustHaveBoughtOnce() {
 		tok, ok := planner.ParseToken(p.DisplayName)
 		if !ok {
 			w.t.Errorf("a job without a label was bought: %+v", p)
+		}
+		numbers[tok.Number] = true
+		if w.repairs() && !w.isSource(p.SHA256) {
+			continue // rows that stay bad are sent again; see mustHaveBoughtNoGoodRowAgain
 		}
 		count[fmt.Sprintf("%d %s %s", tok.Number, p.SHA256, p.Model)]++
 	}
@@ -285,13 +291,54 @@ func (w *world) mustHaveBoughtOnce() {
 	if further > w.asked {
 		w.t.Errorf("%d further jobs were bought, and %d were asked for", further, w.asked)
 	}
-	if len(count) != len(w.desired.Batches) {
-		w.t.Errorf("jobs were bought for %d batches, want %d", len(count), len(w.desired.Batches))
+	if len(numbers) != len(w.desired.Batches) {
+		w.t.Errorf("jobs were bought for %d batches, want %d", len(numbers), len(w.desired.Batches))
+	}
+	if w.asked == 0 && !w.late {
+		w.mustHaveBoughtNoGoodRowAgain(ledger)
 	}
 }
 
-// mustHaveRightResults compares each result with the output of the job that
-// the state names, line by line.
+// repairs reports whether bad rows are bought again.
+func (w *world) repairs() bool { return w.desired.Batches[0].Repair != nil }
+
+func (w *world) isSource(sha string) bool {
+	return slices.ContainsFunc(w.desired.Batches, func(b planner.Batch) bool { return b.Source.SHA256 == sha })
+}
+
+// mustHaveBoughtNoGoodRowAgain makes sure that a row which was answered well is
+// not in any job that was bought after those answers were there.
+func (w *world) mustHaveBoughtNoGoodRowAgain(ledger emulator.Ledger) {
+	w.t.Helper()
+	type job struct{ number, nth int }
+	jobs := map[string]job{}
+	for i, p := range ledger.Purchases {
+		if tok, ok := planner.ParseToken(p.DisplayName); ok && !p.Foreign {
+			jobs[p.Job] = job{tok.Number, i}
+		}
+	}
+	good := map[string]string{} // number and key → the job that answered it well
+	err := w.server.RowPurchases(w.t.Context(), func(p emulator.RowPurchase) error {
+		j, ours := jobs[p.Job]
+		if !ours {
+			return nil
+		}
+		row := fmt.Sprintf("%d %s", j.number, p.Key)
+		if first := good[row]; first != "" && first != p.Job {
+			w.t.Errorf("%s of batch %d was answered well by %s, and bought again with %s", p.Key, j.number, first, p.Job)
+		}
+		if p.Outcome == emulator.RowGood || p.Outcome == emulator.RowDuplicated {
+			good[row] = p.Job
+		}
+		return nil
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// mustHaveRightResults compares each result, line by line, with what the jobs of
+// its series answered: of the lines for a key the first good one counts.
 func (w *world) mustHaveRightResults() {
 	w.t.Helper()
 	s, err := state.Read(w.statePath(), state.Identity{})
@@ -306,43 +353,63 @@ func (w *world) mustHaveRightResults() {
 			w.t.Errorf("%s has no result in the state", b.Address)
 			continue
 		}
-		at := rec.Attempts[slices.IndexFunc(rec.Attempts, func(a planner.Attempt) bool { return a.Number == rec.Result.Attempt })]
-		var out bytes.Buffer
-		if _, err := c.Download(w.t.Context(), at.Output, 0, &out); err != nil {
-			w.t.Fatal(err)
-		}
 		truth := map[string]string{}
-		for line := range bytes.Lines(out.Bytes()) {
-			if !json.Valid(line) {
-				continue
-			}
-			if key := keyOf(w.t, line); truth[key] == "" { // of two answers the first counts
-				truth[key] = strings.TrimSpace(string(line))
+		for _, at := range rec.Series(rec.Result.Attempt) {
+			if at.Output != "" {
+				w.addTruth(c, at.Output, truth)
 			}
 		}
-		path := w.paths[b.Address]
-		result, err := os.ReadFile(filepath.Join(path.OutputDir, path.OutputName))
-		if err != nil {
-			w.t.Error(err)
+		w.mustBeTrue(b, truth)
+	}
+}
+
+// addTruth reads an output.
+func (w *world) addTruth(c *gemini.Client, output string, truth map[string]string) {
+	w.t.Helper()
+	var out bytes.Buffer
+	if _, err := c.Download(w.t.Context(), output, 0, &out); err != nil {
+		w.t.Fatal(err)
+	}
+	for line := range bytes.Lines(out.Bytes()) {
+		if !json.Valid(line) {
 			continue
 		}
-		src, err := os.ReadFile(path.Source)
-		if err != nil {
-			w.t.Fatal(err)
+		text := strings.TrimSpace(string(line))
+		if key := keyOf(w.t, line); truth[key] == "" || goodLine(text) && !goodLine(truth[key]) {
+			truth[key] = text
 		}
-		lines := strings.Split(strings.TrimSuffix(string(result), "\n"), "\n")
-		n := 0
-		for line := range bytes.Lines(src) {
-			key := keyOf(w.t, line)
-			if n >= len(lines) || lines[n] != truth[key] && truth[key] != "" {
-				w.t.Errorf("%s: line %d is not the service's answer to %s", b.Address, n+1, key)
-				break
-			}
-			n++
+	}
+}
+
+// goodLine reports whether an emulated answer is a good one.
+func goodLine(line string) bool {
+	return strings.Contains(line, `"finishReason":"STOP"`) && strings.Contains(line, `"text":`)
+}
+
+func (w *world) mustBeTrue(b *planner.Batch, truth map[string]string) {
+	w.t.Helper()
+	path := w.paths[b.Address]
+	result, err := os.ReadFile(filepath.Join(path.OutputDir, path.OutputName))
+	if err != nil {
+		w.t.Error(err)
+		return
+	}
+	src, err := os.ReadFile(path.Source)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSuffix(string(result), "\n"), "\n")
+	n := 0
+	for line := range bytes.Lines(src) {
+		key := keyOf(w.t, line)
+		if n >= len(lines) || lines[n] != truth[key] && truth[key] != "" {
+			w.t.Errorf("%s: line %d is not the service's answer to %s", b.Address, n+1, key)
+			break
 		}
-		if n != len(lines) {
-			w.t.Errorf("%s: %d lines for %d keys", b.Address, len(lines), n)
-		}
+		n++
+	}
+	if n != len(lines) {
+		w.t.Errorf("%s: %d lines for %d keys", b.Address, len(lines), n)
 	}
 }
 

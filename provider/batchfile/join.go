@@ -179,7 +179,9 @@ func (j *Joiner) addRow(r *FileReport, l line, a *answer) error {
 		return nil
 	}
 	class, _ := j.judge.judge(a, j.form(i))
-	if class == Missing || at.class != Missing && class != Good {
+	// Of bad rows the first counts, unless all it says is that it was not reached.
+	unreached := at.class == Failed && at.code == codeCancelled
+	if class == Missing || at.class != Missing && class != Good && !unreached {
 		return nil
 	}
 	if at.class != Missing {
