@@ -1,7 +1,6 @@
 package batchfile
 
 import (
-	"bytes"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -15,6 +14,7 @@ type answer struct {
 	keySize  int
 	response bool // is there and an object
 	failed   bool // there is an error, or no response
+	silent   bool // there is neither
 	code     int  // google.rpc code of the error, 2 (unknown) when it has none
 	message  []byte
 	prompt   []byte // raw value of promptFeedback.blockReason
@@ -71,6 +71,7 @@ func (r *answerReader) read(l line) (*answer, bool) {
 	r.texts = a.texts[:0]
 	if !a.response && !a.failed {
 		a.fail(status{})
+		a.silent = true
 	}
 	return a, err == nil && len(a.key) > 0
 }
@@ -240,15 +241,10 @@ func (a *answer) blank() bool {
 	return true
 }
 
-// appendText appends the text of the answer to dst. Halves of surrogate pairs
-// that stand alone become U+FFFD.
+// appendText appends the text of the answer to dst.
 func (a *answer) appendText(dst []byte) []byte {
 	for _, raw := range a.texts {
-		if bytes.IndexByte(raw, '\\') < 0 {
-			dst = append(dst, raw[1:len(raw)-1]...)
-			continue
-		}
-		dst, _ = jsontext.AppendUnquote(dst, raw) // an error tells of those halves alone
+		dst = appendUnescaped(dst, raw)
 	}
 	return dst
 }

@@ -85,7 +85,7 @@ func (g *judge) reason(a *answer, v finding) string {
 	case notJSON:
 		return fmt.Sprintf("not JSON from byte %d of %d on", v.at, v.n)
 	case fenced:
-		return "JSON in a Markdown fence or other text, expected JSON alone"
+		return "JSON in a Markdown fence, expected JSON alone"
 	case unfinished:
 		return fmt.Sprintf("the JSON ends in the middle, after %s", plural(v.n, "byte"))
 	case trailing:
@@ -121,13 +121,13 @@ func (a *answer) errorText() string {
 	if s := oneLine(string(text)); s != "" {
 		return s
 	}
-	if a.code != codeUnknown {
-		return fmt.Sprintf("an error with code %d and no message", a.code)
-	}
-	if a.response {
+	switch {
+	case a.silent:
+		return "neither a response nor an error"
+	case a.code == codeUnknown:
 		return "an error without code and message"
 	}
-	return "neither a response nor an error with code or message"
+	return fmt.Sprintf("an error with code %d and no message", a.code)
 }
 
 // ending says how an answer ended, where that is told.
