@@ -33,6 +33,11 @@ func Unneeded(d *Desired, o *Observed, opts Options) []File {
 			contents[it.Want.Source.SHA256] = true // another attempt may be wanted, and be held
 		}
 		if done {
+			if it.Want != nil {
+				if rest := it.Record.Repairable(it.Want); rest != nil {
+					contents[rest.SHA256] = true // a repair is wanted, and is held
+				}
+			}
 			continue
 		}
 		it.Record.inputs(needed, contents)

@@ -21,6 +21,7 @@ type view struct {
 	adopted      []*Job
 	extra        []*Job
 	claimed      *Job
+	claimedRest  *Job // bought by another state for the rows that are left open
 	claimedUp    *File
 	maybe        *Job
 	stale        *Job
@@ -147,13 +148,13 @@ func (v *view) newest() *Attempt {
 }
 
 // current gives the attempt that the batch hangs on: the newest with a job or,
-// where that one ended without answers to what is wanted now, an older one
-// that succeeded for it and is not delivered. So it is when a job turns up
-// whose send was held for absent, and when the source goes back to a former
-// content.
+// where that one ended without answers to what is wanted now, the end of an
+// older series that succeeded for it and is not delivered. So it is when a job
+// turns up whose send was held for absent, and when the source goes back to a
+// former content.
 func (v *view) current() *Attempt {
 	newest := v.newest()
-	if newest == nil || v.want == nil || newest.partial() || !newest.fruitless() && (!newest.kept() || v.isWanted(newest)) {
+	if newest == nil || v.want == nil || v.hangsOn(newest) {
 		return newest
 	}
 	for i := len(v.rec.Attempts) - 1; i >= 0; i-- {
@@ -163,10 +164,20 @@ func (v *view) current() *Attempt {
 		}
 		inHand := !a.Gone && !a.Wrong && !a.CancelAsked && !a.RowsCancelled && (a.hasOutput() || a.Part != nil)
 		if inHand || v.rec.Result == nil && !newest.Rerun {
-			return a
+			return v.rec.endOf(a)
 		}
 	}
 	return newest
+}
+
+// hangsOn reports whether nothing older may stand in for the newest attempt.
+// Rows that were bought again stand beside what they were bought for.
+func (v *view) hangsOn(newest *Attempt) bool {
+	wanted := newest.SHA256 == v.want.Source.SHA256 && v.rec.boughtWith(newest) == v.want.Model
+	if newest.partial() && wanted {
+		return true
+	}
+	return !newest.fruitless() && (!newest.kept() || wanted)
 }
 
 // active gives the oldest job of the batch that may still do work.
@@ -189,7 +200,7 @@ func (v *view) delivered(last *Attempt) bool {
 // undelivered reports whether something was bought whose answers are still to
 // come or to be delivered.
 func (v *view) undelivered() bool {
-	if v.active() != nil {
+	if v.active() != nil || v.rec.partsBeyond() {
 		return true
 	}
 	last := v.current()
@@ -273,10 +284,10 @@ func (v *view) done(last *Attempt) verdict {
 		return out
 	}
 	sourceChanged := v.want.Source.SHA256 != res.Source
-	model := v.baseModel(last)
+	model := v.rec.boughtWith(last)
 	switch {
-	case !sourceChanged && v.rec.repairable(v.want) != nil:
-		return v.buyRepair()
+	case !sourceChanged && v.repairable(last) != nil:
+		return v.buyRepair(last)
 	case !sourceChanged && v.want.Model == model:
 		return out
 	}
@@ -297,15 +308,6 @@ func (v *view) done(last *Attempt) verdict {
 	return out
 }
 
-// baseModel is the model that the batch was bought with; repairs may have used
-// another one.
-func (v *view) baseModel(last *Attempt) string {
-	if s := v.rec.Series(last.Number); s != nil {
-		return s[0].Model
-	}
-	return last.Model
-}
-
 // fetchAgain: the delivered file is gone or was changed.
 func (v *view) fetchAgain(last *Attempt) verdict {
 	switch w := v.want; {
@@ -323,8 +325,10 @@ func (v *view) fetchAgain(last *Attempt) verdict {
 // are to be had and still make a result.
 func (v *view) refetch(a *Attempt) verdict {
 	switch {
-	case a == nil || a.Gone || a.OutputGone || a.Output == "" && !a.Inline && a.Part == nil:
-		return v.hold(HoldResultGone, a)
+	case a == nil:
+		return v.hold(HoldResultGone, nil)
+	case v.lost(a) != nil:
+		return v.hold(HoldResultGone, v.lost(a))
 	case v.want.Source.Missing:
 		return v.hold(HoldSourceGone, a)
 	case v.want.Source.SHA256 != v.rec.Result.Source && v.want.OnChange != OnChangeKeep:
@@ -337,7 +341,9 @@ func (v *view) refetch(a *Attempt) verdict {
 
 // purchased: the newest job is not delivered.
 func (v *view) purchased(last *Attempt) verdict {
-	switch {
+	switch older := v.unfetched(last); {
+	case older != nil:
+		return v.fetch(older)
 	case last.Repair:
 		return v.repaired(last)
 	case last.Wrong:
@@ -352,7 +358,7 @@ func (v *view) purchased(last *Attempt) verdict {
 		return v.answered(last)
 	case JobFailed, JobExpired, JobCancelled:
 		if last.hasOutput() {
-			return v.download(last, ReasonPartialOutput)
+			return v.fetch(last)
 		}
 	default: // a word that this version does not know
 		if last.Output != "" || last.Inline {
@@ -363,6 +369,8 @@ func (v *view) purchased(last *Attempt) verdict {
 	switch {
 	case last.CancelAsked, JobState(last.State) == JobCancelled:
 		return v.ended(last, HoldCancelled)
+	case v.rec.reachedAll(v.want) && v.rec.baseOf(last) == v.rec.baseFor(v.want):
+		return v.inHand(last)
 	case JobState(last.State) == JobExpired:
 		return v.again(last, ReasonJobExpired)
 	}
@@ -391,26 +399,28 @@ func (v *view) answered(last *Attempt) verdict {
 func (v *view) inHand(last *Attempt) verdict {
 	answered := v.answeredWanted()
 	switch {
+	case v.rec.resultIn(last) && v.seen != ResultOurs:
+		return v.fetchAgain(last)
 	case !last.Repair && (last.CancelAsked || last.RowsCancelled):
 		return v.ended(last, HoldCancelled)
 	case v.rerun:
 		return v.buy(ReasonRerun)
-	case !last.Repair && answered != nil && v.rec.Result != nil && v.rec.Result.Attempt == answered.Number:
-		return v.former(string(ReasonSourceChanged), fmt.Sprintf("the answers of attempt %d are to another content or model; the result of attempt %d is what is wanted now", last.Number, answered.Number))
+	case !last.Repair && answered != nil && v.rec.resultIn(answered):
+		return v.former(string(ReasonSourceChanged), fmt.Sprintf("the answers of attempt %d are to another content or model; the result of attempt %d is what is wanted now", last.Number, v.rec.Result.Attempt))
 	case v.want.Source.Missing:
-		return v.hold(HoldSourceGone, last)
+		return v.stays(HoldSourceGone, last)
 	case v.want.Source.SHA256 != last.SHA256 && v.want.OnChange == OnChangeRerun:
 		return v.buyWithin(ReasonSourceChanged)
 	case v.want.Source.SHA256 != last.SHA256 && v.want.OnChange != OnChangeKeep:
-		return v.hold(HoldSourceChanged, last)
+		return v.stays(HoldSourceChanged, last)
 	case v.seen == ResultForeign:
 		return v.hold(HoldResultExists, last)
 	case v.want.Source.SHA256 != last.SHA256:
-		return v.deliverInHand(last, ReasonSourceChanged)
-	case v.rec.repairable(v.want) != nil:
-		return v.buyRepair()
-	case v.rec.Judged != nil:
-		return v.deliverInHand(last, ReasonRowsInHand)
+		return v.download(last, ReasonSourceChanged)
+	case v.repairable(last) != nil:
+		return v.buyRepair(last)
+	case v.rec.judgement(v.want) != nil || last.Repair:
+		return v.deliverInHand(last)
 	}
 	return v.download(last, ReasonSourceBack)
 }
@@ -470,7 +480,7 @@ func (v *view) again(last *Attempt, why Reason) verdict {
 		return v.ended(last, why) // the former result is what is to be kept
 	case w.Source.Missing:
 		return v.ended(last, HoldSourceGone)
-	case w.OnChange != OnChangeRerun && w.Model != v.baseModel(last):
+	case w.OnChange != OnChangeRerun && w.Model != v.rec.boughtWith(last):
 		return v.ended(last, HoldModelChanged)
 	case w.OnChange == OnChangeHold && w.Source.SHA256 != last.SHA256:
 		return v.ended(last, HoldSourceChanged)

@@ -49,7 +49,7 @@ func (o *Options) wantsRerun(a Address, rec *Record) bool {
 	}
 	from, fixed := o.RerunFrom[a]
 	return !fixed || rec == nil || !slices.ContainsFunc(rec.Attempts, func(at Attempt) bool {
-		return at.Number >= from && (at.Outcome == OutcomeBought || at.Outcome == OutcomeIntent || rec.refusedForGood(&at))
+		return at.Number >= from && !at.Repair && (at.Outcome == OutcomeBought || at.Outcome == OutcomeIntent || rec.refusedForGood(&at))
 	})
 }
 
@@ -130,7 +130,7 @@ func (x *differ) findRenamed() {
 	homeless := map[key][]Address{}
 	for a, rec := range x.r.Batches {
 		if last := rec.Last(); x.want[a] == nil && last != nil {
-			k := key{a.Number, last.SHA256, last.Model}
+			k := key{a.Number, last.SHA256, rec.boughtWith(last)}
 			homeless[k] = append(homeless[k], a)
 		}
 	}
@@ -254,7 +254,7 @@ func counted(n int, one, more string) string {
 func (x *differ) view(a Address) *view {
 	v := &view{
 		addr: a, want: x.want[a], rec: x.r.Batches[a], live: x.live, seen: x.results[a],
-		claimed: x.matches.claimed[a], claimedUp: x.matches.claimedUp[a], maybe: x.matches.maybe[a], stale: x.matches.stale[a],
+		claimed: x.matches.claimed[a], claimedRest: x.matches.claimedRest[a], claimedUp: x.matches.claimedUp[a], maybe: x.matches.maybe[a], stale: x.matches.stale[a],
 		extra: x.matches.extra[a], offer: x.matches.offer[a], otherProject: x.otherProject,
 	}
 	if from, ok := x.renamed[a]; ok {
@@ -334,6 +334,9 @@ func AdoptJobs(old *Record, b *Batch, jobs []*Job) *Record {
 		}
 		at.See(j)
 		rec.place(at)
+		if rec.Strange != nil && rec.Strange.File == j.InputFile {
+			rec.Strange = nil // this is what followed it
+		}
 	}
 	if rec.Source.SHA256 == "" {
 		rec.Source = b.Source.Record()

@@ -188,17 +188,18 @@ func (l *learner) sortUpdates() {
 // they are now.
 func (l *learner) takeJudgements(judged map[Address]*Judgement) {
 	for a, j := range judged {
-		if rec := l.r.Batches[a].Clone(); rec != nil {
+		if rec := l.r.Batches[a].Clone(); rec != nil && !j.equal(rec.Judged) {
 			rec.Judge(j)
 			l.put("judged", a, rec, nil)
 		}
 	}
 }
 
-// Judge takes over what the rows in hand were found to be.
+// Judge takes over what the rows in hand were found to be. Where those are the
+// rows of the result, its counts follow.
 func (r *Record) Judge(j *Judgement) {
 	r.Judged = j
-	if res := r.Result; res != nil && res.Source == j.Source {
+	if res := r.Result; res != nil && res.Source == j.Source && j.Attempt <= res.Attempt && r.resultIn(r.attempt(j.Attempt)) {
 		res.Succeeded, res.Missing = j.Classes.Good, j.Classes.Missing
 		res.Failed = j.Classes.Bad() - j.Classes.Missing
 	}

@@ -14,15 +14,16 @@ const ExpiryMargin = 30 * time.Minute
 // matches is what the live side holds for desired batches beyond what the
 // state records.
 type matches struct {
-	adopt     map[Address][]*Job // jobs that are this batch's, oldest attempt first
-	extra     map[Address][]*Job // further jobs for a batch that has one
-	claimed   map[Address]*Job   // a job that another state made for it
-	claimedUp map[Address]*File  // an upload that another state made for it
-	maybe     map[Address]*Job   // a job that may be the batch's
-	problems  []Problem
-	stale     map[Address]*Job  // a job of this state's for a former content or model of it
-	uploads   map[Address]*File // a usable upload with the batch's bytes
-	offer     map[Address]*Job  // the batch's own job, where one was adopted that is another's
+	adopt       map[Address][]*Job // jobs that are this batch's, oldest attempt first
+	extra       map[Address][]*Job // further jobs for a batch that has one
+	claimed     map[Address]*Job   // a job that another state made for it
+	claimedRest map[Address]*Job   // a job that another state made for the rows that it leaves open
+	claimedUp   map[Address]*File  // an upload that another state made for it
+	maybe       map[Address]*Job   // a job that may be the batch's
+	problems    []Problem
+	stale       map[Address]*Job  // a job of this state's for a former content or model of it
+	uploads     map[Address]*File // a usable upload with the batch's bytes
+	offer       map[Address]*Job  // the batch's own job, where one was adopted that is another's
 }
 
 // match finds out whose the unrecorded live jobs and files are. renamed gives
@@ -35,7 +36,7 @@ func match(want map[Address]*Batch, d *Desired, r *Recorded, live *Live, renamed
 		byPrefix:  map[string]string{},
 		fileSHA:   map[string]string{},
 		out: matches{
-			adopt: map[Address][]*Job{}, extra: map[Address][]*Job{}, claimed: map[Address]*Job{},
+			adopt: map[Address][]*Job{}, extra: map[Address][]*Job{}, claimed: map[Address]*Job{}, claimedRest: map[Address]*Job{},
 			claimedUp: map[Address]*File{}, maybe: map[Address]*Job{}, stale: map[Address]*Job{}, uploads: map[Address]*File{},
 			offer: map[Address]*Job{},
 		},
@@ -216,11 +217,7 @@ func contentsOf(b *Batch, rec *Record) []bytesModel {
 		list = append(list, c)
 	}
 	if rest := rec.rest(b); rest != nil {
-		model := b.Model
-		if rest.Repair {
-			model = rec.repairModel(b)
-		}
-		list = append(list, bytesModel{contentModel{rest.SHA256, model}, b.Source.SHA256, rest.Repair, rest.Rows})
+		list = append(list, bytesModel{contentModel{rest.SHA256, rec.restModel(b)}, b.Source.SHA256, rest.Repair, rest.Rows})
 	}
 	return list
 }
@@ -279,6 +276,10 @@ func (m *matcher) theirs(j *Job, tok Token) {
 	for _, b := range m.byNumber[tok.Number] {
 		if ContentSum(b.Address, b.Source.SHA256, b.Model) == tok.Sum && m.out.claimed[b.Address] == nil {
 			m.out.claimed[b.Address] = j
+		}
+		rec := m.record(b.Address)
+		if rest := rec.rest(b); rest != nil && ContentSum(b.Address, rest.SHA256, rec.restModel(b)) == tok.Sum && m.out.claimedRest[b.Address] == nil {
+			m.out.claimedRest[b.Address] = j
 		}
 	}
 }

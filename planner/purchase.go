@@ -29,7 +29,11 @@ func (v *view) buyWithin(why Reason) verdict {
 		return v.ended(last, HoldCancelled)
 	}
 	former := v.rec != nil && v.rec.Result != nil
-	if r := v.refused(); r != nil {
+	d := v.purchase(why)
+	if v.rec.cancelledUnseen(d.SHA256) {
+		return v.ended(v.rec.Last(), HoldCancelled)
+	}
+	if r := v.rec.refused(d.SHA256, d.Model); r != nil {
 		if former {
 			return v.former(string(FailRefused), "the service refuses another attempt; the former result stays: "+r.Message)
 		}
@@ -50,16 +54,6 @@ func (v *view) buyWithin(why Reason) verdict {
 		return v.fail(FailAttemptsUsedUp, last.Error)
 	}
 	return v.buy(why)
-}
-
-func (v *view) refused() *Refusal {
-	if v.rec == nil || v.rec.Refused == nil || !v.rec.Refused.Final {
-		return nil
-	}
-	if r := v.rec.Refused; r.SHA256 == v.want.Source.SHA256 && r.Model == v.want.Model {
-		return r
-	}
-	return nil
 }
 
 // isWanted reports whether the attempt was sent for what is wanted now. Repairs
@@ -98,26 +92,25 @@ func (v *view) acceptedForWanted() int {
 // buy plans a create, and the upload it needs. While any job of the batch is
 // active it waits for that one: with two at work something is paid twice.
 func (v *view) buy(why Reason) verdict {
-	w := v.want
-	active := v.active()
-	switch {
-	case v.otherProject && why != ReasonRerun:
-		return v.holdBuying(HoldOtherProject, v.newest())
-	case active != nil && !v.otherProject:
-		return v.wait(active)
-	case w.Source.Missing:
-		return v.holdBuying(HoldSourceGone, v.newest())
-	case (v.claimed != nil || v.claimedUp != nil) && why != ReasonRerun:
-		return v.holdBuying(HoldClaimedElsewhere, nil)
-	case v.stale != nil && why != ReasonRerun:
-		return v.holdBuying(HoldSourceChanged, nil)
-	case v.maybe != nil:
-		return v.holdBuying(HoldMaybeBought, nil)
-	case v.seen == ResultForeign:
-		return v.hold(HoldResultExists, nil)
+	d := v.purchase(why)
+	if !v.otherProject {
+		if active := v.active(); active != nil {
+			return v.wait(active)
+		}
+		if s := v.rec.strange(d.SHA256); s != nil && !s.Settled {
+			return v.waitUnknown(s.SettleFrom)
+		}
 	}
-	out := verdict{reason: why, attempt: v.rec.NextNumber(), phase: PhaseAbsent}
-	out.detail = v.purchase(why)
+	switch against := v.against(why); against {
+	case "":
+	case HoldOtherProject, HoldSourceGone:
+		return v.holdBuying(against, v.newest())
+	case HoldResultExists:
+		return v.hold(against, nil)
+	default:
+		return v.holdBuying(against, nil)
+	}
+	out := verdict{reason: why, attempt: v.rec.NextNumber(), phase: PhaseAbsent, detail: d}
 	v.warnClaimed(&out)
 	switch up := v.uploadOf(&out.detail); {
 	case up == nil:
@@ -138,18 +131,37 @@ func (v *view) buy(why Reason) verdict {
 	return out
 }
 
+// against gives what a person has to decide on before anything is bought, ""
+// where nothing stands against it. A repair is of other bytes than those that
+// another state may have bought.
+func (v *view) against(why Reason) Reason {
+	claimed := v.claimedRest != nil || why != ReasonRepair && (v.claimed != nil || v.claimedUp != nil)
+	switch {
+	case v.otherProject && why != ReasonRerun:
+		return HoldOtherProject
+	case v.want.Source.Missing:
+		return HoldSourceGone
+	case claimed && why != ReasonRerun:
+		return HoldClaimedElsewhere
+	case v.stale != nil && why != ReasonRerun:
+		return HoldSourceChanged
+	case v.maybe != nil:
+		return HoldMaybeBought
+	case v.seen == ResultForeign:
+		return HoldResultExists
+	}
+	return ""
+}
+
 // purchase says what is bought: the whole source, or the rows of it that earlier
 // attempts left open.
 func (v *view) purchase(why Reason) Detail {
 	w := v.want
 	d := Detail{Source: w.Source.Path, SHA256: w.Source.SHA256, Bytes: w.Source.Bytes, Rows: w.Source.Rows,
 		Tokens: w.Source.Tokens, Model: w.Model, Output: w.Output, Again: v.rec.Accepted() > 0}
-	var rest *Rest
-	switch why {
-	case ReasonRepair:
-		rest, d.Model = v.rec.repairable(w), v.rec.repairModel(w)
-	case ReasonJobFailed, ReasonJobExpired, ReasonRerun, ReasonCreateAbsent:
-		rest = v.rec.unreached(w)
+	rest := v.rec.unreached(w)
+	if why == ReasonRepair {
+		rest, d.Model = v.rec.Repairable(w), v.rec.repairModel(w)
 	}
 	if rest != nil {
 		d.Subset, d.SHA256, d.Bytes, d.Rows, d.Tokens = true, rest.SHA256, rest.Bytes, rest.Rows, rest.Tokens

@@ -82,7 +82,11 @@ func (s *Stranger) made(j *Job, a Address) {
 // wants now or by what the job was made from.
 func (m *matcher) named(tok Token, j *Job) *Batch {
 	for _, b := range m.byNumber[tok.Number] {
-		for _, sha := range []string{b.Source.SHA256, m.fileSHA[j.InputFile]} {
+		shas := []string{b.Source.SHA256, m.fileSHA[j.InputFile]}
+		if rest := m.record(b.Address).rest(b); rest != nil {
+			shas = append(shas, rest.SHA256)
+		}
+		for _, sha := range shas {
 			if sha != "" && (ContentSum(b.Address, sha, b.Model) == tok.Sum || ContentSum(b.Address, sha, j.Model) == tok.Sum) {
 				return b
 			}

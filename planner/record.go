@@ -176,6 +176,16 @@ type Judgement struct {
 	Rest *Rest `json:"rest,omitempty"`
 }
 
+// equal reports whether both say the same.
+func (j *Judgement) equal(other *Judgement) bool {
+	if j == nil || other == nil {
+		return j == other
+	}
+	x, y := *j, *other
+	x.Rest, y.Rest = nil, nil
+	return x == y && (j.Rest == other.Rest || j.Rest != nil && other.Rest != nil && *j.Rest == *other.Rest)
+}
+
 // Classes counts rows by what they were found to be.
 type Classes struct {
 	Good      int `json:"good,omitempty"`

@@ -1,5 +1,7 @@
 package planner
 
+import "strings"
+
 // A batch may be answered by a series of attempts: one for the whole source,
 // then others for rows that were not answered, or not well. Their answers are
 // joined by key.
@@ -15,184 +17,144 @@ func (a *Attempt) content() string {
 	return a.SHA256
 }
 
-// Series lists the attempts whose answers together make the result of the one
-// with that number, oldest first: from the newest before it that was sent the
-// whole source. It is nil where there is no such attempt.
-func (r *Record) Series(number int) []*Attempt {
-	if r == nil {
-		return nil
-	}
-	var series []*Attempt
-	for i := len(r.Attempts) - 1; i >= 0; i-- {
-		a := &r.Attempts[i]
-		if a.Number > number || a.Outcome != OutcomeBought || a.unbound() || len(series) == 0 && a.Number != number {
-			continue
-		}
-		if len(series) > 0 && a.SHA256 != series[0].SHA256 {
-			continue // for another content, beside the series
-		}
-		series = append([]*Attempt{a}, series...)
-		if !a.partial() {
-			return series
-		}
-	}
-	return nil // what it began with is not recorded
+// inSeries reports whether the attempt has a job whose answers count for its
+// batch.
+func (a *Attempt) inSeries() bool { return a.Outcome == OutcomeBought && !a.unbound() }
+
+// endedEarly reports whether a job ended before it had answered all that it was
+// sent.
+func (a *Attempt) endedEarly() bool {
+	return a.unsuccessful() || a.CancelAsked || a.RowsCancelled
 }
 
-// base is the attempt that was sent the whole source, for the series that the
-// newest one belongs to; nil where there is none.
-func (r *Record) base() *Attempt {
-	for i := len(r.attempts()) - 1; i >= 0; i-- {
-		if a := &r.Attempts[i]; a.Outcome == OutcomeBought {
-			if s := r.Series(a.Number); s != nil {
-				return s[0]
+// unsuccessful reports whether a job ended and does not count as a success.
+func (a *Attempt) unsuccessful() bool {
+	switch JobState(a.State) {
+	case JobFailed, JobExpired, JobCancelled:
+		return true
+	}
+	return false
+}
+
+// attempt gives the one with that number, nil where there is none.
+func (r *Record) attempt(number int) *Attempt {
+	if r != nil {
+		for i := range r.Attempts {
+			if r.Attempts[i].Number == number {
+				return &r.Attempts[i]
 			}
-			return nil
 		}
 	}
 	return nil
 }
 
-func (r *Record) attempts() []Attempt {
-	if r == nil {
+// baseOf gives the attempt that was sent the whole source in the series that a
+// belongs to: the newest one for its content up to it, nil where it is not
+// recorded.
+func (r *Record) baseOf(a *Attempt) *Attempt {
+	if r == nil || a == nil {
 		return nil
 	}
-	return r.Attempts
+	for i := len(r.Attempts) - 1; i >= 0; i-- {
+		if b := &r.Attempts[i]; b.Number <= a.Number && b.inSeries() && !b.partial() && b.SHA256 == a.SHA256 {
+			return b
+		}
+	}
+	return nil
 }
 
-// rest gives the rows that the series at hand leaves open for what is wanted
-// now, nil where there are none or nothing was found out about them.
-func (r *Record) rest(b *Batch) *Rest {
-	if r == nil || r.Judged == nil || r.Judged.Rest == nil {
-		return nil
+// boughtWith is the model of the series that the attempt belongs to. A repair
+// may have used another one.
+func (r *Record) boughtWith(a *Attempt) string {
+	if a.partial() {
+		if base := r.baseOf(a); base != nil {
+			return base.Model
+		}
 	}
-	base := r.base()
-	j := r.Judged
-	if base == nil || j.Attempt < base.Number || j.Source != b.Source.SHA256 || base.SHA256 != b.Source.SHA256 || j.Rules != b.Rules {
-		return nil
-	}
-	return j.Rest
+	return a.Model
 }
 
-// unreached gives the rows that a job which ended early did not answer, where
-// what it did answer is in hand and fits what is wanted now.
-func (r *Record) unreached(b *Batch) *Rest {
-	rest := r.rest(b)
-	if rest == nil || rest.Repair || r.base().Model != b.Model {
-		return nil
-	}
-	return rest
-}
-
-// repairModel is the model that rows of the batch are repaired with.
-func (r *Record) repairModel(b *Batch) string {
-	switch base := r.base(); {
-	case b.Repair != nil && b.Repair.Model != "":
-		return b.Repair.Model
-	case base != nil:
-		return base.Model
-	}
-	return b.Model
-}
-
-// repairable gives the rows that are to be bought again since they are not
-// good, nil when there are none, or when they have been often enough. What a
-// person cancelled is not gone on with.
-func (r *Record) repairable(b *Batch) *Rest {
-	rest := r.rest(b)
-	if rest == nil || !rest.Repair || b.Repair == nil || b.Source.Missing {
-		return nil
-	}
-	if b.Repair.Model == "" && r.base().Model != b.Model {
-		return nil // two models would answer one batch, and nobody asked for that
-	}
-	if f := r.Refused; f != nil && f.Final && f.SHA256 == rest.SHA256 && f.Model == r.repairModel(b) {
-		return nil
-	}
-	repairs, base := 0, r.base()
+// follows gives the attempts after base whose answers are joined to its own.
+func (r *Record) follows(base *Attempt) []*Attempt {
+	var list []*Attempt
 	for i := range r.Attempts {
-		a := &r.Attempts[i]
-		if a.Number < base.Number {
-			continue
-		}
-		if a.CancelAsked || a.RowsCancelled || JobState(a.State) == JobCancelled {
-			return nil
-		}
-		if a.Repair && a.Outcome == OutcomeBought {
-			repairs++
+		if a := &r.Attempts[i]; a.Number > base.Number && a.inSeries() && a.SHA256 == base.SHA256 {
+			if !a.partial() {
+				break // the next series begins
+			}
+			list = append(list, a)
 		}
 	}
-	if repairs >= b.Repair.MaxAttempts {
+	return list
+}
+
+// endOf gives the newest attempt of the series that a belongs to.
+func (r *Record) endOf(a *Attempt) *Attempt {
+	base := r.baseOf(a)
+	if base == nil {
+		return a
+	}
+	if more := r.follows(base); len(more) > 0 {
+		return more[len(more)-1]
+	}
+	return base
+}
+
+// Series lists the attempts whose answers together make the result of the one
+// with that number, oldest first. The first was sent the whole source; those
+// for another content are left out. It is nil where there is no such attempt,
+// or where what it began with is not recorded.
+func (r *Record) Series(number int) []*Attempt {
+	last := r.attempt(number)
+	base := r.baseOf(last)
+	if base == nil || !last.inSeries() {
 		return nil
 	}
-	return rest
+	series := []*Attempt{base}
+	for _, a := range r.follows(base) {
+		if a.Number <= number {
+			series = append(series, a)
+		}
+	}
+	return series
 }
 
 // RestIsRepair tells which rows another attempt of the series that ends with
 // that number would buy: those of a complete answer that are not good, or those
 // that a job which ended early did not reach.
 func (r *Record) RestIsRepair(number int) bool {
-	for _, a := range r.Series(number) {
-		if a.Number == number {
-			return a.Repair || JobState(a.State) == JobSucceeded
-		}
-	}
-	return false
+	a := r.attempt(number)
+	return r.Series(number) != nil && (a.Repair || !a.endedEarly() && !a.active())
 }
 
-// repaired: the newest job bought rows again that were not good. Whatever
-// becomes of it, what is in hand is delivered: the rest of the batch waits for
-// nobody.
-func (v *view) repaired(last *Attempt) verdict {
-	final := JobState(last.State)
-	switch {
-	case last.active():
-		return v.wait(last)
-	case last.Gone || last.Wrong || last.OutputRead:
-	case last.Output != "" || last.Inline:
-		if !last.OutputGone {
-			out := v.download(last, ReasonJobSucceeded)
-			if final != JobSucceeded {
-				out.reason = ReasonPartialOutput
+// baseFor gives the attempt that began the newest series for the source as it
+// is now.
+func (r *Record) baseFor(b *Batch) *Attempt {
+	if r == nil || b.Source.SHA256 == "" {
+		return nil
+	}
+	for i := len(r.Attempts) - 1; i >= 0; i-- {
+		if a := &r.Attempts[i]; a.inSeries() && !a.partial() && a.SHA256 == b.Source.SHA256 {
+			return a
+		}
+	}
+	return nil
+}
+
+// resultIn reports whether the result was made of answers of the series that a
+// belongs to.
+func (r *Record) resultIn(a *Attempt) bool {
+	base := r.baseOf(a)
+	return r.Result != nil && base != nil && r.baseOf(r.attempt(r.Result.Attempt)) == base
+}
+
+// partsBeyond reports whether answers are in hand that are not in the result.
+func (r *Record) partsBeyond() bool {
+	if r != nil {
+		for i := range r.Attempts {
+			if a := &r.Attempts[i]; a.Part != nil && (r.Result == nil || a.Number > r.Result.Attempt) {
+				return true
 			}
-			v.warnChanged(&out, last)
-			return out
-		}
-	case final == JobSucceeded && !v.noOutput(last):
-		return v.wait(last)
-	}
-	return v.inHand(last)
-}
-
-// noOutput reports whether a job that succeeded has named no output for so long
-// that none is to be expected.
-func (v *view) noOutput(a *Attempt) bool {
-	return v.live.Refreshed && !a.Ended.IsZero() && v.live.Last.After(a.Ended.Add(outputDelay))
-}
-
-// buyRepair buys rows again that are not good.
-func (v *view) buyRepair() verdict {
-	if s := v.rec.Strange; s != nil && !s.Settled {
-		return v.waitUnknown(s.SettleFrom)
-	}
-	return v.buy(ReasonRepair)
-}
-
-// deliverInHand makes the result of what is in hand. Where a former result is
-// all there is, it stays.
-func (v *view) deliverInHand(last *Attempt, why Reason) verdict {
-	if last.Repair && v.rec.Result != nil && v.seen == ResultOurs && !v.rec.partsAfter(v.rec.Result.Attempt) {
-		return v.former("repair_ended", "its repair ended without answers ("+last.State+"); the result stays as it was")
-	}
-	return v.download(last, why)
-}
-
-// partsAfter reports whether answers of later attempts than that one are in
-// hand.
-func (r *Record) partsAfter(number int) bool {
-	for i := range r.Attempts {
-		if a := &r.Attempts[i]; a.Number > number && a.Part != nil {
-			return true
 		}
 	}
 	return false
@@ -204,28 +166,164 @@ func (a *Attempt) HasAnswers() bool {
 	return a.Part != nil || (a.Output != "" || a.Inline) && !a.OutputGone && !a.Wrong
 }
 
-// RepairIsNext reports whether rows of the batch are to be bought again before
-// its result is delivered.
-func (r *Record) RepairIsNext(b *Batch) bool { return r.repairable(b) != nil }
-
-// Unjudged reports whether answers to what is wanted are in hand that were not
-// judged by the rules as they are now, and the number of the newest attempt
-// among them.
-func (r *Record) Unjudged(b *Batch) (through int, yes bool) {
-	base := r.base()
-	if base == nil || b.Source.Missing || base.SHA256 != b.Source.SHA256 {
-		return 0, false
+// judgeable gives the newest attempt with answers in hand of the series for the
+// source as it is now, nil where none are: those of later ones are parts, those
+// of earlier ones may stand in the result.
+func (r *Record) judgeable(b *Batch) *Attempt {
+	base := r.baseFor(b)
+	if base == nil {
+		return nil
 	}
-	if j := r.Judged; j != nil && j.Rules == b.Rules && j.Source == b.Source.SHA256 && j.Attempt >= base.Number {
-		return 0, false
-	}
-	if res := r.Result; res != nil && res.Source == b.Source.SHA256 && res.Attempt >= base.Number {
-		through = res.Attempt
-	}
-	for i := range r.Attempts {
-		if a := &r.Attempts[i]; a.Number >= base.Number && a.kept() {
-			through = max(through, a.Number)
+	delivered := r.resultIn(base) && r.Result.Source == b.Source.SHA256
+	var newest *Attempt
+	for _, a := range append([]*Attempt{base}, r.follows(base)...) {
+		inResult := delivered && (a == base || a.OutputRead && a.Number <= r.Result.Attempt)
+		if inResult || a.Part != nil && a.Part.Rows > 0 && !a.Wrong {
+			newest = a
 		}
 	}
-	return through, through > 0
+	return newest
+}
+
+// judgement gives what is known of the rows in hand for what is wanted now, nil
+// where they are others, or were judged by other rules, or before the newest
+// of them came. Which rows were not reached is no question of rules.
+func (r *Record) judgement(b *Batch) *Judgement {
+	if r == nil || r.Judged == nil {
+		return nil
+	}
+	j, newest := r.Judged, r.judgeable(b)
+	if newest == nil || j.Source != b.Source.SHA256 || j.Attempt < newest.Number {
+		return nil
+	}
+	if j.Rules != b.Rules && (j.Rest == nil || j.Rest.Repair) {
+		return nil
+	}
+	if a := r.attempt(j.Attempt); a == nil || !a.inSeries() || r.baseOf(a) != r.baseFor(b) {
+		return nil
+	}
+	return j
+}
+
+// Unjudged gives the newest attempt with answers in hand for what is wanted, where
+// the rows of its series are to be judged, since they never were or the rules
+// are others now; 0 where there is nothing to judge.
+func (r *Record) Unjudged(b *Batch) int {
+	if r == nil {
+		return 0
+	}
+	newest := r.judgeable(b)
+	if newest == nil || r.judgement(b) != nil && r.Judged.Rules == b.Rules {
+		return 0
+	}
+	return newest.Number
+}
+
+// rest gives the rows that the series in hand leaves open for what is wanted
+// now, nil where there are none or nothing was found out about them.
+func (r *Record) rest(b *Batch) *Rest {
+	if r == nil || r.Judged == nil || r.Judged.Rest == nil {
+		return nil
+	}
+	if j := r.judgement(b); j != nil {
+		return j.Rest
+	}
+	return nil
+}
+
+// unreached gives the rows that a job which ended early did not answer, where
+// what it did answer is in hand, is no result yet and fits what is wanted now.
+func (r *Record) unreached(b *Batch) *Rest {
+	rest := r.rest(b)
+	if rest == nil || rest.Repair {
+		return nil
+	}
+	if base := r.baseFor(b); base.Model != b.Model || r.resultIn(base) {
+		return nil
+	}
+	return rest
+}
+
+// reachedAll reports whether jobs that ended early answered every row of the
+// source all the same, so that nothing is left to buy.
+func (r *Record) reachedAll(b *Batch) bool {
+	j := r.judgement(b)
+	return j != nil && (j.Rest == nil && j.Classes.Missing == 0 || j.Rest != nil && j.Rest.Repair)
+}
+
+// repairModel is the model that rows of the batch are repaired with.
+func (r *Record) repairModel(b *Batch) string {
+	if b.Repair != nil && b.Repair.Model != "" {
+		return b.Repair.Model
+	}
+	return r.baseFor(b).Model
+}
+
+// Repairable gives the rows that are to be bought again since they are not
+// good, nil when there are none, or when they have been often enough. While
+// there are some, an apply keeps fresh answers and makes no result of them.
+// What a person cancelled is not gone on with, until that person asks for
+// another job.
+func (r *Record) Repairable(b *Batch) *Rest {
+	rest := r.rest(b)
+	if rest == nil || !rest.Repair || b.Repair == nil || b.Source.Missing {
+		return nil
+	}
+	base, model := r.baseFor(b), r.repairModel(b)
+	if base.Model != b.Model && (b.Repair.Model == "" || b.OnChange == OnChangeRerun) {
+		return nil // two models nobody asked for, or all is bought anew anyway
+	}
+	if r.refused(rest.SHA256, model) != nil || r.cancelledUnseen(rest.SHA256) {
+		return nil
+	}
+	repairs, cancelled := 0, false
+	for i := range r.Attempts {
+		a := &r.Attempts[i]
+		if a.Number < base.Number || a.SHA256 != base.SHA256 {
+			continue
+		}
+		cancelled = cancelled && !a.Rerun || a.CancelAsked || a.RowsCancelled || JobState(a.State) == JobCancelled
+		if a.Repair && a.Outcome == OutcomeBought {
+			repairs++
+		}
+	}
+	if cancelled || repairs >= b.Repair.MaxAttempts {
+		return nil
+	}
+	return rest
+}
+
+// restModel is the model that the rows left open are bought with.
+func (r *Record) restModel(b *Batch) string {
+	if r.Judged.Rest.Repair {
+		return r.repairModel(b)
+	}
+	return r.baseFor(b).Model
+}
+
+// refused gives the service's final no to these bytes for that model.
+func (r *Record) refused(sha, model string) *Refusal {
+	if r == nil || r.Refused == nil || !r.Refused.Final || r.Refused.SHA256 != sha || r.Refused.Model != model {
+		return nil
+	}
+	return r.Refused
+}
+
+// strange gives the upload of these bytes that nothing recorded, if there is
+// one.
+func (r *Record) strange(sha string) *StrangeUpload {
+	if r == nil || r.Strange == nil {
+		return nil
+	}
+	if p, ok := ParseUploadName(r.Strange.File); ok && strings.HasPrefix(sha, p.Content) {
+		return r.Strange
+	}
+	return nil
+}
+
+// cancelledUnseen reports whether a person wants nothing more to be bought of
+// these bytes, of which no more than an upload was ever seen.
+func (r *Record) cancelledUnseen(sha string) bool {
+	s := r.strange(sha)
+	return s != nil && s.Settled && s.CancelAsked
 }

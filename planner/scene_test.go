@@ -195,7 +195,7 @@ func forSource(sha string) trait {
 }
 
 func relabel(at *Attempt, j *Job) {
-	at.Token = NewToken(ours6, subject, at.Number, at.SHA256, at.Model).String()
+	at.Token = NewToken(ours6, subject, at.Number, at.content(), at.Model).String()
 	j.DisplayName = "r_1 [" + at.Token + "]"
 }
 
@@ -411,6 +411,12 @@ func outcome(p *Plan, items []Item, a Address) string {
 	}
 	more("job", strings.Join(jobs, "+"))
 	more("file", strings.TrimPrefix(change.Detail.File, "files/"))
+	if change.Detail.Subset {
+		more("subset", change.Detail.SHA256[:4])
+		if change.Has(ActionCreate) && change.Detail.Model != it.Want.Model {
+			more("model", change.Detail.Model)
+		}
+	}
 	more("from", change.Detail.From)
 	for _, h := range p.Held {
 		if h.Address == a {

@@ -618,7 +618,7 @@ var transitions = []transition{
 
 func TestTransitions(t *testing.T) {
 	names := map[string]bool{}
-	for _, row := range slices.Concat(transitions, ownerTransitions) {
+	for _, row := range slices.Concat(transitions, ownerTransitions, rowTransitions) {
 		t.Run(row.name, func(t *testing.T) {
 			if names[row.name] {
 				t.Fatalf("two rows have this name")
@@ -683,7 +683,7 @@ func imported(s *scene) {
 // edit, and following it ends the hold or the failure.
 func TestExits(t *testing.T) {
 	met := map[Reason]int{}
-	for _, row := range slices.Concat(transitions, ownerTransitions) {
+	for _, row := range slices.Concat(transitions, ownerTransitions, rowTransitions) {
 		s := newScene(row.facts...)
 		_, items := s.diff()
 		before := reasonOf(items, addressOf(s))

@@ -1,6 +1,7 @@
 package planner
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 )
@@ -27,7 +28,7 @@ func (v *view) download(a *Attempt, why Reason) verdict {
 }
 
 func (v *view) detailFor(a *Attempt) Detail {
-	d := Detail{Job: a.Job, Rows: a.Rows, SHA256: a.SHA256, Model: a.Model}
+	d := Detail{Job: a.Job, Rows: a.Rows, SHA256: a.content(), Model: a.Model, Subset: a.partial()}
 	if v.want != nil {
 		d.Output = v.want.Output
 	}
@@ -61,14 +62,14 @@ func (v *view) waitUnknown(since time.Time) verdict {
 // warnChanged says that what was bought is no longer what is wanted; the job
 // is followed all the same.
 func (v *view) warnChanged(out *verdict, a *Attempt) {
-	w := v.want
+	w, model := v.want, v.rec.boughtWith(a)
 	switch {
 	case w.Source.Missing:
 		out.warn(v.addr, "source_gone", "the source file is gone; the answers will be kept until it is back")
 	case w.Source.SHA256 != a.SHA256:
 		out.warn(v.addr, "source_changed", "the source changed after its job was bought; the answers fit the former content")
-	case w.Model != a.Model:
-		out.warn(v.addr, "model_changed", fmt.Sprintf("the job was bought with %s; the config now says %s", a.Model, w.Model))
+	case w.Model != model:
+		out.warn(v.addr, "model_changed", fmt.Sprintf("the job was bought with %s; the config now says %s", model, w.Model))
 	}
 	v.warnClaimed(out)
 }
@@ -89,8 +90,8 @@ func (v *view) hold(why Reason, a *Attempt) verdict {
 	case HoldMaybeBought:
 		h.Job = v.maybe.Name
 	case HoldClaimedElsewhere:
-		if v.claimed != nil {
-			h.Job = v.claimed.Name
+		if claimed := cmp.Or(v.claimed, v.claimedRest); claimed != nil {
+			h.Job = claimed.Name
 		}
 	case HoldWrongJob:
 		if h.Exit = Exit(why, v.addr, "", ""); v.offer != nil {

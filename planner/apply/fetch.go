@@ -132,15 +132,14 @@ func (d *delivery) settle(ctx context.Context, src *source, j *joined, fresh *an
 	if err := d.unchanged(src); err != nil {
 		return err
 	}
-	now := d.rec.Clone()
-	now.Judged = judged
+	now := d.keptSo(judged)
 	got := &read{judged: judged, fresh: &j.fresh}
 	switch {
 	case fresh != nil && j.fresh.Cancelled > 0 && planner.JobState(d.at.State) == planner.JobSucceeded:
 		return d.keepCancelled(ctx, fresh, got)
 	case !d.at.Repair && d.endedEarly():
 		return d.keep(ctx, fresh, got)
-	case now.RepairIsNext(d.want):
+	case now.Repairable(d.want) != nil:
 		if err := d.keep(ctx, fresh, got); err != nil {
 			return err
 		}
@@ -148,6 +147,18 @@ func (d *delivery) settle(ctx context.Context, src *source, j *joined, fresh *an
 		return nil
 	}
 	return d.deliver(ctx, src, j, fresh, got)
+}
+
+// keptSo gives the record as it would be if the answers were kept now.
+func (d *delivery) keptSo(judged *planner.Judgement) *planner.Record {
+	rec := d.rec.Clone()
+	rec.Judged = judged
+	for i := range rec.Attempts {
+		if at := &rec.Attempts[i]; at.Number == d.at.Number && at.HasAnswers() {
+			at.OutputRead, at.Part = true, &planner.Part{Rows: judged.Classes.Good + judged.Classes.Bad()}
+		}
+	}
+	return rec
 }
 
 // read is what reading a job's output told.

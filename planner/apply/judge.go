@@ -20,7 +20,7 @@ func (e *Engine) judgeRows(ctx context.Context, o *planner.Observed) error {
 	var todo []*planner.Batch
 	for i := range e.opt.Desired.Batches {
 		b := &e.opt.Desired.Batches[i]
-		if _, yes := o.Recorded.Batches[b.Address].Unjudged(b); yes {
+		if o.Recorded.Batches[b.Address].Unjudged(b) > 0 {
 			todo = append(todo, b)
 		}
 	}
@@ -60,7 +60,7 @@ func (e *Engine) judgeRows(ctx context.Context, o *planner.Observed) error {
 
 func (e *Engine) judgeBatch(ctx context.Context, o *planner.Observed, b *planner.Batch) (*planner.Judgement, error) {
 	rec := o.Recorded.Batches[b.Address]
-	through, _ := rec.Unjudged(b)
+	through := rec.Unjudged(b)
 	files, err := e.filesOf(b.Address)
 	if err != nil {
 		return nil, err
