@@ -10,19 +10,18 @@ import (
 // the line.
 type answer struct {
 	key      []byte // unquoted
-	keyAt    int64  // place of the raw key in the line
-	keySize  int
-	response bool // is there and an object
-	failed   bool // there is an error, or no response
-	silent   bool // there is neither
-	code     int  // google.rpc code of the error, 2 (unknown) when it has none
-	message  []byte
+	response bool   // is there and an object
+	failed   bool   // there is an error, or no response
+	silent   bool   // there is neither
+	code     int    // google.rpc code of the error, 2 (unknown) when it has none
+	message  []byte // raw, of the error
 	prompt   []byte // raw value of promptFeedback.blockReason
 	found    int    // candidates
-	finish   []byte // raw value of the first candidate's finishReason
-	texts    [][]byte
-	other    bool // the first candidate has a part that is no text
-	usage    Usage
+	// Of the first candidate:
+	finish []byte   // raw value of its finishReason
+	texts  [][]byte // raw texts that are not empty, thoughts left out
+	other  bool     // it has a part that is no text
+	usage  Usage
 }
 
 // absent tells that the line is the one that stands in a result for a key that
@@ -80,7 +79,7 @@ func (r *answerReader) readLine() error {
 	a, p := &r.answer, &r.parser
 	var bare status // {"key":…,"code":…,"message":…}
 	seen := 0
-	err := p.members(func(name []byte) error {
+	err := p.members(func(name []byte) (err error) {
 		bit := 0
 		switch string(name) {
 		case "key":
@@ -102,7 +101,9 @@ func (r *answerReader) readLine() error {
 		seen |= bit
 		switch bit {
 		case 1:
-			return r.readKey()
+			a.key, _, err = p.key(r.key[:0])
+			r.key = a.key
+			return err
 		case 2:
 			return a.readResponse(p)
 		}
@@ -111,20 +112,6 @@ func (r *answerReader) readLine() error {
 	if bare.code != 0 {
 		a.fail(bare)
 	}
-	return err
-}
-
-func (r *answerReader) readKey() error {
-	p := &r.parser
-	isString := p.dec.PeekKind() == '"'
-	raw, err := p.dec.ReadValue()
-	if err != nil || !isString {
-		return err
-	}
-	r.answer.keyAt = p.dec.InputOffset() - int64(len(raw))
-	r.answer.keySize = len(raw)
-	r.key, err = appendKey(r.key[:0], raw)
-	r.answer.key = r.key
 	return err
 }
 

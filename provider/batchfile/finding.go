@@ -145,9 +145,9 @@ func (a *answer) spent() string {
 	case u.Output+u.Thoughts == 0:
 		return ""
 	case u.Thoughts == 0:
-		return fmt.Sprintf(", after %d of them", u.Output)
+		return fmt.Sprintf(", after %s", plural(int(u.Output), "token"))
 	default:
-		return fmt.Sprintf(", after %d of them and %d for thoughts", u.Output, u.Thoughts)
+		return fmt.Sprintf(", after %s, %d of them for thoughts", plural(int(u.Output+u.Thoughts), "token"), u.Thoughts)
 	}
 }
 

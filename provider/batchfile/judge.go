@@ -25,8 +25,9 @@ func newJudge(rules Rules) *judge {
 // defaultFinish is how an answer ends by itself.
 const defaultFinish = "STOP"
 
-// policies are the finish reasons for which the service withholds an answer, or
-// stops in the middle of one (Candidate.FinishReason, Gemini API reference).
+// policy tells whether a finish reason is one of those for which the service
+// withholds an answer, or stops in the middle of one (Candidate.FinishReason,
+// Gemini API reference).
 func policy(finish []byte) bool {
 	switch string(finish) {
 	case "SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "LANGUAGE",
@@ -89,6 +90,9 @@ func (g *judge) check(a *answer, f *form) finding {
 		if n < g.rules.MinChars {
 			return finding{fault: tooShort, n: n}
 		}
+	}
+	if a.other && a.blank() {
+		f = nil // a call, or a picture: the request asks nothing of those
 	}
 	if !g.json && f == nil {
 		return finding{}

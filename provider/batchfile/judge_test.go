@@ -97,14 +97,15 @@ func TestJudge(t *testing.T) {
 		{"safety", candidate(x + `,"finishReason":"SAFETY"`), Blocked, "stopped by the service's policies: SAFETY"},
 		{"recitation, no content", candidate(`"finish_reason":"RECITATION"`), Blocked, "stopped by the service's policies: RECITATION"},
 
-		{"max tokens", response(`"candidates":[{` + x + `,"finishReason":"MAX_TOKENS"}],"usageMetadata":{"candidatesTokenCount":2048,"thoughtsTokenCount":100}`), Truncated, "cut off at the limit of output tokens, after 2048 of them and 100 for thoughts"},
-		{"max tokens in thoughts", response(`"candidates":[{"content":{"role":"model"},"finishReason":"MAX_TOKENS"}],"usage_metadata":{"candidates_token_count":7}`), Truncated, "cut off at the limit of output tokens, after 7 of them"},
+		{"max tokens", response(`"candidates":[{` + x + `,"finishReason":"MAX_TOKENS"}],"usageMetadata":{"candidatesTokenCount":2048,"thoughtsTokenCount":100}`), Truncated, "cut off at the limit of output tokens, after 2148 tokens, 100 of them for thoughts"},
+		{"max tokens in thoughts", response(`"candidates":[{"content":{"role":"model"},"finishReason":"MAX_TOKENS"}],"usage_metadata":{"candidates_token_count":7}`), Truncated, "cut off at the limit of output tokens, after 7 tokens"},
 
 		{"no content", candidate(`"finishReason":"STOP"`), Empty, "no text, finish reason STOP"},
 		{"no parts", candidate(`"content":{"role":"model"}`), Empty, "no text"},
 		{"empty text", says(""), Empty, "no text, finish reason STOP"},
 		{"white space", says(" \t\r\n"), Empty, "no text, finish reason STOP"},
 		{"thought alone", part(`"text":"hm","thought":true`), Empty, "no text, finish reason STOP"},
+		{"thought of one token", response(`"candidates":[{}],"usageMetadata":{"thoughtsTokenCount":1}`), Empty, "no text, after 1 token, 1 of them for thoughts"},
 		{"thought before", part(`"thought":true,"text":"hm","functionCall":{}`), Empty, "no text, finish reason STOP"},
 		{"signature alone", part(`"text":"","thoughtSignature":"AAAA"`), Empty, "no text, finish reason STOP"},
 		{"candidate null", response(`"candidates":[null]`), Empty, "no text"},
@@ -261,6 +262,7 @@ func TestAsRequested(t *testing.T) {
 		{"a schema that does not compile", config(`"responseMimeType":"application/json","responseJsonSchema":{"type":"strong"}`), "[]", ""},
 		{"but JSON is still asked", config(`"responseJsonSchema":{"pattern":"(?<=x)"}`), "x", "not JSON from byte 1 of 1 on"},
 		{"a schema that refers elsewhere", config(`"responseJsonSchema":{"$ref":"https://example.com/x"}`), "[]", ""},
+		{"schema without a value", config(`"responseSchema":true`), "x", ""},
 		{"schema null", config(`"responseSchema":null,"responseJsonSchema":null`), "x", ""},
 		{"config null", `{"contents":[{}],"generationConfig":null}`, "x", ""},
 	}
@@ -274,6 +276,11 @@ func TestAsRequested(t *testing.T) {
 				t.Errorf("nobody asked, and it is %v: %s", class, reason)
 			}
 		})
+	}
+	// A call, or an image, is not what the request's words about text are about.
+	call := candidate(`"content":{"parts":[{"functionCall":{"name":"f"}}]}`)
+	if class, reason := judged(t, Rules{AsRequested: true}, jsonSchema, call); class != Good {
+		t.Errorf("a call: %v, %s", class, reason)
 	}
 	both := Rules{AsRequested: true, Schema: schema(t, `{"maxProperties":1}`), KeyField: "id"}
 	for text, want := range map[string]string{

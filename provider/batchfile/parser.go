@@ -91,6 +91,32 @@ func (p *parser) value() ([]byte, error) {
 	return p.line[end-int64(len(raw)) : end : end], nil
 }
 
+// span is a part of a line.
+type span struct {
+	at   int64
+	size int
+}
+
+// key reads a key, and appends its text to dst; anything but a string has none.
+func (p *parser) key(dst []byte) ([]byte, span, error) {
+	isString := p.dec.PeekKind() == '"'
+	raw, err := p.value()
+	if err != nil || !isString {
+		return dst, span{}, err
+	}
+	dst, err = appendKey(dst, raw)
+	return dst, span{p.dec.InputOffset() - int64(len(raw)), len(raw)}, err
+}
+
+// appendKey appends the text of a key. Half a surrogate pair makes it no key: two
+// such keys would be one.
+func appendKey(dst, raw []byte) ([]byte, error) {
+	if bytes.IndexByte(raw, '\\') < 0 {
+		return append(dst, raw[1:len(raw)-1]...), nil
+	}
+	return jsontext.AppendUnquote(dst, raw)
+}
+
 // rest is what follows the value that was read last, without white space before
 // it.
 func (p *parser) rest() []byte {

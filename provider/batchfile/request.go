@@ -20,7 +20,7 @@ type request struct {
 	answer                             bool // has a response or an error
 	foreign                            string
 	cached                             int    // column of the cached content
-	fixed                              string // a member that a cache fixes
+	fixed                              []byte // a member that a cache fixes
 	notes                              []note
 	scratch                            []byte
 	words                              *words
@@ -82,24 +82,11 @@ func (q *request) beside(p *parser, name []byte) {
 		"The service ignores it there, and answers as if it were not set. Move it into "+where+".")
 }
 
-func (q *request) readKey(p *parser) error {
+func (q *request) readKey(p *parser) (err error) {
 	q.keyKind, q.keyColumn = p.dec.PeekKind(), p.column()
-	raw, err := p.dec.ReadValue()
-	if err != nil || q.keyKind != '"' {
-		return err
-	}
-	q.scratch, err = appendKey(q.scratch[:0], raw)
-	q.key = q.scratch
+	q.key, _, err = p.key(q.scratch[:0])
+	q.scratch = q.key
 	return err
-}
-
-// appendKey appends the text of a key: what the decoder read last is not valid
-// for longer than the next read.
-func appendKey(dst, raw []byte) ([]byte, error) {
-	if bytes.IndexByte(raw, '\\') < 0 {
-		return append(dst, raw[1:len(raw)-1]...), nil
-	}
-	return jsontext.AppendUnquote(dst, raw)
 }
 
 func (q *request) readRequest(p *parser) error {
@@ -122,7 +109,7 @@ func (q *request) readRequest(p *parser) error {
 		}
 		return p.skip()
 	})
-	if q.cached > 0 && q.fixed != "" {
+	if q.cached > 0 && q.fixed != nil {
 		q.note(q.cached, "cached content together with "+quote(q.fixed),
 			"The service refuses that: a cache has a system instruction, tools and their config of its own. Make the cache with them, and leave them out of the request.")
 	}
@@ -133,7 +120,7 @@ func (q *request) readRequest(p *parser) error {
 // (langchain-google #978, python-genai #348).
 func (q *request) fixes(p *parser, name []byte) {
 	if p.dec.PeekKind() != 'n' {
-		q.fixed = string(name)
+		q.fixed = name // a part of the line
 	}
 }
 
@@ -237,9 +224,13 @@ func (q *request) readRole(p *parser) error {
 	if err != nil {
 		return err
 	}
+	switch string(role) {
+	case "user", "model", "function", "tool", "":
+		return nil
+	}
 	remedy := ""
 	switch string(bytes.ToLower(role)) {
-	case "user", "model", "function", "tool", "":
+	case "user", "model", "function", "tool":
 		return nil
 	case "assistant":
 		remedy = `What the model said has the role "model".`
