@@ -2,63 +2,60 @@ package batchfile
 
 import (
 	"bytes"
-	"strconv"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Usage sums what the service counted for the good rows, in tokens. Rows
-// without counts add nothing: they have been missing from batch answers.
-type Usage struct {
-	Input    int64 // prompts, with what tools added to them; cached tokens included
-	Output   int64 // answers, thoughts not included
-	Thoughts int64 // billed as output
-	Cached   int64 // the part of Input that came from a cache
-}
-
-func (u *Usage) add(v Usage) {
-	u.Input += v.Input
-	u.Output += v.Output
-	u.Thoughts += v.Thoughts
-	u.Cached += v.Cached
-}
-
-// answer is what a line of answers was found to hold.
+// answer is what a line of answers was found to hold. Its slices are parts of
+// the line.
 type answer struct {
 	key      []byte // unquoted
 	keyAt    int64  // place of the raw key in the line
 	keySize  int
 	response bool // is there and an object
-	blocked  bool // the response has no candidates
-	failed   bool // there is an error
+	failed   bool // there is an error, or no response
 	code     int  // google.rpc code of the error, 2 (unknown) when it has none
+	message  []byte
+	prompt   []byte // raw value of promptFeedback.blockReason
+	found    int    // candidates
+	finish   []byte // raw value of the first candidate's finishReason
+	texts    [][]byte
+	other    bool // the first candidate has a part that is no text
 	usage    Usage
 }
 
-func (a *answer) good() bool { return a.response && !a.failed }
+// absent tells that the line is the one that stands in a result for a key that
+// the service left out.
+func (a *answer) absent() bool {
+	return a.code == codeNotFound && !a.response && len(a.message) == len(noAnswer)+len(`""`) && string(a.message[1:len(a.message)-1]) == noAnswer
+}
 
 // answerReader reads lines of answers. It is lenient about what the service
 // wrote inside a response, since the row was paid for: it asks only for one
-// JSON object in UTF-8 with one key and none of its own members doubled.
+// JSON object in UTF-8 with one key and none of its own members doubled. Inside
+// a response the last of two members with one name counts.
 type answerReader struct {
 	parser parser
 	answer answer
 	key    []byte
+	texts  [][]byte
 }
 
-func newAnswerReader() *answerReader {
-	return &answerReader{parser: parser{options: []jsontext.Options{
-		jsontext.AllowDuplicateNames(true),
-		jsontext.AllowInvalidUTF8(true), // lone surrogates in escapes; bytes are checked by read
-	}}}
+func newAnswerReader() *answerReader { return &answerReader{parser: lenientParser()} }
+
+// lenientParser reads what somebody else wrote: doubled names and lone
+// surrogates in escapes are let pass. Bytes that are no UTF-8 are, too; that is
+// checked apart.
+func lenientParser() parser {
+	return parser{options: []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}}
 }
 
 // read tells whether the line is an answer with a key; the answer is valid
 // until the next read.
 func (r *answerReader) read(l line) (*answer, bool) {
 	a := &r.answer
-	*a = answer{}
+	*a = answer{texts: r.texts[:0]}
 	if l.tooLong || !utf8.Valid(l.bytes) {
 		return a, false
 	}
@@ -67,47 +64,53 @@ func (r *answerReader) read(l line) (*answer, bool) {
 	if p.dec.PeekKind() != '{' {
 		return a, false
 	}
-	var bare status // {"key":…,"code":…,"message":…}
-	seen := 0
-	once := func(bit int) error {
-		if seen&bit != 0 {
-			return jsontext.ErrDuplicateName
-		}
-		seen |= bit
-		return nil
-	}
-	err := p.members(func(name []byte) error {
-		switch string(name) {
-		case "key":
-			return firstError(once(1), func() error { return r.readKey() })
-		case "response":
-			return firstError(once(2), func() error { return a.readResponse(p) })
-		case "error":
-			return firstError(once(4), func() error { return a.readStatus(p) })
-		case "status":
-			return firstError(once(8), func() error { return a.readStatus(p) })
-		case "code", "message":
-			return bare.read(p, name)
-		}
-		return p.skip()
-	})
+	err := r.readLine()
 	if err == nil {
 		err = p.end()
 	}
-	if bare.code != 0 {
-		a.fail(bare)
-	}
+	r.texts = a.texts[:0]
 	if !a.response && !a.failed {
 		a.fail(status{})
 	}
 	return a, err == nil && len(a.key) > 0
 }
 
-func firstError(err error, then func() error) error {
-	if err != nil {
-		return err
+func (r *answerReader) readLine() error {
+	a, p := &r.answer, &r.parser
+	var bare status // {"key":…,"code":…,"message":…}
+	seen := 0
+	err := p.members(func(name []byte) error {
+		bit := 0
+		switch string(name) {
+		case "key":
+			bit = 1
+		case "response":
+			bit = 2
+		case "error":
+			bit = 4
+		case "status":
+			bit = 8
+		case "code", "message":
+			return bare.read(p, name)
+		default:
+			return p.skip()
+		}
+		if seen&bit != 0 {
+			return jsontext.ErrDuplicateName
+		}
+		seen |= bit
+		switch bit {
+		case 1:
+			return r.readKey()
+		case 2:
+			return a.readResponse(p)
+		}
+		return a.readStatus(p)
+	})
+	if bare.code != 0 {
+		a.fail(bare)
 	}
-	return then()
+	return err
 }
 
 func (r *answerReader) readKey() error {
@@ -124,136 +127,139 @@ func (r *answerReader) readKey() error {
 	return err
 }
 
+// The service writes camelCase; the members are read in both spellings, as
+// JSON for protocol buffers is.
+
 func (a *answer) readResponse(p *parser) error {
 	if p.dec.PeekKind() != '{' {
 		return p.skip()
 	}
-	a.response, a.blocked = true, true
+	a.response = true
 	return p.members(func(name []byte) error {
 		switch string(name) {
 		case "candidates":
-			isArray := p.dec.PeekKind() == '['
-			raw, err := p.dec.ReadValue()
-			if err == nil && isArray && len(bytes.Trim(raw, "[] \t\r")) > 0 {
-				a.blocked = false
-			}
-			return err
-		case "usageMetadata":
-			if p.dec.PeekKind() == '{' {
-				return a.usage.read(p)
-			}
+			return a.readCandidates(p)
+		case "promptFeedback", "prompt_feedback":
+			a.prompt = nil
+			return p.object(a.readFeedback)
+		case "usageMetadata", "usage_metadata":
+			a.usage = Usage{}
+			return p.object(a.usage.read)
 		}
 		return p.skip()
 	})
 }
 
-// read takes the counts. promptTokenCount is the whole prompt, a cached part
-// included; what tools add is counted apart.
-func (u *Usage) read(p *parser) error {
-	return p.members(func(name []byte) error {
-		var field *int64
-		switch string(name) {
-		case "promptTokenCount", "toolUsePromptTokenCount":
-			field = &u.Input
-		case "candidatesTokenCount":
-			field = &u.Output
-		case "thoughtsTokenCount":
-			field = &u.Thoughts
-		case "cachedContentTokenCount":
-			field = &u.Cached
-		default:
+func (a *answer) readFeedback(p *parser, name []byte) (err error) {
+	if s := string(name); s != "blockReason" && s != "block_reason" {
+		return p.skip()
+	}
+	a.prompt, err = p.value()
+	return err
+}
+
+func (a *answer) readCandidates(p *parser) error {
+	a.found, a.finish, a.texts, a.other = 0, nil, a.texts[:0], false
+	if p.dec.PeekKind() != '[' {
+		return p.skip()
+	}
+	return p.elements(func() error {
+		if a.found++; a.found > 1 {
 			return p.skip()
 		}
-		raw, err := p.dec.ReadValue()
-		if err == nil {
-			*field += count(raw)
-		}
-		return err
+		return p.object(a.readCandidate)
 	})
 }
 
-// count reads a number of tokens, as a number or a string; nonsense is 0.
-func count(raw []byte) int64 {
-	const most = 1 << 40 // no request has more; keeps damaged rows from overflowing a sum
-	n, err := strconv.ParseInt(string(bytes.Trim(raw, `"`)), 10, 64)
-	if err != nil || n < 0 || n > most {
-		return 0
-	}
-	return n
-}
-
-// status is a google.rpc.Status as far as it matters here.
-type status struct {
-	code    int64
-	hasCode bool
-	message bool
-}
-
-// failed tells whether it says that something went wrong: code 0 is OK, and a
-// message without a code has been an error.
-func (s status) failed() bool { return s.code != 0 || s.message && !s.hasCode }
-
-func (s *status) read(p *parser, name []byte) error {
-	isCode, isMessage := string(name) == "code", string(name) == "message"
-	raw, err := p.dec.ReadValue()
-	switch {
-	case err != nil:
+func (a *answer) readCandidate(p *parser, name []byte) (err error) {
+	switch string(name) {
+	case "content":
+		a.texts, a.other = a.texts[:0], false
+		return p.object(a.readContent)
+	case "finishReason", "finish_reason":
+		a.finish, err = p.value()
 		return err
-	case isCode:
-		s.hasCode = true
-		if s.code, err = strconv.ParseInt(string(raw), 10, 64); err != nil {
-			s.code = codeUnknown // a word, or a number beyond all codes
-		}
-	case isMessage:
-		s.message = len(raw) > len(`""`) && string(raw) != "null"
 	}
-	return nil
+	return p.skip()
 }
 
-// google.rpc codes.
-const (
-	codeCancelled = 1
-	codeUnknown   = 2
-	codeNotFound  = 5
-	codeLast      = 16
-)
+func (a *answer) readContent(p *parser, name []byte) error {
+	if string(name) != "parts" || p.dec.PeekKind() != '[' {
+		return p.skip()
+	}
+	return p.elements(func() error { return a.readPart(p) })
+}
 
-// readStatus reads the value of "error" or "status": an object, a text or a
-// number. It says nothing when it is null, empty, OK or code 0.
-func (a *answer) readStatus(p *parser) error {
-	var s status
-	switch p.dec.PeekKind() {
-	case '{':
-		members := 0
-		err := p.members(func(name []byte) error {
-			members++
-			return s.read(p, name)
-		})
-		if err == nil && (s.failed() || members > 0 && !s.hasCode) {
-			a.fail(s)
-		}
-		return err
-	default:
-		raw, err := p.dec.ReadValue()
-		if err != nil {
-			return err
-		}
-		switch string(raw) {
-		case "null", `""`, `"OK"`, "0":
+// readPart takes the text of a part that is no thought, and notes any other
+// content: what is not known to be about the part is taken for content, so that
+// an answer of a kind to come is not called empty.
+func (a *answer) readPart(p *parser) error {
+	var text []byte
+	var thought, other bool
+	err := p.object(func(p *parser, name []byte) error {
+		kind := p.dec.PeekKind()
+		raw, err := p.value()
+		switch string(name) {
+		case "text":
+			if kind == '"' {
+				text = raw
+			}
+		case "thought":
+			thought = kind == 't'
+		case "thoughtSignature", "thought_signature", "videoMetadata", "video_metadata", "partMetadata", "part_metadata",
+			"mediaResolution", "media_resolution", "mediaProcessing", "media_processing", "speechMetadata", "speech_metadata":
 		default:
-			a.fail(s)
+			other = other || kind != 'n'
 		}
+		return err
+	})
+	if thought {
+		return err
+	}
+	if len(text) > len(`""`) {
+		a.texts = append(a.texts, text)
+	}
+	a.other = a.other || other
+	return err
+}
+
+// blank tells that the answer has no text but white space.
+func (a *answer) blank() bool {
+	for _, raw := range a.texts {
+		text := raw[1 : len(raw)-1]
+		for i := 0; i < len(text); i++ {
+			switch c := text[i]; {
+			case c == ' ':
+			case c == '\\' && (text[i+1] == 'n' || text[i+1] == 'r' || text[i+1] == 't'):
+				i++
+			default:
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// appendText appends the text of the answer to dst. Halves of surrogate pairs
+// that stand alone become U+FFFD.
+func (a *answer) appendText(dst []byte) []byte {
+	for _, raw := range a.texts {
+		if bytes.IndexByte(raw, '\\') < 0 {
+			dst = append(dst, raw[1:len(raw)-1]...)
+			continue
+		}
+		dst, _ = jsontext.AppendUnquote(dst, raw) // an error tells of those halves alone
+	}
+	return dst
+}
+
+// word returns the word that a raw value holds, as it stands; nothing for null.
+func word(raw []byte) []byte {
+	if len(raw) >= 2 && raw[0] == '"' {
+		return raw[1 : len(raw)-1]
+	}
+	if string(raw) == "null" {
 		return nil
 	}
-}
-
-func (a *answer) fail(s status) {
-	code := int(min(max(s.code, 0), codeLast+1))
-	if code == 0 || code > codeLast {
-		code = codeUnknown
-	}
-	if !a.failed || a.code == codeUnknown {
-		a.code = code
-	}
-	a.failed = true
+	return raw
 }

@@ -30,12 +30,18 @@ func (e *SourceError) Error() string {
 // Joiner puts answers into the order of a source, and judges them. It is for one
 // goroutine.
 type Joiner struct {
-	source File
-	rules  Rules
-	files  []File
-	keys   *index[place]
-	seen   []uint64 // a bit for each row: it has a line in the file being added
-	usage  Usage    // of the rows that count
+	source   File
+	files    []File
+	keys     *index[place]
+	judge    *judge
+	forms    *forms   // nil where the rules do not ask for what the requests ask
+	asked    []uint16 // for each row its number in forms; nil where no request asks for any
+	seen     []uint64 // a bit for each row: it has a line in the file being added
+	usage    Usage    // of the rows that count
+	requests *sourceReader
+	reader   *answerReader // of the lines that are added
+	again    *answerReader // of those that are read again
+	rows     rowReader
 }
 
 // place tells where the row of a key stands. As long as the key has no answer
@@ -48,36 +54,76 @@ type place struct {
 	code   uint8
 }
 
-// NewJoiner reads the keys of a source. Blank lines are passed over; any other
-// line that has no key of its own is a *SourceError.
+// NewJoiner reads the keys of a source, and what its requests ask for where the
+// rules want that. Blank lines are passed over; any other line that has no key
+// of its own is a *SourceError.
 func NewJoiner(ctx context.Context, source File, rules Rules) (*Joiner, error) {
-	j := &Joiner{source: source, rules: rules, keys: newIndex[place]()}
-	lines := newLineReader(ctx, section(source), MaxLine)
-	reader := newAnswerReader()
+	j := &Joiner{source: source, keys: newIndex[place](), judge: newJudge(rules), reader: newAnswerReader(), again: newAnswerReader(), requests: newSourceReader(false)}
+	if rules.AsRequested {
+		j.forms = newForms(j.keys.hash)
+	}
+	reader := newSourceReader(rules.AsRequested)
+	err := eachLine(ctx, source, "the source", func(l line) error {
+		q, ok := reader.read(l)
+		if !ok {
+			return &SourceError{l.number, "not a JSON object with a key"}
+		}
+		hash := j.keys.hash(q.key)
+		if j.keys.find(hash) >= 0 {
+			return &SourceError{l.number, "key " + quote(q.key) + " stands on an earlier line already"}
+		}
+		if j.keys.rows == maxRows {
+			return &SourceError{l.number, "too many rows"}
+		}
+		j.keys.add(hash, place{offset: l.offset + q.keyAt, size: uint32(q.keySize)})
+		if j.forms != nil {
+			j.ask(j.forms.number(&q.asked))
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return j, nil
+}
+
+// ask notes the form that the row added last asks for.
+func (j *Joiner) ask(number uint16) {
+	if number != 0 && j.asked == nil {
+		j.asked = make([]uint16, j.keys.rows-1)
+	}
+	if j.asked != nil {
+		j.asked = append(j.asked, number)
+	}
+}
+
+// form is what the request of row i asks for.
+func (j *Joiner) form(i int) *form {
+	if j.asked == nil {
+		return nil
+	}
+	return j.forms.list[j.asked[i]]
+}
+
+// eachLine calls fn for each line of a file that is not blank. what stands for
+// the file in errors.
+func eachLine(ctx context.Context, f File, what string, fn func(l line) error) error {
+	lines := newLineReader(ctx, section(f), MaxLine)
 	for {
 		l, err := lines.next()
 		if err == io.EOF {
-			return j, nil
+			return nil
 		}
 		if err != nil {
-			return nil, fmt.Errorf("read keys of the source: %w", err)
+			return fmt.Errorf("read %s: %w", what, err)
 		}
 		l.skipMark()
 		if l.blank() {
 			continue
 		}
-		a, ok := reader.read(l)
-		if !ok {
-			return nil, &SourceError{l.number, "not a JSON object with a key"}
+		if err := fn(l); err != nil {
+			return err
 		}
-		hash := j.keys.hash(a.key)
-		if j.keys.find(hash) >= 0 {
-			return nil, &SourceError{l.number, "key " + quote(a.key) + " stands on an earlier line already"}
-		}
-		if j.keys.rows == maxRows {
-			return nil, &SourceError{l.number, "too many rows"}
-		}
-		j.keys.add(hash, place{offset: l.offset + a.keyAt, size: uint32(a.keySize)})
 	}
 }
 
@@ -91,42 +137,32 @@ func (j *Joiner) Add(ctx context.Context, answers File) (FileReport, error) {
 		return r, errors.New("read answers: too many files")
 	}
 	j.files = append(j.files, answers)
-	j.seen = make([]uint64, (j.keys.rows+63)/64)
-	lines := newLineReader(ctx, section(answers), MaxLine)
-	reader := newAnswerReader()
-	for {
-		l, err := lines.next()
-		if err == io.EOF {
-			return r, nil
-		}
-		if err != nil {
-			return r, fmt.Errorf("read answers: %w", err)
-		}
-		l.skipMark()
-		if l.blank() {
-			continue
-		}
-		r.Lines++
-		a, ok := reader.read(l)
-		if !ok {
-			r.Malformed++
-			if r.FirstMalformedLine == 0 {
-				r.FirstMalformedLine = l.number
-			}
-			continue
-		}
-		j.addRow(&r, l, a)
+	clear(j.seen)
+	if j.seen == nil {
+		j.seen = make([]uint64, (j.keys.rows+63)/64)
 	}
+	err := eachLine(ctx, answers, "the answers", func(l line) error {
+		r.Lines++
+		if a, ok := j.reader.read(l); ok {
+			return j.addRow(&r, l, a)
+		}
+		r.Malformed++
+		if r.FirstMalformedLine == 0 {
+			r.FirstMalformedLine = l.number
+		}
+		return nil
+	})
+	return r, err
 }
 
-func (j *Joiner) addRow(r *FileReport, l line, a *answer) {
+func (j *Joiner) addRow(r *FileReport, l line, a *answer) error {
 	i := j.keys.find(j.keys.hash(a.key))
 	if i < 0 {
 		r.Unknown++
 		if len(r.UnknownKeys) < fewKeys {
 			r.UnknownKeys = append(r.UnknownKeys, shorten(a.key))
 		}
-		return
+		return nil
 	}
 	if bit := uint64(1) << (i % 64); j.seen[i/64]&bit != 0 {
 		r.Doubled++
@@ -139,18 +175,28 @@ func (j *Joiner) addRow(r *FileReport, l line, a *answer) {
 		}
 	}
 	at := &j.keys.at(i).value
-	class := Failed
-	if a.good() {
-		class = Good
-		if a.blocked {
-			class = Blocked
+	if at.class == Good {
+		return nil
+	}
+	class, _ := j.judge.judge(a, j.form(i))
+	if class == Missing || at.class != Missing && class != Good {
+		return nil
+	}
+	if at.class != Missing {
+		// Its tokens are no longer those of a row that counts. They stand nowhere
+		// but in its line.
+		was, err := j.answerAt(*at)
+		if err != nil {
+			return err
 		}
+		j.usage.subtract(was.usage)
 	}
-	if at.class != Missing && (at.class == Good || class != Good) {
-		return
+	*at = place{offset: l.offset, size: uint32(len(l.bytes)), file: uint16(len(j.files)), class: class}
+	if class == Failed {
+		at.code = uint8(a.code)
 	}
-	*at = place{offset: l.offset, size: uint32(len(l.bytes)), file: uint16(len(j.files)), class: class, code: uint8(a.code)}
 	j.usage.add(a.usage)
+	return nil
 }
 
 // Report says what the rows are after what was added so far. It reads the names

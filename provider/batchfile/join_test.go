@@ -16,9 +16,14 @@ import (
 
 const missingRow = `{"key":"%s","error":{"code":5,"message":"qaplan: no answer from the service"}}`
 
-func answer1(key string) string { return `{"response":{"candidates":[{}]},"key":"` + key + `"}` }
-func error1(key string) string  { return `{"key":"` + key + `","error":{"code":13,"message":"x"}}` }
-func none(key string) string    { return fmt.Sprintf(missingRow, key) }
+// said is a candidate with an answer.
+const said = `{"content":{"parts":[{"text":"x"}],"role":"model"},"finishReason":"STOP"}`
+
+func answer1(key string) string {
+	return `{"response":{"candidates":[` + said + `]},"key":"` + key + `"}`
+}
+func error1(key string) string { return `{"key":"` + key + `","error":{"code":13,"message":"x"}}` }
+func none(key string) string   { return fmt.Sprintf(missingRow, key) }
 
 func sourceOf(keys ...string) string {
 	var b strings.Builder
@@ -74,7 +79,7 @@ func (r *joined) tally() tally {
 func (r *joined) verdict() Verdict { return r.Verdict(r.Rows.Rows.Total()) }
 
 func TestJoin(t *testing.T) {
-	bothWays := `{"key":"a","response":{"candidates":[{}]},"error":{"code":3}}`
+	bothWays := `{"key":"a","response":{"candidates":[` + said + `]},"error":{"code":3}}`
 	tests := []struct {
 		name            string
 		source, answers string
@@ -84,8 +89,8 @@ func TestJoin(t *testing.T) {
 	}{
 		{"in order", sourceOf("a", "b"), text(answer1("a"), answer1("b")), text(answer1("a"), answer1("b")), tally{Succeeded: 2}, Complete},
 		{"shuffled", sourceOf("a", "b", "c"), text(answer1("c"), answer1("a"), answer1("b")), text(answer1("a"), answer1("b"), answer1("c")), tally{Succeeded: 3}, Complete},
-		{"key first", sourceOf("a"), `{"key":"a","response":{"candidates":[{}]}}`, text(`{"key":"a","response":{"candidates":[{}]}}`), tally{Succeeded: 1}, Complete},
-		{"bytes are kept", sourceOf("a"), ` {"key" : "a",  "response":{"candidates":[1e400,"\u0061\/"],"candidates":[{}]} }` + " \n", text(` {"key" : "a",  "response":{"candidates":[1e400,"\u0061\/"],"candidates":[{}]} } `), tally{Succeeded: 1}, Complete},
+		{"key first", sourceOf("a"), `{"key":"a","response":{"candidates":[` + said + `]}}`, text(`{"key":"a","response":{"candidates":[` + said + `]}}`), tally{Succeeded: 1}, Complete},
+		{"bytes are kept", sourceOf("a"), ` {"key" : "a",  "response":{"candidates":[1e400,"\u0061\/"],"candidates":[` + said + `]} }` + " \n", text(` {"key" : "a",  "response":{"candidates":[1e400,"\u0061\/"],"candidates":[` + said + `]} } `), tally{Succeeded: 1}, Complete},
 		{"CRLF becomes LF", sourceOf("a", "b"), answer1("b") + "\r\n" + answer1("a") + "\r\n", text(answer1("a"), answer1("b")), tally{Succeeded: 2}, Complete},
 		{"source with CRLF", strings.ReplaceAll(sourceOf("a", "b"), "\n", "\r\n"), text(answer1("b")), text(none("a"), answer1("b")), tally{Succeeded: 1, Missing: 1}, Damaged},
 		{"byte order marks", "\xef\xbb\xbf" + sourceOf("a", "b"), "\xef\xbb\xbf" + text(answer1("b")), text(none("a"), answer1("b")), tally{Succeeded: 1, Missing: 1}, Damaged},
@@ -102,7 +107,7 @@ func TestJoin(t *testing.T) {
 		{"cut off", sourceOf("a", "b"), answer1("a") + "\n" + answer1("b")[:20], text(answer1("a"), none("b")), tally{Succeeded: 1, Missing: 1, Malformed: 1}, Damaged},
 		{"equal keys", sourceOf("a", `\u0062`, "é"), text(answer1(`\u0061`), answer1("b"), answer1(`\u00e9`)), text(answer1(`\u0061`), answer1("b"), answer1(`\u00e9`)), tally{Succeeded: 3}, Complete},
 		{"keys are exact", sourceOf("a"), text(answer1("A"), answer1("a "), answer1("a")), text(answer1("a")), tally{Succeeded: 1, Unknown: 2}, Damaged},
-		{"doubled: the first good one", sourceOf("a"), text(answer1("a"), `{"key":"a","response":{"candidates":[{},{}]}}`), text(answer1("a")), tally{Succeeded: 1, Doubled: 1}, Complete},
+		{"doubled: the first good one", sourceOf("a"), text(answer1("a"), `{"key":"a","response":{"candidates":[`+said+`,{}]}}`), text(answer1("a")), tally{Succeeded: 1, Doubled: 1}, Complete},
 		{"doubled: good after bad", sourceOf("a"), text(error1("a"), answer1("a"), error1("a")), text(answer1("a")), tally{Succeeded: 1, Doubled: 2}, Complete},
 		{"doubled: the first bad one", sourceOf("a"), text(error1("a"), bothWays), text(error1("a")), tally{Failed: 1, Doubled: 1}, Complete},
 		{"malformed lines", sourceOf("a"), text(`[]`, `{"response":{}}`, `{"key":1}`, `{"key":""}`, `{"key":"a"`, `{"key":"a","key":"a","response":{}}`, `{"key":"\ud800"}`, "{\"key\":\"a\",\"x\":\"\xff\"}", answer1("a")+answer1("a"), answer1("a")), text(answer1("a")), tally{Succeeded: 1, Malformed: 9}, Damaged},
@@ -131,7 +136,7 @@ func TestAnswerIsGood(t *testing.T) {
 		good    bool
 		code    int
 	}{
-		{`"response":{"candidates":[{}]}`, true, 0},
+		{`"response":{"candidates":[` + said + `]}`, true, 0},
 		{`"response":{}`, true, 0},
 		{`"response":{},"error":null`, true, 0},
 		{`"response":{},"error":{}`, true, 0},
@@ -190,7 +195,7 @@ func TestJoinReport(t *testing.T) {
 		keys = append(keys, fmt.Sprintf("k%02d", i))
 	}
 	usage := func(key, counts string) string {
-		return `{"key":"` + key + `","response":{"usageMetadata":{` + counts + `},"candidates":[{}]}}`
+		return `{"key":"` + key + `","response":{"usageMetadata":{` + counts + `},"candidates":[` + said + `]}}`
 	}
 	long := strings.Repeat("é", 200)
 	answers := text(
@@ -345,7 +350,7 @@ func TestJoinMany(t *testing.T) {
 	var rowsWant tally
 	for i := range rows {
 		key := fmt.Sprintf("row-%d", i)
-		good := fmt.Sprintf(`{"response":{"candidates":[{"content":"%s"}]},"key":"%s"}`, strings.Repeat("x", rng.IntN(300)), key)
+		good := fmt.Sprintf(`{"response":{"candidates":[{"content":{"parts":[{"text":"%s"}]}}]},"key":"%s"}`, strings.Repeat("x", 1+rng.IntN(300)), key)
 		source.WriteString(ok(key) + "\n")
 		switch rng.IntN(10) {
 		case 0:

@@ -48,6 +48,15 @@ func (p *parser) members(fn func(name []byte) error) error {
 	return err
 }
 
+// object calls fn with the name of each member where an object comes next, and
+// skips anything else; fn must read the value.
+func (p *parser) object(fn func(p *parser, name []byte) error) error {
+	if p.dec.PeekKind() != '{' {
+		return p.skip()
+	}
+	return p.members(func(name []byte) error { return fn(p, name) })
+}
+
 // elements calls fn before each element of the array that comes next; fn must
 // read it.
 func (p *parser) elements(fn func() error) error {
@@ -70,6 +79,16 @@ func (p *parser) skip() error {
 	return err
 }
 
+// value reads a value and returns its raw text, a part of the line.
+func (p *parser) value() ([]byte, error) {
+	raw, err := p.dec.ReadValue()
+	if err != nil {
+		return nil, err
+	}
+	end := p.dec.InputOffset()
+	return p.line[end-int64(len(raw)) : end : end], nil
+}
+
 // end checks that nothing but white space follows.
 func (p *parser) end() error {
 	_, err := p.dec.ReadToken()
@@ -80,6 +99,11 @@ func (p *parser) end() error {
 		return errTrailing
 	}
 	return err
+}
+
+// nameColumn is the byte, from 1, at which the name that was read last begins.
+func (p *parser) nameColumn(name []byte) int {
+	return int(p.dec.InputOffset()) - len(name) - len(`"`)
 }
 
 // column is the byte, from 1, at which the next value begins.
@@ -109,9 +133,10 @@ func unquote(dst, raw []byte) ([]byte, error) {
 var highSurrogates = []byte("89abAB")
 
 // characters counts the characters of a JSON string that the decoder has
-// read, quotes not counted: an escape, surrogate pairs included, is one.
-func characters(raw []byte) int {
-	n := runes(raw) - len(`""`)
+// read, quotes not counted: an escape, surrogate pairs included, is one. nul is
+// the place of the first \u0000, -1 when there is none.
+func characters(raw []byte) (n, nul int) {
+	n, nul = runes(raw)-len(`""`), -1
 	for i := bytes.IndexByte(raw, '\\'); i >= 0; {
 		step := 2
 		n--
@@ -121,6 +146,9 @@ func characters(raw []byte) int {
 			if raw[i+2]|0x20 == 'd' && bytes.IndexByte(highSurrogates, raw[i+3]) >= 0 {
 				n-- // its other half counts
 			}
+			if nul < 0 && string(raw[i+2:i+6]) == "0000" {
+				nul = i
+			}
 		}
 		next := bytes.IndexByte(raw[i+step:], '\\')
 		if next < 0 {
@@ -128,7 +156,7 @@ func characters(raw []byte) int {
 		}
 		i += step + next
 	}
-	return n
+	return n, nul
 }
 
 // runes counts the bytes of valid UTF-8 that begin a character, eight at a

@@ -14,7 +14,6 @@ import (
 // was written before an error is no result.
 func (j *Joiner) WriteResult(ctx context.Context, w io.Writer) error {
 	out := bufio.NewWriterSize(w, 128<<10)
-	var rows rowReader
 	for i := range j.keys.rows {
 		if i%1024 == 0 {
 			if err := ctx.Err(); err != nil {
@@ -22,7 +21,7 @@ func (j *Joiner) WriteResult(ctx context.Context, w io.Writer) error {
 			}
 		}
 		row := j.keys.at(i)
-		text, err := j.row(&rows, row)
+		text, err := j.row(row)
 		if err != nil {
 			return err
 		}
@@ -41,9 +40,9 @@ func (j *Joiner) WriteResult(ctx context.Context, w io.Writer) error {
 // service left out.
 const noAnswer = "qaplan: no answer from the service"
 
-func (j *Joiner) row(rows *rowReader, row *indexRow[place]) ([]byte, error) {
+func (j *Joiner) row(row *indexRow[place]) ([]byte, error) {
 	if row.value.class != Missing {
-		return j.answer(rows, row.value)
+		return j.lineAt(row.value)
 	}
 	raw, err := j.sourceKey(row)
 	if err != nil {
@@ -52,13 +51,26 @@ func (j *Joiner) row(rows *rowReader, row *indexRow[place]) ([]byte, error) {
 	return fmt.Appendf(nil, `{"key":%s,"error":{"code":%d,"message":"%s"}}`, raw, codeNotFound, noAnswer), nil
 }
 
-// answer reads a line of the answers; it is valid until the next one is read.
-func (j *Joiner) answer(rows *rowReader, at place) ([]byte, error) {
-	text, err := rows.read(j.files, at)
+// lineAt reads a line of the answers; it is valid until the next one is read.
+func (j *Joiner) lineAt(at place) ([]byte, error) {
+	text, err := j.rows.read(j.files, at)
 	if err != nil {
 		return nil, fmt.Errorf("read a row of the answers: %w", err)
 	}
 	return text, nil
+}
+
+// answerAt reads an answer again; it is valid until the next one is read.
+func (j *Joiner) answerAt(at place) (*answer, error) {
+	text, err := j.lineAt(at)
+	if err != nil {
+		return nil, err
+	}
+	a, ok := j.again.read(line{bytes: text})
+	if !ok {
+		return nil, errAnswersChanged
+	}
+	return a, nil
 }
 
 // sourceKey reads the raw key of a missing row and makes sure that it is the
@@ -75,7 +87,10 @@ func (j *Joiner) sourceKey(row *indexRow[place]) ([]byte, error) {
 	return raw, nil
 }
 
-var errChanged = errors.New("read the source: the file changed while it was in use")
+var (
+	errChanged        = errors.New("read the source: the file changed while it was in use")
+	errAnswersChanged = errors.New("read a row of the answers: the file changed while it was in use")
+)
 
 // rowReader reads rows one at a time, and ahead as long as they stand one
 // after the other.

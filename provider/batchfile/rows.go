@@ -2,37 +2,155 @@ package batchfile
 
 import (
 	"context"
-	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Row is a good row.
-type Row struct{}
+// Row is a good row. It is valid during the call that hands it out.
+type Row struct {
+	answer  *answer
+	text    []byte
+	parser  parser
+	checked bool // text was looked at
+	json    bool // and is JSON
+}
 
 // Key is the row's key.
-func (r *Row) Key() string { return "" }
+func (r *Row) Key() string { return string(r.answer.key) }
 
 // Text is the text of the answer: that of the first candidate, its parts
 // joined, thoughts left out.
-func (r *Row) Text() string { return "" }
-
-// Member returns one value of the answer's JSON, as JSON text. path is a JSON
-// pointer ("/answers/0/text") or names joined by dots ("answers.0.text").
-func (r *Row) Member(path string) ([]byte, bool) { return nil, false }
+func (r *Row) Text() string { return string(r.text) }
 
 // FinishReason is why the answer ended, "" when it does not say.
-func (r *Row) FinishReason() string { return "" }
+func (r *Row) FinishReason() string { return string(word(r.answer.finish)) }
 
 // Usage is what the service counted for the row.
-func (r *Row) Usage() Usage { return Usage{} }
+func (r *Row) Usage() Usage { return r.answer.usage }
 
-// Rows calls yield for each good row of a result, in its order, judged by the
-// rules but for AsRequested: that needs the requests, see [Joiner.Rows]. The Row
-// is valid during the call. An error of yield ends it and is returned.
-func Rows(ctx context.Context, result File, rules Rules, yield func(*Row) error) error {
-	return errors.New("read rows: not there yet")
+// Member finds one value in an answer that is JSON, and returns it as JSON
+// text. path is a JSON pointer ("/answers/0/text"), or names joined by dots
+// ("answers.0.text"); "" is the whole. It is false where there is no such value,
+// or no JSON.
+func (r *Row) Member(path string) ([]byte, bool) {
+	p := &r.parser
+	if !r.checked {
+		p.reset(r.text)
+		r.checked, r.json = true, p.skip() == nil && p.end() == nil
+	}
+	if !r.json {
+		return nil, false
+	}
+	p.reset(r.text)
+	for _, name := range steps(path) {
+		if !p.enter(name) {
+			return nil, false
+		}
+	}
+	raw, err := p.value()
+	return raw, err == nil
 }
 
-// Rows calls yield for each good row, in the order of the source.
+// steps splits a path into names.
+func steps(path string) []string {
+	switch {
+	case path == "":
+		return nil
+	case path[0] != '/':
+		return strings.Split(path, ".")
+	}
+	names := strings.Split(path[1:], "/")
+	for i := range names {
+		names[i] = strings.NewReplacer("~1", "/", "~0", "~").Replace(names[i])
+	}
+	return names
+}
+
+// enter goes to the value of a member, or of an element, of what comes next.
+func (p *parser) enter(name string) bool {
+	kind := p.dec.PeekKind()
+	if kind != '{' && kind != '[' {
+		return false
+	}
+	index, err := strconv.Atoi(name)
+	if kind == '[' && (err != nil || index < 0) {
+		return false
+	}
+	if _, err := p.dec.ReadToken(); err != nil {
+		return false
+	}
+	for n := 0; ; n++ {
+		switch p.dec.PeekKind() {
+		case '}', ']', jsontext.KindInvalid:
+			return false
+		}
+		found := n == index
+		if kind == '{' {
+			raw, err := p.value()
+			if err != nil {
+				return false
+			}
+			text, _ := unquote(nil, raw)
+			found = string(text) == name
+		}
+		if found {
+			return true
+		}
+		if p.skip() != nil {
+			return false
+		}
+	}
+}
+
+// Rows calls yield for each good row of a result, in its order. Rows are judged
+// by the rules but for AsRequested, for which the requests are needed: see
+// [Joiner.Rows]. Lines that are no answers are passed over. An error of yield
+// ends it and is returned.
+func Rows(ctx context.Context, result File, rules Rules, yield func(*Row) error) error {
+	reader, judge := newAnswerReader(), newJudge(rules)
+	row := Row{parser: lenientParser()}
+	return eachLine(ctx, result, "the result", func(l line) error {
+		a, ok := reader.read(l)
+		if !ok {
+			return nil
+		}
+		if class, _ := judge.judge(a, nil); class != Good {
+			return nil
+		}
+		row.set(a)
+		return yield(&row)
+	})
+}
+
+// Rows calls yield for each good row, in the order of the source. An error of
+// yield ends it and is returned.
 func (j *Joiner) Rows(ctx context.Context, yield func(*Row) error) error {
-	return errors.New("read rows: not there yet")
+	row := Row{parser: lenientParser()}
+	for i := range j.keys.rows {
+		if i%1024 == 0 {
+			if err := ctx.Err(); err != nil {
+				return fmt.Errorf("read rows: %w", err)
+			}
+		}
+		at := j.keys.at(i).value
+		if at.class != Good {
+			continue
+		}
+		a, err := j.answerAt(at)
+		if err != nil {
+			return err
+		}
+		row.set(a)
+		if err := yield(&row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *Row) set(a *answer) {
+	r.answer, r.text, r.checked = a, a.appendText(r.text[:0]), false
 }

@@ -1,7 +1,6 @@
 package batchfile
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -9,8 +8,6 @@ import (
 	"fmt"
 	"hash"
 	"io"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // MaxBytes is the size of the largest file that the service takes: 2 GB
@@ -54,7 +51,7 @@ func Scan(ctx context.Context, r io.Reader, o ScanOptions) (Summary, []Problem, 
 		onKey:    o.OnKey,
 	}
 	err := s.run()
-	sum := Summary{Rows: s.rows, Bytes: m.n, Tokens: (s.characters + 3) / 4}
+	sum := Summary{Rows: s.rows, Bytes: m.n, Tokens: tokens(s.characters)}
 	switch {
 	case errors.Is(err, errTooLarge):
 		s.problems.add(0, 0, fmt.Sprintf("the file is larger than %d bytes", o.MaxBytes),
@@ -66,6 +63,10 @@ func Scan(ctx context.Context, r io.Reader, o ScanOptions) (Summary, []Problem, 
 	sum.SHA256 = hex.EncodeToString(m.hash.Sum(nil))
 	return sum, s.problems.all(), nil
 }
+
+// tokens estimates what texts cost: four characters are about one token (tokens
+// guide of the Gemini API).
+func tokens(characters int64) int64 { return (characters + 3) / 4 }
 
 // meter hashes and counts what is read, up to a limit.
 type meter struct {
@@ -97,20 +98,6 @@ type scanner struct {
 	characters int64
 	answers    bool // the file was found to hold answers
 	request    request
-}
-
-// request is what a line of a source was found to hold.
-type request struct {
-	key                                []byte // unquoted
-	keyKind, requestKind, contentsKind jsontext.Kind
-	keyColumn, requestColumn           int
-	contentsColumn                     int
-	contents                           int           // elements
-	element                            jsontext.Kind // of the first content that is no object
-	characters                         int
-	answer                             bool // has a response or an error
-	foreign                            string
-	scratch                            []byte
 }
 
 func (s *scanner) run() error {
@@ -163,7 +150,6 @@ func (s *scanner) line(l line) {
 		return
 	}
 	q := &s.request
-	*q = request{scratch: q.scratch[:0]}
 	err := q.read(&s.parser)
 	if err == nil {
 		err = s.parser.end()
@@ -201,6 +187,7 @@ func (s *scanner) check(l line, q *request) {
 		s.problems.add(l.number, 0, `"request" is missing`, "Expected "+example)
 	case q.requestKind != '{':
 		s.problems.add(l.number, q.requestColumn, `"request" is `+kindName(q.requestKind)+", not an object", "Expected "+example)
+	case q.contentsKind == 0 && q.meant: // a note says so
 	case q.contentsKind == 0:
 		s.problems.add(l.number, q.requestColumn, `"contents" is missing in "request"`, "Expected "+example)
 	case q.contentsKind != '[':
@@ -209,6 +196,9 @@ func (s *scanner) check(l line, q *request) {
 		s.problems.add(l.number, q.contentsColumn, `"contents" is empty`, "Expected at least one content, as in "+example)
 	case q.element != 0:
 		s.problems.add(l.number, q.contentsColumn, `"contents" holds `+kindName(q.element)+", not only objects", "Expected "+example)
+	}
+	for _, n := range q.notes {
+		s.problems.add(l.number, n.column, n.summary, n.detail)
 	}
 }
 
@@ -237,91 +227,4 @@ func (s *scanner) checkKey(l line, q *request) {
 		return
 	}
 	s.keys.add(hash, l.number)
-}
-
-// read walks a line. It stops at the first mistake in the JSON itself.
-func (q *request) read(p *parser) error {
-	return p.members(func(name []byte) error {
-		switch string(name) {
-		case "key":
-			return q.readKey(p)
-		case "request":
-			q.requestKind, q.requestColumn = p.dec.PeekKind(), p.column()
-			if q.requestKind == '{' {
-				return q.readRequest(p)
-			}
-		case "response", "error":
-			q.answer = true
-		case "custom_id", "id", "recordId":
-			q.foreign = string(name)
-		}
-		return p.skip()
-	})
-}
-
-func (q *request) readKey(p *parser) error {
-	q.keyKind, q.keyColumn = p.dec.PeekKind(), p.column()
-	raw, err := p.dec.ReadValue()
-	if err != nil || q.keyKind != '"' {
-		return err
-	}
-	q.scratch, err = appendKey(q.scratch[:0], raw)
-	q.key = q.scratch
-	return err
-}
-
-// appendKey appends the text of a key: what the decoder read last is not valid
-// for longer than the next read.
-func appendKey(dst, raw []byte) ([]byte, error) {
-	if bytes.IndexByte(raw, '\\') < 0 {
-		return append(dst, raw[1:len(raw)-1]...), nil
-	}
-	return jsontext.AppendUnquote(dst, raw)
-}
-
-func (q *request) readRequest(p *parser) error {
-	return p.members(func(name []byte) error {
-		switch string(name) {
-		case "contents":
-			q.contentsKind, q.contentsColumn = p.dec.PeekKind(), p.column()
-			if q.contentsKind != '[' {
-				return p.skip()
-			}
-			return p.elements(func() error {
-				q.contents++
-				if kind := p.dec.PeekKind(); kind != '{' && q.element == 0 {
-					q.element = kind
-				}
-				return q.readContent(p)
-			})
-		case "systemInstruction", "system_instruction":
-			return q.readContent(p)
-		}
-		return p.skip()
-	})
-}
-
-// readContent counts the characters of the texts in {"parts":[{"text":"…"}]}.
-func (q *request) readContent(p *parser) error {
-	if p.dec.PeekKind() != '{' {
-		return p.skip()
-	}
-	return p.members(func(name []byte) error {
-		if string(name) != "parts" || p.dec.PeekKind() != '[' {
-			return p.skip()
-		}
-		return p.elements(func() error {
-			if p.dec.PeekKind() != '{' {
-				return p.skip()
-			}
-			return p.members(func(name []byte) error {
-				text := string(name) == "text" && p.dec.PeekKind() == '"'
-				raw, err := p.dec.ReadValue()
-				if err == nil && text {
-					q.characters += characters(raw)
-				}
-				return err
-			})
-		})
-	})
 }

@@ -114,7 +114,7 @@ func TestScanProblems(t *testing.T) {
 		{"request missing", `{"key":"a"}`, `1:0 "request" is missing`},
 		{"request null", bad(`null`), `1:22 "request" is null, not an object`},
 		{"request a string", bad(`"hi"`), `1:22 "request" is a string, not an object`},
-		{"contents missing", bad(`{"content":[]}`), `1:22 "contents" is missing in "request"`},
+		{"contents missing", bad(`{"labels":{}}`), `1:22 "contents" is missing in "request"`},
 		{"contents empty", bad(`{"contents":[]}`), `1:34 "contents" is empty`},
 		{"contents a string", bad(`{"contents":"hi"}`), `1:34 "contents" is a string, not an array`},
 		{"contents an object", bad(`{"contents":{}}`), `1:34 "contents" is an object, not an array`},

@@ -1,0 +1,292 @@
+package batchfile
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// request is what a line of a source was found to hold.
+type request struct {
+	key                                []byte // unquoted
+	keyKind, requestKind, contentsKind jsontext.Kind
+	keyColumn, requestColumn           int
+	contentsColumn                     int
+	meant                              bool          // under a name that is nearly "contents"
+	contents                           int           // elements
+	element                            jsontext.Kind // of the first content that is no object
+	characters                         int
+	answer                             bool // has a response or an error
+	foreign                            string
+	cached                             int    // column of the cached content
+	fixed                              string // a member that a cache fixes
+	notes                              []note
+	scratch                            []byte
+}
+
+// note is something that the service refuses, or passes over to the user's cost.
+type note struct {
+	column          int
+	summary, detail string
+}
+
+func (q *request) note(column int, summary, detail string) {
+	q.notes = append(q.notes, note{column, summary, detail})
+}
+
+// read walks a line. It stops at the first mistake in the JSON itself.
+func (q *request) read(p *parser) error {
+	*q = request{scratch: q.scratch[:0], notes: q.notes[:0]}
+	return p.members(func(name []byte) error {
+		switch string(name) {
+		case "key":
+			return q.readKey(p)
+		case "request":
+			q.requestKind, q.requestColumn = p.dec.PeekKind(), p.column()
+			if q.requestKind == '{' {
+				return q.readRequest(p)
+			}
+		case "response", "error":
+			q.answer = true
+		case "custom_id", "id", "recordId":
+			q.foreign = string(name)
+		default:
+			q.beside(p, name)
+		}
+		return p.skip()
+	})
+}
+
+// beside notes what belongs into the request and stands next to it: the service
+// passes it over without a word (python-genai #1608).
+func (q *request) beside(p *parser, name []byte) {
+	s := string(name)
+	if slices.Contains(ownNames, s) {
+		return
+	}
+	detail := ""
+	if _, known := spelling(s, requestNames); known == ofItself {
+		detail = `Move it into "request".`
+	} else if _, known := spelling(s, configNames); known == ofItself {
+		detail = `Move it into "generation_config" in "request".`
+	} else {
+		return
+	}
+	q.note(p.nameColumn(name), quote(s)+` stands beside "request"`, "The service ignores it there, and answers as if it were not set. "+detail)
+}
+
+func (q *request) readKey(p *parser) error {
+	q.keyKind, q.keyColumn = p.dec.PeekKind(), p.column()
+	raw, err := p.dec.ReadValue()
+	if err != nil || q.keyKind != '"' {
+		return err
+	}
+	q.scratch, err = appendKey(q.scratch[:0], raw)
+	q.key = q.scratch
+	return err
+}
+
+// appendKey appends the text of a key: what the decoder read last is not valid
+// for longer than the next read.
+func appendKey(dst, raw []byte) ([]byte, error) {
+	if bytes.IndexByte(raw, '\\') < 0 {
+		return append(dst, raw[1:len(raw)-1]...), nil
+	}
+	return jsontext.AppendUnquote(dst, raw)
+}
+
+func (q *request) readRequest(p *parser) error {
+	err := p.members(func(name []byte) error {
+		switch string(name) {
+		case "contents":
+			return q.readContents(p)
+		case "systemInstruction", "system_instruction":
+			return q.readInstruction(p, string(name))
+		case "generationConfig", "generation_config":
+			return q.readConfig(p, string(name))
+		case "cachedContent", "cached_content":
+			if p.dec.PeekKind() == '"' {
+				q.cached = p.nameColumn(name)
+			}
+		case "tools", "toolConfig", "tool_config":
+			q.fixes(p, string(name))
+		default:
+			q.inRequest(p, string(name))
+		}
+		return p.skip()
+	})
+	if q.cached > 0 && q.fixed != "" {
+		q.note(q.cached, "cached content together with "+quote(q.fixed),
+			"The service refuses that: a cache has a system instruction, tools and their config of its own. Make the cache with them, and leave them out of the request.")
+	}
+	return err
+}
+
+// fixes remembers a member that must not stand beside cached content
+// (langchain-google #978, python-genai #348).
+func (q *request) fixes(p *parser, name string) {
+	if p.dec.PeekKind() != 'n' {
+		q.fixed = name
+	}
+}
+
+// inRequest notes members that a request does not have.
+func (q *request) inRequest(p *parser, name string) {
+	column := p.nameColumn([]byte(name))
+	if _, known := spelling(name, configNames); known == ofItself {
+		// inspect_ai #3257: "no such field: 'thinking_config'". Some were let pass,
+		// and it is not told whether they were heeded.
+		q.note(column, quote(name)+` stands directly in "request"`,
+			fmt.Sprintf(`The service refuses the file for it, or ignores it. Move it into "generation_config": "request":{…,"generation_config":{%q:…}}.`, name))
+		return
+	}
+	if near, known := spelling(name, requestNames); known == misspelled {
+		q.meant = q.meant || near == "contents"
+		q.note(column, `"request" has an unknown member `+quote(name),
+			fmt.Sprintf("Did you mean %q? The service refuses a file with unknown members.", near))
+	}
+}
+
+// readConfig looks at the names in generation_config.
+func (q *request) readConfig(p *parser, name string) error {
+	switch kind := p.dec.PeekKind(); kind {
+	case '{':
+		return p.members(func(member []byte) error {
+			q.inConfig(p, name, string(member))
+			return p.skip()
+		})
+	case 'n':
+	default:
+		q.note(p.column(), quote(name)+" is "+kindName(kind)+", not an object",
+			`Expected an object, such as {"temperature":0.2,"max_output_tokens":2048}.`)
+	}
+	return p.skip()
+}
+
+// inConfig notes members that generation_config does not have.
+func (q *request) inConfig(p *parser, config, name string) {
+	near, known := spelling(name, configNames)
+	if known == ofItself {
+		return
+	}
+	column := p.nameColumn([]byte(name))
+	if _, elsewhere := spelling(name, requestNames); elsewhere == ofItself && !slices.Contains(ownNames, name) {
+		// gemini-cli-openai #62: "Unknown name "safetySettings" at
+		// 'generation_config': Cannot find field"; langextract #532.
+		q.note(column, quote(name)+" stands in "+quote(config),
+			fmt.Sprintf(`The service refuses the file for it. Move it one level up: "request":{…,%q:…}.`, name))
+		return
+	}
+	if known == misspelled {
+		q.note(column, quote(config)+" has an unknown member "+quote(name),
+			fmt.Sprintf("Did you mean %q? The service refuses a file with unknown members.", near))
+	}
+}
+
+func (q *request) readContents(p *parser) error {
+	q.contentsKind, q.contentsColumn = p.dec.PeekKind(), p.column()
+	if q.contentsKind != '[' {
+		return p.skip()
+	}
+	return p.elements(func() error {
+		q.contents++
+		if kind := p.dec.PeekKind(); kind != '{' {
+			if q.element == 0 {
+				q.element = kind
+			}
+			return p.skip()
+		}
+		return p.members(func(name []byte) error {
+			switch string(name) {
+			case "parts":
+				return q.readParts(p, "")
+			case "role":
+				return q.readRole(p)
+			}
+			return p.skip()
+		})
+	})
+}
+
+// readRole notes roles that the service has not. It has refused each but "user"
+// and "model" ("Please use a valid role: user, model.", one-api #1385, 2024,
+// to CLIProxyAPI #2791, 2026-04). "function" and "tool" were taken by older
+// models and are refused by newer ones (genkit #5780, 2026-07), so they pass.
+func (q *request) readRole(p *parser) error {
+	kind, column := p.dec.PeekKind(), p.column()
+	raw, err := p.value()
+	if err != nil || kind != '"' {
+		return err
+	}
+	role, err := unquote(nil, raw)
+	if err != nil {
+		return err
+	}
+	remedy := ""
+	switch string(bytes.ToLower(role)) {
+	case "user", "model", "function", "tool", "":
+		return nil
+	case "assistant":
+		remedy = `What the model said has the role "model".`
+	case "system", "developer":
+		remedy = `Instructions belong into "system_instruction" in "request".`
+	default:
+		remedy = `Expected "user" for what is asked and "model" for what the model said.`
+	}
+	q.note(column, "role "+quote(role)+" is not one of the service's", "It answers such requests with an error. "+remedy)
+	return nil
+}
+
+// readInstruction looks at a system instruction. Anything but an object is
+// refused (inspect_ai #5100), and so is an empty text (ellmer,
+// R/provider-google.R, 2026-05).
+func (q *request) readInstruction(p *parser, name string) error {
+	q.fixes(p, name)
+	switch kind := p.dec.PeekKind(); kind {
+	case '{':
+		return p.members(func(member []byte) error {
+			if string(member) == "parts" {
+				return q.readParts(p, name)
+			}
+			return p.skip()
+		})
+	case 'n':
+	default:
+		q.note(p.column(), quote(name)+" is "+kindName(kind)+", not an object", `The service refuses the file for it. Expected {"parts":[{"text":"…"}]}.`)
+	}
+	return p.skip()
+}
+
+// readParts counts the characters of the texts in [{"text":"…"}].
+func (q *request) readParts(p *parser, instruction string) error {
+	if p.dec.PeekKind() != '[' {
+		return p.skip()
+	}
+	return p.elements(func() error {
+		if p.dec.PeekKind() != '{' {
+			return p.skip()
+		}
+		return p.members(func(name []byte) error {
+			if string(name) != "text" || p.dec.PeekKind() != '"' {
+				return p.skip()
+			}
+			column := p.column()
+			raw, err := p.dec.ReadValue()
+			if err != nil {
+				return err
+			}
+			n, nul := characters(raw)
+			q.characters += n
+			if nul >= 0 {
+				// "unexpected \x00" (discuss.ai.google.dev 145070).
+				q.note(column+nul, `\u0000 in a text`, "The service refuses NUL characters. Remove them: they often come from text that was read from a binary file.")
+			}
+			if n == 0 && instruction != "" {
+				q.note(column, "the text of "+quote(instruction)+" is empty", "The service refuses the file for it. Write an instruction, or leave "+quote(instruction)+" out of the request.")
+			}
+			return nil
+		})
+	})
+}

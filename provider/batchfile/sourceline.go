@@ -1,0 +1,81 @@
+package batchfile
+
+import (
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// sourceRow is what is read of a line of a source that was checked before.
+type sourceRow struct {
+	key     []byte // unquoted
+	keyAt   int64  // place of the raw key in the line
+	keySize int
+	asked   asked
+}
+
+// sourceReader reads lines of a source that was checked before. It asks only
+// for one JSON object in UTF-8 with one key.
+type sourceReader struct {
+	parser parser
+	row    sourceRow
+	key    []byte
+	forms  bool // look into the requests
+}
+
+func newSourceReader(forms bool) *sourceReader {
+	return &sourceReader{parser: lenientParser(), forms: forms}
+}
+
+// read tells whether the line has a key; the row is valid until the next read.
+func (r *sourceReader) read(l line) (*sourceRow, bool) {
+	q, p := &r.row, &r.parser
+	*q = sourceRow{}
+	if l.tooLong || !utf8.Valid(l.bytes) {
+		return q, false
+	}
+	p.reset(l.bytes)
+	if p.dec.PeekKind() != '{' {
+		return q, false
+	}
+	keys := 0
+	err := p.members(func(name []byte) error {
+		switch string(name) {
+		case "key":
+			if keys++; keys > 1 {
+				return jsontext.ErrDuplicateName
+			}
+			return r.readKey()
+		case "request":
+			if r.forms {
+				q.asked = asked{}
+				return p.object(q.readRequest)
+			}
+		}
+		return p.skip()
+	})
+	if err == nil {
+		err = p.end()
+	}
+	return q, err == nil && len(q.key) > 0
+}
+
+func (r *sourceReader) readKey() error {
+	p := &r.parser
+	isString := p.dec.PeekKind() == '"'
+	raw, err := p.value()
+	if err != nil || !isString {
+		return err
+	}
+	r.row.keyAt, r.row.keySize = p.dec.InputOffset()-int64(len(raw)), len(raw)
+	r.key, err = appendKey(r.key[:0], raw)
+	r.row.key = r.key
+	return err
+}
+
+func (q *sourceRow) readRequest(p *parser, name []byte) error {
+	if s := string(name); s != "generationConfig" && s != "generation_config" {
+		return p.skip()
+	}
+	return p.object(q.asked.read)
+}
