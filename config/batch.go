@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -48,21 +49,25 @@ func (l *loader) decodeBatches(ctx context.Context, cfg *Config, blocks []*hclsy
 }
 
 func batchGrammar() grammar {
+	hints := insideBlock("expect", expectNames())
+	maps.Copy(hints, insideBlock("repair", []string{"generation_config"}))
+	maps.Copy(hints, map[string]string{
+		"count": "write range = [first, last]", "for_each": "write range = [first, last]",
+		"from": "write range = [first, last]", "to": "write range = [first, last]",
+		"budget": "write max_cost", "cost": "write max_cost", "cached": "write it inside price { … }",
+		"output": "write output_dir", "input": "write source", "files": "write source", "glob": "write source",
+		"dataset": "dataset \"NAME\" { … } stands beside the batch blocks",
+		"name":    "the name stands behind batch; for the name at the service write display_name",
+	})
 	return grammar{
 		attrs: []string{
 			"range", "model", "source", "output_dir", "display_name", "exclude",
-			"on_change", "unclaimed", "max_attempts", "allow_missing",
+			"on_change", "unclaimed", "max_attempts", "allow_missing", "max_cost",
 		},
-		later: map[string]string{
-			"expect": "checks of answers", "repair": "the repair of rows", "price": "prices",
-			"max_cost": "limits on money", "on_complete": "commands on completion",
-		},
-		hints: map[string]string{
-			"count": "write range = [first, last]", "for_each": "write range = [first, last]",
-			"from": "write range = [first, last]", "to": "write range = [first, last]",
-			"output": "write output_dir", "input": "write source", "files": "write source", "glob": "write source",
-			"name": "the name stands behind batch; for the name at the service write display_name",
-		},
+		blocks: map[string]int{"expect": 0, "repair": 0, "price": 0},
+		once:   []string{"expect", "repair", "price"},
+		later:  map[string]string{"on_complete": "commands on completion"},
+		hints:  hints,
 	}
 }
 
@@ -95,9 +100,27 @@ func (l *loader) decodeBatch(ctx context.Context, cfg *Config, block *Block, b *
 		block.MaxAttempts = n
 	}
 	block.AllowMissing, _ = r.flag("allow_missing")
+	block.MaxCost, _ = r.usd("max_cost", maxCost, false)
+	l.decodeInner(block, b.Body)
 	if block.numbered {
 		r.displayNames(ctx, block)
 	}
+}
+
+// decodeInner reads the blocks inside a batch block.
+func (l *loader) decodeInner(block *Block, body *hclsyntax.Body) {
+	block.Rules = defaultRules()
+	for _, b := range body.Blocks {
+		switch b.Type {
+		case "expect":
+			l.decodeExpect(block, b)
+		case "repair":
+			l.decodeRepair(block, b)
+		case "price":
+			l.decodePrice(block, b)
+		}
+	}
+	block.RulesDigest = rulesDigest(block)
 }
 
 // numbers reads range and exclude.
@@ -174,15 +197,6 @@ func (r *reader) exclude(block *Block) bool {
 		return false
 	}
 	return true
-}
-
-// element gives the expression of one element where a list is written out, else
-// that of the list.
-func element(list hclsyntax.Expression, i int) hclsyntax.Expression {
-	if tuple, ok := list.(*hclsyntax.TupleConsExpr); ok && i < len(tuple.Exprs) {
-		return tuple.Exprs[i]
-	}
-	return list
 }
 
 var modelPattern = regexp.MustCompile(`^[a-z][a-z0-9]*([._-][a-z0-9]+)*$`)

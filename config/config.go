@@ -7,6 +7,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 
 	"github.com/qaplan/qaplan/planner"
+	"github.com/qaplan/qaplan/provider/batchfile"
 )
 
 // DefaultFile is the name of the config file when none is given.
@@ -49,8 +50,9 @@ type Config struct {
 	Dir      string // absolute folder of the file
 	Backend  Backend
 	Provider Provider
-	Blocks   []Block  // sorted by name
-	Imports  []Import // sorted by batch, jobs first
+	Blocks   []Block   // sorted by name
+	Imports  []Import  // sorted by batch, jobs first
+	Datasets []Dataset // sorted by name
 	// Digest is the sha256 of the meaning in lower-case hex: it changes with any
 	// value, not with comments, order or spelling, and is the same on every
 	// machine.
@@ -100,6 +102,19 @@ type Rate struct {
 	CreatesPerMinute  int
 	Parallelism       int // calls in flight; never 0
 	MaxActiveJobs     int // jobs pending or running in the whole project
+	// MaxEnqueuedTokens bounds the tokens of the active jobs of some models,
+	// MaxEnqueuedTokensAll those of each model. At most one of the two is set.
+	MaxEnqueuedTokens    map[string]int64
+	MaxEnqueuedTokensAll int64
+}
+
+// EnqueuedTokens is the limit on the tokens of the active jobs of a model, 0 for
+// none.
+func (r *Rate) EnqueuedTokens(model string) int64 {
+	if r.MaxEnqueuedTokensAll > 0 {
+		return r.MaxEnqueuedTokensAll
+	}
+	return r.MaxEnqueuedTokens[model]
 }
 
 // Emulator sets the embedded service up for a rehearsal. Times in it are the
@@ -168,6 +183,14 @@ type Block struct {
 	Unclaimed    Unclaimed
 	MaxAttempts  int
 	AllowMissing bool
+	// Rules say what a good answer is. RulesDigest is the sha256 in lower-case
+	// hex of what they mean, and of what Repair changes in a request: rows that
+	// were judged under another one are to be judged again.
+	Rules       batchfile.Rules
+	RulesDigest string
+	Repair      *Repair // nil where bad rows stay as they are
+	Price       *Price  // nil for the prices that qaplan knows
+	MaxCost     float64 // USD for the whole block, over all runs; 0 is no limit
 
 	numbered   bool     // range and exclude are right
 	names      []string // of the numbers First..Last; one: the same for all; "" and none: NAME_number
@@ -175,6 +198,7 @@ type Block struct {
 	sourceAt   hcl.Range
 	outputAt   hcl.Range
 	outputReal string // absolute output_dir before a rehearsal moved it
+	schema     string // canonical text of Rules.Schema, "" for none
 }
 
 // Count is how many batches the block declares.

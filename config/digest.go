@@ -27,7 +27,8 @@ func digest(cfg *Config) string {
 	for i := range cfg.Blocks {
 		b := &cfg.Blocks[i]
 		write(h, "batch", b.Name, b.First, b.Last, b.Exclude, b.Model, b.Source, b.OutputDir,
-			b.OnChange, b.Unclaimed, b.MaxAttempts, b.AllowMissing)
+			b.OnChange, b.Unclaimed, b.MaxAttempts, b.AllowMissing, b.RulesDigest, b.Repair,
+			b.Price, b.MaxCost)
 		for n := b.First; n <= b.Last; n++ {
 			h.Write(strconv.AppendQuote(nil, b.DisplayName(n)))
 		}
@@ -35,12 +36,15 @@ func digest(cfg *Config) string {
 	for i := range cfg.Imports {
 		write(h, "import", cfg.Imports[i].To.String(), cfg.Imports[i].ID)
 	}
+	for i := range cfg.Datasets {
+		write(h, "dataset", cfg.Datasets[i].Digest)
+	}
 	return hex.EncodeToString(h.Sum(nil))
 }
 
 // write adds values as one JSON array, which leaves no doubt where each ends.
 func write(h hash.Hash, values ...any) {
-	// The values are strings, numbers, and structs and lists of them.
+	// The values are strings, numbers, and structs, maps and lists of them.
 	line, err := json.Marshal(values)
 	if err != nil {
 		panic("encode config for its digest: " + err.Error())

@@ -67,15 +67,14 @@ func (l *loader) checkLabels(b *hclsyntax.Block, want int) {
 
 // unknown reports an argument or a block that has no place where it stands.
 func (l *loader) unknown(kind, where, name string, at, whole hcl.Range, g grammar) {
-	switch {
-	case isKeyName(name):
-		if f := l.files[at.Filename]; f != nil {
-			start := at.End.Byte
-			if kind == "argument" {
-				start = whole.Start.Byte
-			}
-			f.secrets = append(f.secrets, [2]int{start, whole.End.Byte})
+	if isKeyName(name) {
+		if kind == "block" {
+			whole.Start = at.End
 		}
+		l.keepSecret(whole)
+	}
+	switch {
+	case isKeyName(name) && g.hints[name] == "":
 		l.errorf(&at, "The API key does not belong into the config",
 			"A config is committed, shared and printed; a key in it would be too. Remove it, and set the environment variable GOOGLE_API_KEY or GEMINI_API_KEY instead. If this file was ever shared, revoke that key.")
 	case g.later[name] != "":
@@ -122,7 +121,7 @@ func suggest(got string, words []string) string {
 	if best := nearest(got, words); best != "" {
 		return fmt.Sprintf(" Did you mean %q?", best)
 	}
-	if len(words) == 0 || len(words) > 13 {
+	if len(words) == 0 || len(words) > 14 {
 		return ""
 	}
 	return " Known: " + strings.Join(slices.Sorted(slices.Values(words)), ", ") + "."

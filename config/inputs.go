@@ -131,7 +131,7 @@ func (g *gathering) add(b *Block, a planner.Address, s planner.Source, file, nam
 		Address: a, Model: b.Model, DisplayName: b.DisplayName(a.Number),
 		Output: path.Join(b.OutputDir, name), Source: s,
 		OnChange: b.OnChange, MaxAttempts: b.MaxAttempts, IgnoreUnclaimed: b.Unclaimed == UnclaimedIgnore,
-		Imports: g.imports[a],
+		Imports: g.imports[a], Rules: b.RulesDigest, Repair: b.repair(),
 	})
 }
 
@@ -177,22 +177,49 @@ func (g *gathering) missing(b *Block, found *source.Found, numbers []int) {
 // outputFolder reports a file in the place of output_dir, or of a folder that it
 // is in.
 func (g *gathering) outputFolder(b *Block) {
-	shown := b.OutputDir
-	for abs := b.OutputDirAbs; ; abs, shown = filepath.Dir(abs), path.Dir(shown) {
+	switch file := inTheWay(b.OutputDirAbs, b.OutputDir); file {
+	case "":
+	case b.OutputDir:
+		g.at(SeverityError, b.outputAt, b.Name, "output_dir is a file",
+			fmt.Sprintf("%s is no folder. Name another folder, or move the file away.", b.OutputDir))
+	default:
+		g.at(SeverityError, b.outputAt, b.Name, "output_dir is below a file",
+			fmt.Sprintf("%s is no folder, so %s cannot be made. Name another folder, or move the file away.", file, b.OutputDir))
+	}
+}
+
+// inTheWay gives the file that stands where a folder, or one that it is in, has
+// to be; "" when none does.
+func inTheWay(abs, shown string) string {
+	for ; ; abs, shown = filepath.Dir(abs), path.Dir(shown) {
 		info, err := os.Stat(abs)
 		switch {
 		case err == nil && info.IsDir(), filepath.Dir(abs) == abs:
-			return
-		case err != nil:
-			continue // not there, or below a file
-		case abs == b.OutputDirAbs:
-			g.at(SeverityError, b.outputAt, b.Name, "output_dir is a file",
-				fmt.Sprintf("%s is no folder. Name another folder, or move the file away.", b.OutputDir))
-		default:
-			g.at(SeverityError, b.outputAt, b.Name, "output_dir is below a file",
-				fmt.Sprintf("%s is no folder, so %s cannot be made. Name another folder, or move the file away.", shown, b.OutputDir))
+			return ""
+		case err == nil:
+			return shown
+		} // else it is not there, or below a file
+	}
+}
+
+// datasets reports datasets that cannot be written where they are to be.
+func (g *gathering) datasets(results map[string]planner.Address) {
+	for i := range g.cfg.Datasets {
+		d := &g.cfg.Datasets[i]
+		info, err := os.Stat(d.PathAbs)
+		file := inTheWay(filepath.Dir(d.PathAbs), path.Dir(d.Path))
+		result, isResult := results[folded(d.PathAbs)]
+		fail := func(summary, detail string, args ...any) {
+			g.at(SeverityError, d.pathAt, "dataset."+d.Name, summary, fmt.Sprintf(detail, args...))
 		}
-		return
+		switch {
+		case err == nil && info.IsDir():
+			fail("The path of a dataset is a folder", "%s is a folder. Name a file.", d.Path)
+		case file != "":
+			fail("The path of a dataset is below a file", "%s is no folder, so %s cannot be made. Name another path, or move the file away.", file, d.Path)
+		case isResult:
+			fail("A dataset would overwrite a result", "%s is the result of %s. Name another file.", d.Path, result)
+		}
 	}
 }
 
@@ -225,6 +252,7 @@ func (g *gathering) results() {
 				"%s is the source of %s and would be the result of %s. Name another output_dir.", batch.Output, other, a)
 		}
 	}
+	g.datasets(taken)
 }
 
 // find gives the block of a name that is there.
@@ -238,7 +266,7 @@ func (g *gathering) at(severity Severity, r hcl.Range, address, summary, detail 
 	d := g.cfg.texts.convert(&hcl.Diagnostic{Summary: summary, Detail: detail, Subject: &r})
 	d.Severity = severity
 	d.Address = address
-	if !strings.HasPrefix(address, "batch.") {
+	if !strings.Contains(address, ".") { // the name of a batch block
 		d.Address = "batch." + address
 	}
 	g.diags = append(g.diags, d)

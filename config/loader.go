@@ -14,8 +14,8 @@ import (
 )
 
 // Load reads a config file. The Config is nil when the diagnostics hold errors.
-// It reads the config, variable files and what functions such as file name;
-// source files and folders are looked at by [Config.Inputs].
+// It reads the config, variable files, schemas and what functions such as file
+// name; source files and folders are looked at by [Config.Inputs].
 func Load(ctx context.Context, opts Options) (*Config, Diagnostics) {
 	if opts.Path == "" {
 		opts.Path = DefaultFile
@@ -43,6 +43,8 @@ type loader struct {
 	// guessed holds names, with what they belong to, that unknown ones most
 	// likely stand for.
 	guessed map[[2]string]bool
+	schemas map[string]*schema // by absolute path
+	limited []limitedModel
 	// scope is what expressions outside display_name see.
 	scope *hcl.EvalContext
 }
@@ -56,7 +58,7 @@ func newLoader(opts Options) *loader {
 	return &loader{
 		opts: opts, name: filepath.ToSlash(opts.Path), dir: dir,
 		texts: &texts{files: map[string]*sourceFile{}}, funcs: functions(dir),
-		vars: map[string]*variable{}, local: map[string]*local{}, guessed: map[[2]string]bool{},
+		vars: map[string]*variable{}, local: map[string]*local{}, guessed: map[[2]string]bool{}, schemas: map[string]*schema{},
 	}
 }
 
@@ -78,6 +80,8 @@ func (l *loader) load(ctx context.Context, src []byte) (*Config, Diagnostics) {
 	l.decodeSettings(cfg, blocks["qaplan"])
 	l.decodeBatches(ctx, cfg, blocks["batch"])
 	l.decodeImports(cfg, blocks["import"])
+	l.decodeDatasets(cfg, blocks["dataset"])
+	l.checkLimitedModels(cfg)
 	if ctx.Err() != nil {
 		l.diags = append(l.diags, &hcl.Diagnostic{Severity: hcl.DiagError, Summary: "Interrupted while reading the config"})
 	}
@@ -93,10 +97,7 @@ const topWhere = "the config"
 // topLevel sorts the blocks of the config by type and refuses the rest.
 func (l *loader) topLevel(body *hclsyntax.Body) map[string][]*hclsyntax.Block {
 	l.check(topWhere, body, grammar{
-		blocks: map[string]int{"qaplan": 0, "provider": 1, "variable": 1, "locals": 0, "batch": 1, "import": 0},
-		later: map[string]string{
-			"dataset": "putting datasets together with dataset blocks",
-		},
+		blocks: map[string]int{"qaplan": 0, "provider": 1, "variable": 1, "locals": 0, "batch": 1, "import": 0, "dataset": 1},
 		hints: map[string]string{
 			"resource":         "declare batches with batch \"NAME\" { … }",
 			"local":            "local values stand in a locals { … } block",
@@ -105,6 +106,10 @@ func (l *loader) topLevel(body *hclsyntax.Body) map[string][]*hclsyntax.Block {
 			"module":           "qaplan has no modules",
 			"backend":          "a backend stands inside the qaplan { … } block",
 			"rate":             "rate { … } stands inside the provider block",
+			"expect":           "expect { … } stands inside a batch block",
+			"repair":           "repair { … } stands inside a batch block",
+			"price":            "price { … } stands inside a batch block",
+			"max_cost":         "it stands inside a batch block",
 			"model":            "it stands inside a batch block",
 			"range":            "it stands inside a batch block",
 			"source":           "it stands inside a batch block",

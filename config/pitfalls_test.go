@@ -33,6 +33,27 @@ func TestSensitiveEverywhere(t *testing.T) {
 		{`"hunter2hunter2"`, block("unclaimed = var.s")},
 		{`"hunter2hunter2"`, block("max_attempts = var.s")},
 		{`"hunter2hunter2"`, block("allow_missing = var.s")},
+		{`"hunter2hunter2"`, block("expect { finish_reasons = [var.s] }")},
+		{`"hunter2hunter2"`, block("expect { finish_reasons = var.s }")},
+		{`"hunter2hunter2"`, block("expect { schema = var.s }")},
+		{`"hunter2hunter2"`, block("expect { key_field = var.s }")},
+		{`"hunter2hunter2"`, block("expect { json = var.s }")},
+		{`987654`, block("expect { min_chars = -var.s }")},
+		{`987654`, block("max_cost = var.s")},
+		{`987654`, block("price {\n input = 1\n output = var.s\n}")},
+		{`987654`, "provider \"gemini\" {\n  rate { max_enqueued_tokens = var.s }\n}\n" + block()},
+		{`{ hunter2hunter2 = 5 }`, "provider \"gemini\" {\n  rate { max_enqueued_tokens = var.s }\n}\n" + block()},
+		{`"hunter2hunter2"`, block("repair { model = var.s }")},
+		{`987654`, block("repair { max_attempts = var.s }")},
+		{`987654`, block("repair { generation_config = { seed = var.s } }")},
+		{`"hunter2hunter2"`, block("repair { generation_config = { (var.s) = 1 } }")},
+		{`{ hunter2hunter2 = null }`, block("repair { generation_config = var.s }")},
+		{`"hunter2hunter2"`, block() + "dataset \"d\" {\n  from = var.s\n  path = \"d.csv\"\n}\n"},
+		{`["hunter2hunter2"]`, block() + "dataset \"d\" {\n  from = var.s\n  path = \"d.csv\"\n}\n"},
+		{`"hunter2hunter2.csv"`, block() + "dataset \"d\" {\n  from = \"qa\"\n  path = var.s\n}\n"},
+		{`"hunter2hunter2"`, block() + dataset("d", "d.csv", "format = var.s")},
+		{`"hunter2hunter2"`, block() + dataset("d", "d.csv", "fields = { x = var.s }")},
+		{`"hunter2hunter2"`, block() + dataset("d", "d.csv", "fields = { (var.s) = \"key\" }")},
 		{`"hunter2hunter2"`, block(`display_name = "x${var.s}"`)},
 		{`987654`, block(`display_name = var.s + each.number`)},
 		{`"hunter2hunter2"`, block(`display_name = upper(jsondecode(var.s))`)},
@@ -90,6 +111,9 @@ func TestNoTwinErrors(t *testing.T) {
 		"variable \"v\" { type = strin }\n" + strings.Replace(block("display_name = var.v"), `"out"`, "var.v", 1),
 		"variable \"v\" {\n  type    = number\n  default = \"x\"\n  validation {\n    condition     = var.v > 1\n    error_message = \"no\"\n  }\n}\n" + strings.Replace(block(), "[1, 2]", "[1, var.v]", 1),
 		block(`display_name = "${each.nummer}"`),
+		block("repair { generation_config = { a = var.nope } }"),
+		block() + dataset("d", "d.csv", "fields = { a = var.nope }"),
+		"locals {\n  a = { b = var.nope }\n}\n" + block() + dataset("d", "d.csv", "fields = local.a"),
 		block(`display_name = upper(each.number, 1)`),
 		strings.Replace(block(), "[1, 2]", "[1, 1 / 0]", 1),
 	} {
@@ -176,9 +200,10 @@ provider "gemini" {
     creates_per_minute  = var.v
     parallelism         = null
     max_active_jobs     = null
+    max_enqueued_tokens = null
   }
 }
-`+block("display_name = null", "exclude = null", "on_change = null", "unclaimed = null", "max_attempts = null", "allow_missing = null"))
+`+block("max_cost = null", "expect {\n schema = null\n}", "display_name = null", "exclude = null", "on_change = null", "unclaimed = null", "max_attempts = null", "allow_missing = null"))
 	if diff := cmp.Diff(want, cfg, plain, cmp.Transformer("anywhere", func(s string) string {
 		return strings.ReplaceAll(strings.ReplaceAll(s, want.Dir, ""), cfg.Dir, "")
 	})); diff != "" {

@@ -17,13 +17,15 @@ import (
 const maxConfig = 32 << 20
 
 var (
-	errFolder   = errors.New("it is a folder")
-	errNoFile   = errors.New("it is no regular file")
-	errTooLarge = fmt.Errorf("it is larger than %d MB", maxConfig>>20)
+	errFolder = errors.New("it is a folder")
+	errNoFile = errors.New("it is no regular file")
 )
 
-// readLimited reads a regular file of bounded size.
-func readLimited(path string) ([]byte, error) {
+// readLimited reads a config or variable file.
+func readLimited(path string) ([]byte, error) { return readUpTo(path, maxConfig) }
+
+// readUpTo reads a regular file of at most limit bytes.
+func readUpTo(path string, limit int64) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
@@ -39,12 +41,12 @@ func readLimited(path string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	src, err := io.ReadAll(io.LimitReader(f, maxConfig+1))
+	src, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err != nil {
 		return nil, err
 	}
-	if len(src) > maxConfig {
-		return nil, errTooLarge
+	if int64(len(src)) > limit {
+		return nil, fmt.Errorf("it is larger than %d MB", limit>>20)
 	}
 	return src, nil
 }

@@ -43,15 +43,22 @@ func (r *reader) missing(name, example string, at hcl.Range) {
 	if r.l.guessed[[2]string{r.where, name}] {
 		return
 	}
-	if a := r.body.Attributes[name]; a != nil {
-		before := len(r.l.diags)
-		v, ok := r.l.evaluate(a.Expr, r.scope)
-		r.l.diags = r.l.diags[:before]
-		if !ok || !v.IsNull() {
-			return
-		}
+	if !r.given(name) {
+		r.l.errorf(&at, fmt.Sprintf("Missing argument %q", name), "%s needs %s: write for example %s.", upperFirst(r.where), name, example)
 	}
-	r.l.errorf(&at, fmt.Sprintf("Missing argument %q", name), "%s needs %s: write for example %s.", upperFirst(r.where), name, example)
+}
+
+// given reports whether an argument is there and not null, be it right or wrong.
+// What is wrong is reported by whoever takes the value.
+func (r *reader) given(name string) bool {
+	a := r.body.Attributes[name]
+	if a == nil {
+		return false
+	}
+	before := len(r.l.diags)
+	v, ok := r.l.evaluate(a.Expr, r.scope)
+	r.l.diags = r.l.diags[:before]
+	return !ok || !v.IsNull()
 }
 
 // evaluate gives the value of an expression, ok false when it has none that is
