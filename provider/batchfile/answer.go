@@ -21,7 +21,8 @@ type answer struct {
 	found    int    // candidates
 	finish   []byte // raw value of the first candidate's finishReason
 	texts    [][]byte
-	other    bool // the first candidate has a part that is no text
+	other    bool   // the first candidate has a part that is no text
+	model    []byte // raw value of modelVersion
 	usage    Usage
 }
 
@@ -145,6 +146,10 @@ func (a *answer) readResponse(p *parser) error {
 		case "usageMetadata", "usage_metadata":
 			a.usage = Usage{}
 			return p.object(a.usage.read)
+		case "modelVersion", "model_version":
+			var err error
+			a.model, err = p.value()
+			return err
 		}
 		return p.skip()
 	})
