@@ -54,6 +54,7 @@ func batchGrammar() grammar {
 	maps.Copy(hints, map[string]string{
 		"count": "write range = [first, last]", "for_each": "write range = [first, last]",
 		"from": "write range = [first, last]", "to": "write range = [first, last]",
+		"budget": "write max_cost", "cost": "write max_cost", "cached": "write it inside price { … }",
 		"output": "write output_dir", "input": "write source", "files": "write source", "glob": "write source",
 		"dataset": "dataset \"NAME\" { … } stands beside the batch blocks",
 		"name":    "the name stands behind batch; for the name at the service write display_name",
@@ -61,14 +62,12 @@ func batchGrammar() grammar {
 	return grammar{
 		attrs: []string{
 			"range", "model", "source", "output_dir", "display_name", "exclude",
-			"on_change", "unclaimed", "max_attempts", "allow_missing",
+			"on_change", "unclaimed", "max_attempts", "allow_missing", "max_cost",
 		},
-		blocks: map[string]int{"expect": 0, "repair": 0},
-		once:   []string{"expect", "repair"},
-		later: map[string]string{
-			"price": "prices", "max_cost": "limits on money", "on_complete": "commands on completion",
-		},
-		hints: hints,
+		blocks: map[string]int{"expect": 0, "repair": 0, "price": 0},
+		once:   []string{"expect", "repair", "price"},
+		later:  map[string]string{"on_complete": "commands on completion"},
+		hints:  hints,
 	}
 }
 
@@ -101,15 +100,15 @@ func (l *loader) decodeBatch(ctx context.Context, cfg *Config, block *Block, b *
 		block.MaxAttempts = n
 	}
 	block.AllowMissing, _ = r.flag("allow_missing")
-	l.decodeJudging(block, b.Body)
+	block.MaxCost, _ = r.usd("max_cost", maxCost, false)
+	l.decodeInner(block, b.Body)
 	if block.numbered {
 		r.displayNames(ctx, block)
 	}
 }
 
-// decodeJudging reads what counts as a good answer, and what follows from a bad
-// one.
-func (l *loader) decodeJudging(block *Block, body *hclsyntax.Body) {
+// decodeInner reads the blocks inside a batch block.
+func (l *loader) decodeInner(block *Block, body *hclsyntax.Body) {
 	block.Rules = defaultRules()
 	for _, b := range body.Blocks {
 		switch b.Type {
@@ -117,6 +116,8 @@ func (l *loader) decodeJudging(block *Block, body *hclsyntax.Body) {
 			l.decodeExpect(block, b)
 		case "repair":
 			l.decodeRepair(block, b)
+		case "price":
+			l.decodePrice(block, b)
 		}
 	}
 	block.RulesDigest = rulesDigest(block)

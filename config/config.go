@@ -102,6 +102,19 @@ type Rate struct {
 	CreatesPerMinute  int
 	Parallelism       int // calls in flight; never 0
 	MaxActiveJobs     int // jobs pending or running in the whole project
+	// MaxEnqueuedTokens bounds the tokens of the active jobs of some models,
+	// MaxEnqueuedTokensAll those of each model. At most one of the two is set.
+	MaxEnqueuedTokens    map[string]int64
+	MaxEnqueuedTokensAll int64
+}
+
+// EnqueuedTokens is the limit on the tokens of the active jobs of a model, 0 for
+// none.
+func (r *Rate) EnqueuedTokens(model string) int64 {
+	if r.MaxEnqueuedTokensAll > 0 {
+		return r.MaxEnqueuedTokensAll
+	}
+	return r.MaxEnqueuedTokens[model]
 }
 
 // Emulator sets the embedded service up for a rehearsal. Times in it are the
@@ -182,6 +195,8 @@ type Block struct {
 	Rules       batchfile.Rules
 	RulesDigest string
 	Repair      *Repair // nil where bad rows stay as they are
+	Price       *Price  // nil for the prices that qaplan knows
+	MaxCost     float64 // USD for the whole block, over all runs; 0 is no limit
 
 	numbered   bool     // range and exclude are right
 	names      []string // of the numbers First..Last; one: the same for all; "" and none: NAME_number

@@ -27,7 +27,8 @@ func digest(cfg *Config) string {
 	for i := range cfg.Blocks {
 		b := &cfg.Blocks[i]
 		write(h, "batch", b.Name, b.First, b.Last, b.Exclude, b.Model, b.Source, b.OutputDir,
-			b.OnChange, b.Unclaimed, b.MaxAttempts, b.AllowMissing, b.RulesDigest, b.Repair)
+			b.OnChange, b.Unclaimed, b.MaxAttempts, b.AllowMissing, b.RulesDigest, b.Repair,
+			b.Price, b.MaxCost)
 		for n := b.First; n <= b.Last; n++ {
 			h.Write(strconv.AppendQuote(nil, b.DisplayName(n)))
 		}

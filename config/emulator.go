@@ -2,7 +2,6 @@ package config
 
 import (
 	"errors"
-	"fmt"
 	"path/filepath"
 	"strings"
 	"time"
@@ -34,6 +33,7 @@ func emulatorGrammar(common []string) grammar {
 		hints[name] = "write it inside quota { … } for what the emulator refuses, inside rate { … } for what qaplan keeps to"
 	}
 	hints["parallelism"] = "write it inside rate { … }"
+	hints["max_enqueued_tokens"] = "write it inside rate { … } for what qaplan keeps to; what the emulator refuses is enqueued_tokens inside quota { … }"
 	hints["base_url"] = "it is embedded; to use an emulator that serves elsewhere, write provider \"gemini\" { base_url = … }"
 	hints["data_dir"] = "its data is kept in " + emulatorData
 	return grammar{
@@ -180,7 +180,7 @@ func (r *reader) quota(q *Quota) {
 	if d, ok := r.duration("release_delay", time.Millisecond); ok {
 		q.ReleaseDelay = d
 	}
-	q.EnqueuedTokens = r.tokens("enqueued_tokens")
+	q.EnqueuedTokens = r.tokens("enqueued_tokens", 1000*maxLimit)
 	if n, ok := r.whole("creates_per_day", 1, maxLimit); ok {
 		q.CreatesPerDay = n
 	}
@@ -192,33 +192,6 @@ func (r *reader) quota(q *Quota) {
 	if pause := r.body.Attributes["burst_pause"]; pause != nil && r.body.Attributes["burst"] == nil {
 		r.l.errorIn(pause.Expr, r.scope, `Missing argument "burst"`, "A pause follows a burst of creates: write for example burst = 2 beside burst_pause.")
 	}
-}
-
-// tokens takes a map from model to number of tokens.
-func (r *reader) tokens(name string) map[string]int64 {
-	v, expr, ok := r.plain(name)
-	if !ok {
-		return nil
-	}
-	if t := v.Type(); !t.IsObjectType() && !t.IsMapType() {
-		r.wrong(name, v, expr, errors.New(`a map from model to number, such as { "gemini-2.5-flash" = 3000000 }`))
-		return nil
-	}
-	limits := map[string]int64{}
-	for model, limit := range v.AsValueMap() {
-		n, err := wholeNumber(limit, 1, 1000*maxLimit)
-		if err != nil {
-			r.l.errorIn(expr, r.scope, fmt.Sprintf("Invalid value in %q", name), "The limit of %q must be %s%s.", model, err, notGiven(limit))
-			continue
-		}
-		name, complaint := modelName(model)
-		if complaint != "" {
-			r.l.errorIn(expr, r.scope, "Invalid model", "%s", complaint)
-			continue
-		}
-		limits[name] = n
-	}
-	return limits
 }
 
 // models takes a list of model names.

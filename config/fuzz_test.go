@@ -33,6 +33,8 @@ func seed(f *testing.F) {
 	f.Add([]byte("variable \"s\" {\n  sensitive = true\n  default = { a = [1, null] }\n}\nlocals {\n  x = [for k, v in var.s : \"${k}-${try(v[0], 1)}\"]\n}\n" + block("display_name = local.x[0]")))
 	f.Add([]byte(block("expect {\n  finish_reasons = [\"STOP\", upper(\"max_tokens\")]\n  schema = \"s.json\"\n  key_field = \"id\"\n}",
 		"repair {\n  model = \"gemini-2.5-pro\"\n  generation_config = { seed = 1e30, stop_sequences = [\"\\u0000\"], thinking_config = { x = true } }\n}")))
+	f.Add([]byte("provider \"gemini\" {\n  rate { max_enqueued_tokens = { \"models/gemini-2.5-flash\" = 1e15, \"gemini-2.5-flash\" = \"7\" } }\n}\n" +
+		block("max_cost = 1e-300", "price {\n  input = 1e-400\n  output = 0\n}")))
 	f.Add([]byte("locals {\n  c = { (\"b\") = \"key\", a = \"json.x.0\" }\n}\n" + block() + dataset("d", "d.csv", "fields = local.c") + dataset("e", "in/batch_7.jsonl", "fields = { a = \"text\", a = \"key\" }")))
 	f.Add([]byte(block() + "import {\n  to = batch.qa[1]\n  id = \"https://example.com/v1beta/batches/a\"\n}\nimport {\n  to = batch.qa[2]\n  id = join(\"/\", [\"files\", \"b\"])\n}\n"))
 }

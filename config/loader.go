@@ -44,6 +44,7 @@ type loader struct {
 	// likely stand for.
 	guessed map[[2]string]bool
 	schemas map[string]*schema // by absolute path
+	limited []limitedModel
 	// scope is what expressions outside display_name see.
 	scope *hcl.EvalContext
 }
@@ -80,6 +81,7 @@ func (l *loader) load(ctx context.Context, src []byte) (*Config, Diagnostics) {
 	l.decodeBatches(ctx, cfg, blocks["batch"])
 	l.decodeImports(cfg, blocks["import"])
 	l.decodeDatasets(cfg, blocks["dataset"])
+	l.checkLimitedModels(cfg)
 	if ctx.Err() != nil {
 		l.diags = append(l.diags, &hcl.Diagnostic{Severity: hcl.DiagError, Summary: "Interrupted while reading the config"})
 	}
@@ -106,6 +108,8 @@ func (l *loader) topLevel(body *hclsyntax.Body) map[string][]*hclsyntax.Block {
 			"rate":             "rate { … } stands inside the provider block",
 			"expect":           "expect { … } stands inside a batch block",
 			"repair":           "repair { … } stands inside a batch block",
+			"price":            "price { … } stands inside a batch block",
+			"max_cost":         "it stands inside a batch block",
 			"model":            "it stands inside a batch block",
 			"range":            "it stands inside a batch block",
 			"source":           "it stands inside a batch block",

@@ -39,6 +39,10 @@ func TestSensitiveEverywhere(t *testing.T) {
 		{`"hunter2hunter2"`, block("expect { key_field = var.s }")},
 		{`"hunter2hunter2"`, block("expect { json = var.s }")},
 		{`987654`, block("expect { min_chars = -var.s }")},
+		{`987654`, block("max_cost = var.s")},
+		{`987654`, block("price {\n input = 1\n output = var.s\n}")},
+		{`987654`, "provider \"gemini\" {\n  rate { max_enqueued_tokens = var.s }\n}\n" + block()},
+		{`{ hunter2hunter2 = 5 }`, "provider \"gemini\" {\n  rate { max_enqueued_tokens = var.s }\n}\n" + block()},
 		{`"hunter2hunter2"`, block("repair { model = var.s }")},
 		{`987654`, block("repair { max_attempts = var.s }")},
 		{`987654`, block("repair { generation_config = { seed = var.s } }")},
@@ -196,9 +200,10 @@ provider "gemini" {
     creates_per_minute  = var.v
     parallelism         = null
     max_active_jobs     = null
+    max_enqueued_tokens = null
   }
 }
-`+block("expect {\n schema = null\n}", "display_name = null", "exclude = null", "on_change = null", "unclaimed = null", "max_attempts = null", "allow_missing = null"))
+`+block("max_cost = null", "expect {\n schema = null\n}", "display_name = null", "exclude = null", "on_change = null", "unclaimed = null", "max_attempts = null", "allow_missing = null"))
 	if diff := cmp.Diff(want, cfg, plain, cmp.Transformer("anywhere", func(s string) string {
 		return strings.ReplaceAll(strings.ReplaceAll(s, want.Dir, ""), cfg.Dir, "")
 	})); diff != "" {

@@ -152,13 +152,13 @@ func didYouMean(got string, words []string) string {
 }
 
 func rateNames() []string {
-	return []string{"requests_per_minute", "creates_per_minute", "parallelism", "max_active_jobs"}
+	return []string{"requests_per_minute", "creates_per_minute", "parallelism", "max_active_jobs", "max_enqueued_tokens"}
 }
 
 func (l *loader) decodeRate(rate *Rate, b *hclsyntax.Block) {
 	l.check("rate", b.Body, grammar{
 		attrs: rateNames(),
-		later: map[string]string{"max_enqueued_tokens": "a limit on enqueued tokens"},
+		hints: map[string]string{"enqueued_tokens": "write max_enqueued_tokens", "max_cost": "it stands inside a batch block"},
 	})
 	r := &reader{l: l, body: b.Body, where: "rate", scope: l.scope}
 	for name, field := range map[string]*int{
@@ -173,6 +173,7 @@ func (l *loader) decodeRate(rate *Rate, b *hclsyntax.Block) {
 	if n, ok := r.whole("parallelism", 1, maxParallelism); ok {
 		rate.Parallelism = n
 	}
+	r.enqueuedTokens(rate)
 }
 
 func (l *loader) decodeBaseURL(p *Provider, r *reader) {

@@ -87,18 +87,18 @@ func (r *reader) generationConfig() string {
 	}
 	values, spelled := v.AsValueMap(), map[string]string{}
 	for _, member := range names(values) {
-		fail := func(detail string, args ...any) {
+		fail := func(at hclsyntax.Expression, detail string, args ...any) {
 			ok = false
-			r.l.errorIn(r.member(expr, member), r.scope, fmt.Sprintf("Invalid value in %q", name), detail, args...)
+			r.l.errorIn(at, r.scope, fmt.Sprintf("Invalid value in %q", name), detail, args...)
 		}
 		// The service takes max_output_tokens and maxOutputTokens.
 		one := strings.ToLower(strings.ReplaceAll(member, "_", ""))
 		if other, twice := spelled[one]; twice {
-			fail("%s and %s are one member in two spellings. Remove one of them.", other, member)
+			fail(r.member(expr, member).key, "%s and %s are one member in two spellings. Remove one of them.", other, member)
 		}
 		spelled[one] = member
 		if _, err := appendJSON(nil, values[member], member); err != nil {
-			fail("%s.", err)
+			fail(r.member(expr, member).value, "%s.", err)
 		}
 	}
 	if !ok || len(values) == 0 {

@@ -15,19 +15,19 @@ func element(list hclsyntax.Expression, i int) hclsyntax.Expression {
 	return list
 }
 
-// member gives the expression of one member where an object is written out, else
-// that of the object.
-func (r *reader) member(object hclsyntax.Expression, name string) hclsyntax.Expression {
-	found := object
+// member gives one member of an object that is written out; of any other its
+// expressions are that of the object.
+func (r *reader) member(object hclsyntax.Expression, name string) item {
+	found := item{name: name, key: object, value: object}
 	for _, i := range r.items(object) {
 		if i.name == name {
-			found = i.value
+			found = i
 		}
 	}
 	return found
 }
 
-// item is a member of an object that is written out.
+// item is a member of an object, and where it is written.
 type item struct {
 	name       string
 	key, value hclsyntax.Expression

@@ -25,7 +25,7 @@ func TestNothingWritten(t *testing.T) {
 	path := newPath(t)
 	for _, end := range []func(*Store){func(s *Store) { mustClose(t, s) }, (*Store).Abandon} {
 		s := mustOpen(t, path)
-		if diff := cmp.Diff(&State{Version: 1, Provider: gemini, Budgets: map[string]Budget{}, Batches: map[planner.Address]*planner.Record{}}, s.State()); diff != "" {
+		if diff := cmp.Diff(&State{Version: 1, Provider: gemini, Budgets: map[string]Budget{}, Datasets: map[string]Dataset{}, Batches: map[planner.Address]*planner.Record{}}, s.State()); diff != "" {
 			t.Errorf("a new state (-want +got):\n%s", diff)
 		}
 		mustWrite(t, s, "nothing")
@@ -60,7 +60,7 @@ func TestNothingWritten(t *testing.T) {
 func TestReadMissing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "no", "such", base)
 	got := mustRead(t, path)
-	if got.Lineage != "" || got.Serial != 0 || got.Version != FormatVersion || got.Batches == nil || got.Budgets == nil {
+	if got.Lineage != "" || got.Serial != 0 || got.Version != FormatVersion || got.Batches == nil || got.Budgets == nil || got.Datasets == nil {
 		t.Errorf("a state that is not there: %+v", got)
 	}
 	if _, err := os.Stat(filepath.Dir(path)); !os.IsNotExist(err) {

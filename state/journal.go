@@ -18,6 +18,7 @@ import (
 //	{"crc32c":"…","lineage":"…","seq":14,"op":"forget","changes":[{"address":"batch.refinement[51]","record":null}]}
 //	{"crc32c":"…","lineage":"…","seq":15,"op":"cooldown","budgets":{"creates":{…}}}
 //	{"crc32c":"…","lineage":"…","seq":16,"op":"rebuild","former_lineages":["…"]}
+//	{"crc32c":"…","lineage":"…","seq":17,"op":"dataset","datasets":{"qa.jsonl":{…}}}
 //
 // The checksum covers the line behind it up to the line break. Later format
 // versions keep its place and its meaning, so that damage and a newer version
@@ -41,15 +42,21 @@ type header struct {
 // entry is one transition, with the whole of what it changes as it is
 // afterwards: applying it twice does no harm.
 type entry struct {
-	Lineage string             `json:"lineage"`
-	Seq     int64              `json:"seq"`
-	Op      string             `json:"op"`
-	Changes []change           `json:"changes,omitempty"`
-	Budgets map[string]*Budget `json:"budgets,omitempty"` // null removes
-	// Former are all lineages that were taken over, this entry's included.
-	Former []string `json:"former_lineages,omitempty"`
+	Lineage string `json:"lineage"`
+	Seq     int64  `json:"seq"`
+	transition
 
 	sum string
+}
+
+// transition is what an entry changes.
+type transition struct {
+	Op       string              `json:"op"`
+	Changes  []change            `json:"changes,omitempty"`
+	Budgets  map[string]*Budget  `json:"budgets,omitempty"`  // null removes
+	Datasets map[string]*Dataset `json:"datasets,omitempty"` // null removes
+	// Former are all lineages that were taken over, this entry's included.
+	Former []string `json:"former_lineages,omitempty"`
 }
 
 type change struct {
@@ -86,18 +93,8 @@ func unframe(line []byte) (object []byte, checksum string, ok bool) {
 	return append([]byte{'{'}, rest...), checksum, true
 }
 
-// encodeBody is an entry's JSON object without lineage and number, which are
-// known only when its turn comes.
-func encodeBody(op string, changes []change, budgets map[string]*Budget, former []string) ([]byte, error) {
-	return encode(struct {
-		Op      string             `json:"op"`
-		Changes []change           `json:"changes,omitempty"`
-		Budgets map[string]*Budget `json:"budgets,omitempty"`
-		Former  []string           `json:"former_lineages,omitempty"`
-	}{op, changes, budgets, former})
-}
-
-// frameEntry completes an entry's body and makes a line of it.
+// frameEntry completes an entry's body, which is an encoded transition, and
+// makes a line of it: lineage and number are known only when its turn comes.
 func frameEntry(lineage string, seq int64, body []byte) (line []byte, checksum string) {
 	object := make([]byte, 0, len(body)+80)
 	object = append(object, `{"lineage":"`...)
@@ -248,17 +245,23 @@ func (e *entry) apply(s *State) {
 			s.Batches[c.address] = c.record
 		}
 	}
-	for name, b := range e.Budgets {
-		if b == nil {
-			delete(s.Budgets, name)
-		} else {
-			s.Budgets[name] = *b
-		}
-	}
+	merge(s.Budgets, e.Budgets)
+	merge(s.Datasets, e.Datasets)
 	if e.Former != nil {
 		s.Former = e.Former
 	}
 	s.Serial = e.Seq
+}
+
+// merge puts what an entry has into a map of the state; nil removes.
+func merge[V any](into map[string]V, from map[string]*V) {
+	for name, v := range from {
+		if v == nil {
+			delete(into, name)
+		} else {
+			into[name] = *v
+		}
+	}
 }
 
 // checkFormer makes sure that each is what stands in a label, once and in

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/qaplan/qaplan/planner"
 	"github.com/qaplan/qaplan/state/durable"
 )
 
@@ -136,11 +135,8 @@ func load(at paths, id Identity) (*loaded, error) {
 func (l *loaded) readSnapshot(at paths) error {
 	f, err := durable.Open(at.snapshot)
 	if errors.Is(err, fs.ErrNotExist) {
-		l.State = State{
-			Version: FormatVersion,
-			Budgets: map[string]Budget{},
-			Batches: map[planner.Address]*planner.Record{},
-		}
+		l.State = State{Version: FormatVersion}
+		l.cloneMaps()
 		return nil
 	}
 	if err != nil {

@@ -27,6 +27,7 @@ import (
 //	  "head": "…",
 //	  "provider": {…},
 //	  "budgets": {…},
+//	  "datasets": {…},
 //	  "batches": {
 //	    "batch.refinement[9]": {…},
 //	    "batch.refinement[10]": {…}
@@ -34,7 +35,7 @@ import (
 //	  "checksum": "crc32c:…"
 //	}
 //
-// "former_lineages" stands there only when there are any.
+// "former_lineages" and "datasets" stand there only when there are any.
 // "head" is the checksum of the last journal entry that was folded in. The
 // checksum at the end covers all the lines before its own; CR LF counts as LF,
 // since version control may turn one into the other.
@@ -78,11 +79,11 @@ func writeSnapshot(w io.Writer, s *Snapshot) error {
 		_, err = fmt.Fprintf(out, "  %q: %s,\n", key, data)
 		return err
 	}
-	former := func() error {
-		if len(s.Former) == 0 {
+	optional := func(key string, n int, v any) error {
+		if n == 0 {
 			return nil
 		}
-		return field("former_lineages", s.Former)
+		return field(key, v)
 	}
 	out.WriteString("{\n")
 	budgets := s.Budgets
@@ -92,11 +93,12 @@ func writeSnapshot(w io.Writer, s *Snapshot) error {
 	if err := errors.Join(
 		field("version", FormatVersion),
 		field("lineage", s.Lineage),
-		former(),
+		optional("former_lineages", len(s.Former), s.Former),
 		field("serial", s.Serial),
 		field("head", s.head),
 		field("provider", s.Provider),
 		field("budgets", budgets),
+		optional("datasets", len(s.Datasets), s.Datasets),
 	); err != nil {
 		return err
 	}
@@ -154,8 +156,7 @@ type snapshotReader struct {
 // undamaged is ever returned.
 func readSnapshot(file string, r io.Reader) (*Snapshot, error) {
 	p := &snapshotReader{in: bufio.NewReaderSize(r, 64<<10), seen: map[string]bool{}}
-	p.s.Budgets = map[string]Budget{}
-	p.s.Batches = map[planner.Address]*planner.Record{}
+	p.s.cloneMaps()
 	err := p.read()
 	if err == nil {
 		return &p.s, nil
@@ -283,6 +284,8 @@ func (p *snapshotReader) field(line string) error {
 		err = decode([]byte(value), &p.s.Provider)
 	case "budgets":
 		err = decode([]byte(value), &p.s.Budgets)
+	case "datasets":
+		err = decode([]byte(value), &p.s.Datasets)
 	case "batches":
 		if value != "{}" {
 			return p.damage("the line is damaged, or was edited")

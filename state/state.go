@@ -1,6 +1,7 @@
 package state
 
 import (
+	"maps"
 	"time"
 
 	"github.com/qaplan/qaplan/planner"
@@ -46,7 +47,21 @@ type State struct {
 	Provider Identity
 	// Budgets are by the name of the budget, such as "creates".
 	Budgets map[string]Budget
-	Batches map[planner.Address]*planner.Record
+	// Datasets are the files that were put together from results, by their
+	// paths as messages show them.
+	Datasets map[string]Dataset
+	Batches  map[planner.Address]*planner.Record
+}
+
+// cloneMaps gives s maps of its own. None of them is nil then.
+func (s *State) cloneMaps() {
+	s.Budgets, s.Datasets, s.Batches = clone(s.Budgets), clone(s.Datasets), clone(s.Batches)
+}
+
+func clone[K comparable, V any](m map[K]V) map[K]V {
+	c := make(map[K]V, len(m))
+	maps.Copy(c, m)
+	return c
 }
 
 // Budget is what must outlive a run so that the next one does not run into the
@@ -59,6 +74,21 @@ type Budget struct {
 	Reason  string `json:"reason,omitempty"`
 	// Since is when the first of them came.
 	Since time.Time `json:"since,omitzero"`
+}
+
+// Dataset is what is known of the file that a dataset was written to.
+type Dataset struct {
+	// Digest tells what the file was made of: the meaning of the dataset, and the
+	// results, in order.
+	Digest  string `json:"digest"`
+	SHA256  string `json:"sha256,omitempty"` // "" before it was first written
+	Bytes   int64  `json:"bytes,omitempty"`
+	ModTime int64  `json:"mtime_ns,omitempty"` // unix nanoseconds
+	Rows    int    `json:"rows,omitempty"`
+	Batches int    `json:"batches,omitempty"` // that it has results of
+	// Next is the sha256 of a content that is about to take the file's place: a
+	// crash may leave either.
+	Next string `json:"next_sha256,omitempty"`
 }
 
 // Recorded gives the part that the planner compares. It shares the map.

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"sync"
@@ -129,8 +128,7 @@ func (s *Store) State() *State {
 	defer s.mu.Unlock()
 	if s.view == nil {
 		view := s.state
-		view.Budgets = maps.Clone(view.Budgets)
-		view.Batches = maps.Clone(view.Batches)
+		view.cloneMaps()
 		s.view = &view
 	}
 	return s.view
@@ -170,7 +168,7 @@ func (s *Store) Write(op string, changes ...Change) error {
 			return fmt.Errorf("record %s: %w", op, err)
 		}
 	}
-	if err := s.record(op, list, nil, nil); err != nil {
+	if err := s.record(transition{Op: op, Changes: list}); err != nil {
 		return fmt.Errorf("record %s of %s: %w", op, changes[0].Address, err)
 	}
 	return nil
@@ -183,8 +181,21 @@ func (s *Store) WriteBudget(name string, b Budget) error {
 	if b == (Budget{}) {
 		value = nil
 	}
-	if err := s.record("budget", nil, map[string]*Budget{name: value}, nil); err != nil {
+	if err := s.record(transition{Op: "budget", Budgets: map[string]*Budget{name: value}}); err != nil {
 		return fmt.Errorf("record budget %s: %w", name, err)
+	}
+	return nil
+}
+
+// WriteDataset makes durable what is known of the dataset at that path, under
+// the rules of [Store.Write]. The zero Dataset removes it.
+func (s *Store) WriteDataset(path string, d Dataset) error {
+	value := &d
+	if d == (Dataset{}) {
+		value = nil
+	}
+	if err := s.record(transition{Op: "dataset", Datasets: map[string]*Dataset{path: value}}); err != nil {
+		return fmt.Errorf("record dataset %s: %w", path, err)
 	}
 	return nil
 }
@@ -223,8 +234,8 @@ func (c *change) fill(from Change) (err error) {
 
 // record makes one entry durable. The store keeps it as a later run will read
 // it, so that what it shows never differs from what it holds.
-func (s *Store) record(op string, changes []change, budgets map[string]*Budget, former []string) error {
-	body, err := encodeBody(op, changes, budgets, former)
+func (s *Store) record(what transition) error {
+	body, err := encode(what)
 	if err != nil {
 		return err
 	}

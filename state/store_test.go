@@ -117,10 +117,21 @@ func TestRoundTrip(t *testing.T) {
 			if err := s.WriteBudget("calls", Budget{}); err != nil {
 				t.Fatal(err)
 			}
+			for _, d := range []Dataset{{Next: "s"}, {Digest: "d", SHA256: "s", Bytes: 9, ModTime: 1, Rows: 2, Batches: 1}} {
+				if err := s.WriteDataset("out/qa.jsonl", d); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, d := range []Dataset{{Digest: "x"}, {}} {
+				if err := s.WriteDataset("old.csv", d); err != nil {
+					t.Fatal(err)
+				}
+			}
 			want := &State{
-				Version: 1, Lineage: lineage, Serial: 6, Provider: gemini,
-				Budgets: map[string]Budget{"creates": {Until: until, Strikes: 2, Reason: "429"}},
-				Batches: map[planner.Address]*planner.Record{addr(10): rec(11), {Block: "a"}: {}},
+				Version: 1, Lineage: lineage, Serial: 10, Provider: gemini,
+				Budgets:  map[string]Budget{"creates": {Until: until, Strikes: 2, Reason: "429"}},
+				Datasets: map[string]Dataset{"out/qa.jsonl": {Digest: "d", SHA256: "s", Bytes: 9, ModTime: 1, Rows: 2, Batches: 1}},
+				Batches:  map[planner.Address]*planner.Record{addr(10): rec(11), {Block: "a"}: {}},
 			}
 			if diff := cmp.Diff(want, s.State()); diff != "" {
 				t.Errorf("state of the store (-want +got):\n%s", diff)
@@ -130,7 +141,7 @@ func TestRoundTrip(t *testing.T) {
 					t.Errorf("budget %s: %+v, want %+v", name, got, want.Budgets[name])
 				}
 			}
-			recorded := planner.Recorded{Lineage: lineage, Serial: 6, Batches: want.Batches}
+			recorded := planner.Recorded{Lineage: lineage, Serial: 10, Batches: want.Batches}
 			if diff := cmp.Diff(recorded, s.State().Recorded()); diff != "" {
 				t.Errorf("recorded (-want +got):\n%s", diff)
 			}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"maps"
 	"slices"
 
 	"github.com/qaplan/qaplan/planner"
@@ -19,8 +18,7 @@ func (s *Store) snapshot() *Snapshot {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := &Snapshot{s.state, s.head}
-	now.Budgets = maps.Clone(now.Budgets)
-	now.Batches = maps.Clone(now.Batches)
+	now.cloneMaps()
 	return now
 }
 
@@ -77,7 +75,7 @@ func (s *Store) WriteFormer(lineages ...string) error {
 	if slices.Equal(all, now) {
 		return nil
 	}
-	if err := s.record("rebuild", nil, nil, all); err != nil {
+	if err := s.record(transition{Op: "rebuild", Former: all}); err != nil {
 		return fmt.Errorf("record former lineages: %w", err)
 	}
 	return nil
@@ -275,7 +273,7 @@ func (s *Store) replace(next *Snapshot) (err error) {
 	}
 	s.state, s.head, s.view = next.State, next.head, nil
 	s.state.Version = FormatVersion
-	s.state.Budgets, s.state.Batches = maps.Clone(next.Budgets), maps.Clone(next.Batches)
+	s.state.cloneMaps()
 	s.next, s.lineage = next.Serial+1, next.Lineage
 	s.compactAt = compactAt(s.snapshotSize)
 	return nil

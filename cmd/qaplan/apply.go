@@ -116,7 +116,7 @@ func (a *app) applyWithin(ctx context.Context, f *applyFlags) (err error) {
 	a.showPlan(p, f)
 	waits := f.wait && (p.Summary.InProgress > 0 || p.Unsure())
 	if !p.Applyable && !waits {
-		return a.settle(ctx, f, w)
+		return a.settle(ctx, f, w, items)
 	}
 	if err := a.approve(ctx, f, p); err != nil {
 		return err
@@ -146,9 +146,13 @@ func (a *app) showPlan(p *planner.Plan, f *applyFlags) {
 
 // settle ends an apply that has nothing to do. What the listing taught is
 // recorded all the same: it brings sends whose outcome is not known nearer to
-// being settled.
-func (a *app) settle(ctx context.Context, f *applyFlags, w *work) error {
+// being settled. And manifests and datasets that a crash, or a change of the
+// config, left behind are brought up to the results.
+func (a *app) settle(ctx context.Context, f *applyFlags, w *work, items []planner.Item) error {
+	follow := a.follow(items, false)
+	w.sink = follow.event
 	rep, err := w.engine.Apply(ctx)
+	follow.close()
 	a.summary, a.left = rep.Summary, rep.Left
 	if err != nil {
 		return err
@@ -192,7 +196,7 @@ func (a *app) conclude(ctx context.Context, f *applyFlags, rep apply.Report, err
 				a.ui.Print("\n" + left)
 			}
 		}
-		a.ui.Print("\n" + ui.ApplyEnd(rep.Summary, rep.Stopped != nil || len(rep.Errors) > 0 || err != nil || interrupted) + "\n")
+		a.ui.Print("\n" + ui.ApplyEnd(rep.Summary, unfinished(&rep) || err != nil || interrupted) + "\n")
 	}
 	switch {
 	case interrupted:
@@ -217,7 +221,7 @@ func (a *app) applyEnd(ctx context.Context, f *applyFlags, rep apply.Report) err
 	if errors.Is(context.Cause(ctx), errInterrupted) {
 		codes = append(codes, exitInterrupted)
 	}
-	if rep.Stopped != nil || len(rep.Errors) > 0 {
+	if unfinished(&rep) {
 		codes = append(codes, exitError)
 	}
 	if f.detailed && rep.Remains {
@@ -230,6 +234,12 @@ func (a *app) applyEnd(ctx context.Context, f *applyFlags, rep apply.Report) err
 		return ended{code}
 	}
 	return nil
+}
+
+// unfinished reports whether something went wrong that keeps the run from having
+// done what it could. It was told when it happened, or is told at the end.
+func unfinished(rep *apply.Report) bool {
+	return rep.Stopped != nil || len(rep.Errors) > 0 || len(rep.Unwritten) > 0
 }
 
 // stuck reports whether a person has to look at some batches.

@@ -85,7 +85,7 @@ func badInputs() []badInput {
 		{name: "base URL without scheme", replace: [2]string{"{}", "{\n  base_url = \"example.org\"\n}"}, words: []string{"qaplan.hcl:2", "http"}},
 		{name: "base URL in the environment", env: map[string]string{"GOOGLE_GEMINI_BASE_URL": "ftp://x"}, words: []string{"GOOGLE_GEMINI_BASE_URL", "http"}},
 		{name: "newer version wanted", config: "qaplan { required_version = \">= 9\" }\n" + good, words: []string{"qaplan.hcl:1", ">= 9", version}},
-		{name: "later attribute", replace: [2]string{"\n}\n", "\n  max_cost = 5\n}\n"}, words: []string{"max_cost", "not carried out"}},
+		{name: "later attribute", replace: [2]string{"\n}\n", "\n  on_complete = 5\n}\n"}, words: []string{"on_complete", "not carried out"}},
 		{name: "later block", replace: [2]string{"\n}\n", "\n  on_complete {}\n}\n"}, words: []string{"on_complete", "not carried out"}},
 		{name: "unknown fault", config: strings.Replace(good, "\"gemini\" {}", "\"emulator\" {\n  fault \"reset_aftr\" {}\n}", 1), words: []string{"qaplan.hcl:2", "reset_aftr", "Did you mean \"reset_after\"?"}},
 		{name: "unknown kind of call", config: strings.Replace(good, "\"gemini\" {}", "\"emulator\" {\n  fault \"slow\" { op = \"buy\" }\n}", 1), words: []string{"qaplan.hcl:2", "\"buy\""}},

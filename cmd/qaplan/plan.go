@@ -106,7 +106,12 @@ func (a *app) deliver(file, text string) error {
 
 // observe makes a plan without holding the state: whatever an apply does at the
 // same time, this reads what is durable.
-func (a *app) observe(ctx context.Context, cfg *config.Config, sel *selection, refresh bool) (_ *planner.Plan, _ []planner.Item, _ *state.State, err error) {
+func (a *app) observe(ctx context.Context, cfg *config.Config, sel *selection, refresh bool) (*planner.Plan, []planner.Item, *state.State, error) {
+	return a.observing(ctx, cfg, sel, refresh, func(*apply.Engine, []planner.Item) error { return nil })
+}
+
+// observing is observe for those who ask the engine for more.
+func (a *app) observing(ctx context.Context, cfg *config.Config, sel *selection, refresh bool, use func(*apply.Engine, []planner.Item) error) (_ *planner.Plan, _ []planner.Item, _ *state.State, err error) {
 	var svc *service
 	var id state.Identity // any
 	if refresh {
@@ -146,6 +151,9 @@ func (a *app) observe(ctx context.Context, cfg *config.Config, sel *selection, r
 	}
 	e := apply.New(o)
 	p, items, err := e.Plan(ctx)
+	if err == nil {
+		err = use(e, items)
+	}
 	if cerr := e.Close(); err == nil {
 		err = cerr
 	}

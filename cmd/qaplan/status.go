@@ -2,11 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/qaplan/qaplan/cmd/qaplan/internal/ui"
+	"github.com/qaplan/qaplan/planner"
+	"github.com/qaplan/qaplan/planner/apply"
+	"github.com/qaplan/qaplan/provider/batchfile"
 )
 
 func statusCommand(a *app) *cobra.Command {
@@ -26,7 +30,7 @@ stay bad, and nothing else is left to do.`,
 	}
 	f.register(cmd)
 	cmd.Flags().BoolVar(&refresh, "refresh", true, "read the state alone: the service is not asked and no key is needed")
-	cmd.Flags().BoolVar(&failed, "failed", false, "only batches that are failed or held, or have rows that stay bad")
+	cmd.Flags().BoolVar(&failed, "failed", false, "only batches that are failed or held, or have rows that stay bad, and those rows")
 	return cmd
 }
 
@@ -35,15 +39,20 @@ func (a *app) status(ctx context.Context, asJSON, refresh, failed bool) error {
 	if err != nil {
 		return err
 	}
-	p, items, _, err := a.observe(ctx, cfg, &selection{}, refresh)
+	view := ui.StatusView{Style: a.ui.OutStyle(), Width: a.ui.Width()}
+	var s *ui.Status
+	p, items, _, err := a.observing(ctx, cfg, &selection{}, refresh, func(e *apply.Engine, items []planner.Item) (err error) {
+		if s = ui.NewStatus(items); failed {
+			s = s.OnlyBad()
+			view.MoreBadRows, err = a.addBadRows(ctx, e, s, items, asJSON)
+		}
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	s := ui.NewStatus(items)
-	if failed {
-		s = s.OnlyBad()
-	}
-	text := ui.RenderStatus(s, ui.StatusView{Style: a.ui.OutStyle(), Width: a.ui.Width(), Now: time.Now(), Held: p.Held, Failed: p.Failed})
+	view.Now, view.Held, view.Failed = time.Now(), p.Held, p.Failed
+	text := ui.RenderStatus(s, view)
 	if asJSON {
 		if text, err = ui.JSON(s); err != nil {
 			return err
@@ -59,4 +68,47 @@ func (a *app) status(ctx context.Context, asJSON, refresh, failed bool) error {
 		return ended{exitStuck}
 	}
 	return nil
+}
+
+// errEnough ends the reading of rows that would not be shown.
+var errEnough = errors.New("enough rows")
+
+// addBadRows adds the bad rows in hand of the batches in a status: all of them,
+// or as many as people read, and tells how many there are besides. Rows that
+// cannot be read are warned about.
+func (a *app) addBadRows(ctx context.Context, e *apply.Engine, s *ui.Status, items []planner.Item, all bool) (more int, err error) {
+	listed := make(map[planner.Address]bool, len(s.Batches))
+	for i := range s.Batches {
+		listed[s.Batches[i].Address] = true
+	}
+	for i := range items {
+		it := &items[i]
+		if !listed[it.Address] || it.Record == nil || it.Record.Judged == nil {
+			continue
+		}
+		bad, before := it.Record.Judged.Classes.Bad(), len(s.BadRows)
+		room := min(ui.BadRowsOfBatch, ui.BadRowsInAll-before)
+		if !all && room <= 0 {
+			more += bad
+			continue
+		}
+		err := e.BadRows(ctx, it, func(r batchfile.BadRow) error {
+			if !all && len(s.BadRows)-before == room {
+				return errEnough
+			}
+			s.BadRows = append(s.BadRows, ui.NewBadRow(it.Address, &r))
+			return nil
+		})
+		switch {
+		case ctx.Err() != nil:
+			return 0, context.Cause(ctx)
+		case err == nil, errors.Is(err, errEnough):
+			more += max(0, bad-(len(s.BadRows)-before))
+		default:
+			x := ui.Explain(err)
+			x.Warning = true
+			a.explain(x)
+		}
+	}
+	return more, nil
 }

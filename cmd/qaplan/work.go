@@ -68,6 +68,7 @@ func (a *app) openWork(ctx context.Context, f workOptions) (_ *work, err error) 
 		TookOver: w.store.TookOver(), AdoptOnly: f.adoptOnly, Wait: f.wait, Emit: func(e apply.Event) { w.sink(e) }, Log: a.log(),
 	}
 	o.Gate = apply.NewGate(o.Limits, lastCreate(st))
+	o.Datasets = engineDatasets(cfg)
 	if err := w.service.connect(ctx, a, o.Gate); err != nil {
 		return nil, err
 	}

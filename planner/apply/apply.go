@@ -57,6 +57,7 @@ type Recorder interface {
 	Lineage() (string, error)
 	Write(op string, changes ...state.Change) error
 	WriteBudget(name string, b state.Budget) error
+	WriteDataset(path string, d state.Dataset) error
 }
 
 // Path is where a batch's files are on this machine.
@@ -86,6 +87,7 @@ type Options struct {
 	Desired  planner.Desired
 	Paths    map[planner.Address]Path
 	Rows     map[string]Rows // by block
+	Datasets []Dataset
 	// Refresh is false for a plan that asks the service nothing.
 	Refresh  bool
 	Plan     planner.Options

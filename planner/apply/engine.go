@@ -39,6 +39,8 @@ type Engine struct {
 	former     []string                               // lineages that count as the state's own
 	shown      *round                                 // what Plan showed, for Apply to carry out
 	results    map[planner.Address]planner.ResultSeen // of the newest look
+	sound      bool                                   // what this run did is in the state, all of it
+	unwritten  []error                                // manifests and datasets
 
 	mu        sync.Mutex // guards what the workers of a round share
 	dirs      map[string]*results.Dir
@@ -211,6 +213,9 @@ type Report struct {
 	// Errors are what went wrong for single batches and was not mended by the
 	// end of the run.
 	Errors map[planner.Address]error
+	// Unwritten are manifests and datasets that could not be brought up to what
+	// was delivered. The next run tries again.
+	Unwritten []error
 	// Remains tells that a later run can do more without anybody's help: jobs
 	// run, a quota was reached, or work was deferred.
 	Remains bool
@@ -231,6 +236,17 @@ const shownFor = time.Minute
 // batch is done, failed or held. Cancelling ctx lets the calls in flight
 // finish, starts nothing new and records what is known.
 func (e *Engine) Apply(ctx context.Context) (Report, error) {
+	r, err := e.rounds(ctx)
+	if e.sound && !e.opt.AdoptOnly {
+		e.writeManifests(ctx, true)
+		e.writeDatasets(ctx, r)
+	}
+	return e.report(ctx, r), err
+}
+
+// rounds goes on from what was shown until nothing is left for this run, and
+// gives what stands there then.
+func (e *Engine) rounds(ctx context.Context) (*round, error) {
 	r := e.shown
 	e.shown = nil
 	if r != nil {
@@ -239,21 +255,26 @@ func (e *Engine) Apply(ctx context.Context) (Report, error) {
 	if r == nil || time.Since(r.at) > shownFor {
 		var err error
 		if r, err = e.lookPatiently(ctx); err != nil {
-			return e.report(ctx, r), err
+			return r, err
 		}
 		if err := wrongImports(r.plan); err != nil {
-			return e.report(ctx, r), err
+			return r, err
 		}
 		e.opt.Plan.FixReruns(r.items)
 	}
 	e.sweep()
 	for {
-		if err := e.carryOut(ctx, r); err != nil {
-			return e.report(ctx, r), err
+		before := e.sum.Downloaded
+		err := e.carryOut(ctx, r)
+		if e.sound = err == nil; err != nil {
+			return r, err
 		}
 		more, pause := e.goesOn(ctx, r)
 		if !more {
 			break
+		}
+		if e.sum.Downloaded > before {
+			e.writeManifests(ctx, false)
 		}
 		e.tellPause(r, pause)
 		if sleepUntil(ctx, time.Now().Add(pause)) != nil {
@@ -264,12 +285,13 @@ func (e *Engine) Apply(ctx context.Context) (Report, error) {
 			if ctx.Err() != nil {
 				break
 			}
-			return e.report(ctx, r), err
+			return r, err
 		}
 		r = next
 	}
 	r, err := e.lastLook(ctx, r)
-	return e.report(ctx, r), err
+	e.sound = err == nil
+	return r, err
 }
 
 // sweep removes temporary files that a killed run left in the output folders.
@@ -415,7 +437,7 @@ func (e *Engine) lastLook(ctx context.Context, r *round) (*round, error) {
 }
 
 func (e *Engine) report(ctx context.Context, r *round) Report {
-	rep := Report{Summary: e.sum, Interrupted: ctx.Err() != nil, Stopped: e.whyStopped(), Errors: e.errs}
+	rep := Report{Summary: e.sum, Interrupted: ctx.Err() != nil, Stopped: e.whyStopped(), Errors: e.errs, Unwritten: e.unwritten}
 	if r == nil {
 		return rep
 	}

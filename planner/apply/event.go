@@ -24,6 +24,7 @@ const (
 	EventRateWait         EventType = "rate_wait"
 	EventDeferred         EventType = "deferred"
 	EventRepairPlanned    EventType = "repair_planned"
+	EventDatasetWritten   EventType = "dataset_written"
 	EventDiagnostic       EventType = "diagnostic"
 	EventApplySummary     EventType = "apply_summary"
 )
@@ -41,12 +42,15 @@ type Event struct {
 	JobState string
 	OldState string
 	File     string
-	Path     string // of a result file
+	Path     string // of a result file, or a dataset
 	SHA256   string
 	Bytes    int64 // so far, or in all
 	Total    int64
 	Rows     int
 	BadRows  int
+	Dataset  string // name of it
+	// Batches are those with rows in the dataset, Of all that it is made from.
+	Batches, Of int
 	// Budget, Reason and Until explain a wait or a deferral: which limit, why,
 	// and when it is looked at again.
 	Budget  string

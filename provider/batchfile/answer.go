@@ -21,6 +21,7 @@ type answer struct {
 	finish []byte   // raw value of its finishReason
 	texts  [][]byte // raw texts that are not empty, thoughts left out
 	other  bool     // it has a part that is no text
+	model  []byte   // raw value of modelVersion
 	usage  Usage
 }
 
@@ -133,6 +134,10 @@ func (a *answer) readResponse(p *parser) error {
 		case "usageMetadata", "usage_metadata":
 			a.usage = Usage{}
 			return p.object(a.usage.read)
+		case "modelVersion", "model_version":
+			var err error
+			a.model, err = p.value()
+			return err
 		}
 		return p.skip()
 	})

@@ -27,6 +27,9 @@ func (r *Row) Text() string { return string(r.text) }
 // FinishReason is why the answer ended, "" when it does not say.
 func (r *Row) FinishReason() string { return string(word(r.answer.finish)) }
 
+// Model is the model that the service names, "" when it names none.
+func (r *Row) Model() string { return strings.TrimPrefix(string(word(r.answer.model)), "models/") }
+
 // Usage is what the service counted for the row.
 func (r *Row) Usage() Usage { return r.answer.usage }
 

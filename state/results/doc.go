@@ -1,5 +1,6 @@
-// Package results keeps the files that a run delivers: the results and the
-// parts of answers that are not yet whole, in one output folder each block.
+// Package results keeps the files that a run delivers: the results, the parts
+// of answers that are not yet whole, and the manifest, in one output folder each
+// block.
 //
 // # Terms
 //
@@ -10,6 +11,9 @@
 //   - spool: a temporary file that a download goes to before it is verified. It
 //     lies in the output folder so that the disk that must hold the result is
 //     the one that fills up.
+//   - manifest: manifest.json, which says what was run with what for the batches
+//     of the folder. It is a projection of the state, made anew from it at any
+//     time, and holds ids, hashes, counts, times and paths only.
 //   - temporary file: .qaplan-<16 hex digits>.tmp. The process that uses it
 //     holds a lock on it.
 //
@@ -18,7 +22,8 @@
 // [Open] names a folder and makes nothing. [Dir.Stat] and [Dir.Hash] look at
 // what is there. [Dir.Spool] takes a download, [Dir.Publish] writes a result:
 // temporary file → fsync → link or rename → fsync of the folder. [Dir.Part]
-// does the same below .parts/. [Dir.Sweep] removes the temporary files of runs
+// does the same below .parts/. [Dir.WriteManifest] compares the manifest with
+// what it should be, and replaces it where they differ. [Dir.Sweep] removes the temporary files of runs
 // that were killed.
 //
 // # Promises
@@ -29,6 +34,8 @@
 //   - A result that Publish returned survives a power cut. When Publish fails,
 //     the name stands for what it stood for before, save when only the last
 //     fsync of the folder failed while a former file was replaced.
-//   - A file that the caller did not name as its own is never replaced.
+//   - A file that the caller did not name as its own is never replaced, nor a
+//     manifest that another state, or somebody else, has written.
+//   - Equal manifests give equal bytes, and are not written twice.
 //   - Files are readable by their owner only (0600, new folders 0700).
 package results

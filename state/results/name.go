@@ -45,6 +45,8 @@ func checkName(name string, windows bool) error {
 		return refuse("it ends in a dot or a space, which Windows drops")
 	case strings.EqualFold(name, partsFolder):
 		return refuse("it is the folder of parts")
+	case strings.EqualFold(name, ManifestName):
+		return refuse("it is the manifest, which says what was run with what")
 	case hasPrefixFold(name, tempStart):
 		return refuse("names that begin with " + tempStart + " are those of temporary files")
 	case windows && strings.ContainsAny(name, `<>:"|?*`):

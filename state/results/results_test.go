@@ -178,9 +178,9 @@ func TestSymbolicLinks(t *testing.T) {
 func TestNames(t *testing.T) {
 	const good, bad, badOnWindows = 0, 1, 2
 	tests := map[string]int{
-		"batch_072_proper.jsonl": good, "日足.jsonl": good, "..jsonl": good, ".hidden": good, "a b": good, "console.jsonl": good, "COM10": good, "nul_1": good, "parts": good,
+		"batch_072_proper.jsonl": good, "日足.jsonl": good, "..jsonl": good, ".hidden": good, "a b": good, "console.jsonl": good, "COM10": good, "nul_1": good, "parts": good, "manifest.jsonl": good,
 		"": bad, ".": bad, "..": bad, "/etc/passwd": bad, "../a": bad, "a/b": bad, `a\b`: bad, `..\a`: bad, "a/": bad, "a\x00b": bad, "a\nb": bad, "\x7f": bad, "a\xff": bad,
-		"a.": bad, "a ": bad, "...": bad, ".parts": bad, ".PARTS": bad, ".qaplan-x": bad, ".QAPLAN-0123456789abcdef.tmp": bad,
+		"a.": bad, "a ": bad, "...": bad, ".parts": bad, ".PARTS": bad, ".qaplan-x": bad, "manifest.json": bad, "Manifest.JSON": bad, ".QAPLAN-0123456789abcdef.tmp": bad,
 		"NUL": badOnWindows, "nul.jsonl": badOnWindows, "CON": badOnWindows, "aux.tar.gz": badOnWindows, "Com1.jsonl": badOnWindows, "LPT¹": badOnWindows, "prn .x": badOnWindows, "conin$": badOnWindows,
 		"C:a": badOnWindows, "a:stream": badOnWindows, "a?": badOnWindows, "a*b": badOnWindows, "<a": badOnWindows, `"a"`: badOnWindows, "a|b": badOnWindows,
 	}

@@ -47,6 +47,9 @@ type line struct {
 	Total     int64            `json:"total,omitempty"`
 	Rows      int              `json:"rows,omitempty"`
 	BadRows   int              `json:"bad_rows,omitempty"`
+	Dataset   string           `json:"dataset,omitempty"`
+	Batches   int              `json:"batches,omitempty"`
+	Of        int              `json:"batches_total,omitempty"`
 	Budget    string           `json:"budget,omitempty"`
 	Reason    string           `json:"reason,omitempty"`
 	Until     *time.Time       `json:"until,omitempty"`
@@ -96,7 +99,7 @@ func (s *JSONStream) Event(e apply.Event) {
 	l := line{
 		Timestamp: stamp(e.Time), Type: e.Type, Message: Sentence(&e, s.Waits), Address: e.Address, Attempt: e.Attempt, Change: e.Change,
 		Job: e.Job, JobState: e.JobState, OldState: e.OldState, File: e.File, Path: e.Path, SHA256: e.SHA256,
-		Bytes: e.Bytes, Total: e.Total, Rows: e.Rows, BadRows: e.BadRows, Budget: e.Budget, Reason: e.Reason,
+		Bytes: e.Bytes, Total: e.Total, Rows: e.Rows, BadRows: e.BadRows, Dataset: e.Dataset, Batches: e.Batches, Of: e.Of, Budget: e.Budget, Reason: e.Reason,
 		Detail: e.Message, Summary: e.Summary, Severity: string(Severity(&e)),
 	}
 	switch Severity(&e) {

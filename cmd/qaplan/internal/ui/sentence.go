@@ -75,6 +75,8 @@ func happened(e *apply.Event, waits bool) string {
 		return downloaded(e)
 	case apply.EventRepairPlanned:
 		return fmt.Sprintf("attempt %d is to buy %s again; %d have no good answer", e.Attempt, count(e.Rows, "row"), e.BadRows)
+	case apply.EventDatasetWritten:
+		return fmt.Sprintf("dataset %s: %s of %s, in %s", e.Dataset, count(e.Rows, "row"), ofBatches(e.Batches, e.Of), e.Path)
 	case apply.EventRateWait:
 		return join("waiting for "+limit(e.Budget)+until(e.Until), firstSentence(e.Reason))
 	case apply.EventDeferred:
@@ -140,6 +142,15 @@ func limit(budget string) string {
 	default:
 		return "the limit " + budget
 	}
+}
+
+// ofBatches counts the batches that are in a dataset, and says where some are
+// not.
+func ofBatches(n, of int) string {
+	if n == of {
+		return count(n, "batch")
+	}
+	return fmt.Sprintf("%d of %s", n, count(of, "batch"))
 }
 
 func plannedWords(c *planner.Change) string {

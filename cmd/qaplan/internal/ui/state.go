@@ -32,8 +32,9 @@ func StateJSON(st *state.State) any {
 		Serial   int64                               `json:"serial"`
 		Provider state.Identity                      `json:"provider"`
 		Budgets  map[string]state.Budget             `json:"budgets,omitempty"`
+		Datasets map[string]state.Dataset            `json:"datasets,omitempty"`
 		Batches  map[planner.Address]*planner.Record `json:"batches"`
-	}{st.Version, st.Lineage, st.Serial, st.Provider, st.Budgets, batches}
+	}{st.Version, st.Lineage, st.Serial, st.Provider, st.Budgets, st.Datasets, batches}
 }
 
 // RenderStateList shows one line a batch: address, phase, job. It is made for

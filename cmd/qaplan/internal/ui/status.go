@@ -14,6 +14,8 @@ import (
 type Status struct {
 	Batches []StatusBatch         `json:"batches"`
 	Summary map[planner.Phase]int `json:"summary"` // every phase, zeros too
+	// BadRows are those of Batches, where they were asked for.
+	BadRows []BadRow `json:"bad_rows,omitzero"`
 }
 
 // StatusBatch is one batch. Every key is always there: texts and times that do
@@ -57,9 +59,9 @@ func NewStatus(items []planner.Item) *Status {
 }
 
 // OnlyBad leaves the batches that a person should look at; the summary still
-// counts all.
+// counts all. Their bad rows are yet to be added.
 func (s *Status) OnlyBad() *Status {
-	out := &Status{Batches: []StatusBatch{}, Summary: s.Summary}
+	out := &Status{Batches: []StatusBatch{}, Summary: s.Summary, BadRows: []BadRow{}}
 	for _, b := range s.Batches {
 		if b.bad() {
 			out.Batches = append(out.Batches, b)
@@ -131,6 +133,8 @@ type StatusView struct {
 	// Held and Failed carry the ways out.
 	Held   []planner.Held
 	Failed []planner.Failed
+	// MoreBadRows counts those that are left out of the status.
+	MoreBadRows int
 }
 
 // RenderStatus shows a status as text: a line for each run of batches that
@@ -152,6 +156,7 @@ func RenderStatus(s *Status, v StatusView) string {
 		b.WriteString("  " + v.Style.bold(lines[0]) + "\n")
 		b.WriteString(indent("  ", lines[1:]))
 	}
+	renderBadRows(&b, s.BadRows, v)
 	view := PlanView{Style: v.Style, Width: v.Width}
 	renderHeld(&b, v.Held, view)
 	renderFailed(&b, v.Failed, view)
