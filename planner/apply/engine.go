@@ -248,7 +248,7 @@ func (e *Engine) Apply(ctx context.Context) (Report, error) {
 	e.sweep()
 	for {
 		if err := e.carryOut(ctx, r); err != nil {
-			return e.report(ctx, r), err
+			return e.report(ctx, e.rethink(r)), err
 		}
 		more, pause := e.goesOn(ctx, r)
 		if !more {
@@ -263,7 +263,7 @@ func (e *Engine) Apply(ctx context.Context) (Report, error) {
 			if ctx.Err() != nil {
 				break
 			}
-			return e.report(ctx, r), err
+			return e.report(ctx, e.rethink(r)), err
 		}
 		r = next
 	}
