@@ -250,7 +250,8 @@ recorded until now is in it. qaplan state push takes it.`,
 				return err
 			}
 			if st.Lineage == "" {
-				return fmt.Errorf("there is no state yet in %s: nothing was bought or uploaded", cfg.Backend.Shown)
+				return &ui.Advised{Err: fmt.Errorf("there is no state yet in %s", cfg.Backend.Shown),
+					Advice: "The first apply makes it. If there was one, put a copy of it in its place, or run qaplan state rebuild: what it knew is found again at the service."}
 			}
 			if err := st.Encode(a.ui.Out()); err != nil && a.ui.WriteError() == nil {
 				return err

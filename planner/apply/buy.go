@@ -122,7 +122,7 @@ func (e *Engine) create(ctx context.Context, c *planner.Change) (createResult, e
 	began := time.Now().Round(0)
 	at := e.newAttempt(rec, c, began)
 	if err := e.opt.Journal.Write("create_intent", state.Change{Address: c.Address, Record: rec}); err != nil {
-		return createNothing, fmt.Errorf("%s: record the intent: %w", c.Address, err)
+		return createNothing, fmt.Errorf("%w; nothing was sent", err)
 	}
 	if at.Rerun {
 		e.mu.Lock()
@@ -185,10 +185,7 @@ func (e *Engine) change(op string, a planner.Address, number int, f func(*planne
 			f(rec, &rec.Attempts[i])
 		}
 	}
-	if err := e.opt.Journal.Write(op, state.Change{Address: a, Record: rec}); err != nil {
-		return fmt.Errorf("%s: record %s: %w", a, op, err)
-	}
-	return nil
+	return e.opt.Journal.Write(op, state.Change{Address: a, Record: rec}) // its error names both
 }
 
 // withdraw records that an intent was not followed by its call.

@@ -267,7 +267,7 @@ func (e *Engine) rounds(ctx context.Context) (*round, error) {
 		before := e.sum.Downloaded
 		err := e.carryOut(ctx, r)
 		if e.sound = err == nil; err != nil {
-			return r, err
+			return e.rethink(r), err
 		}
 		more, pause := e.goesOn(ctx, r)
 		if !more {
@@ -285,7 +285,7 @@ func (e *Engine) rounds(ctx context.Context) (*round, error) {
 			if ctx.Err() != nil {
 				break
 			}
-			return r, err
+			return e.rethink(r), err
 		}
 		r = next
 	}

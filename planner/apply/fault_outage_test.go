@@ -10,6 +10,7 @@ import (
 	"github.com/qaplan/qaplan/planner"
 	"github.com/qaplan/qaplan/planner/apply"
 	"github.com/qaplan/qaplan/provider/emulator"
+	"github.com/qaplan/qaplan/state"
 )
 
 // outage is how long the service stays out of order.
@@ -162,4 +163,62 @@ func (c cell) refuse(t *testing.T, want ending) {
 	}
 	w.mustHaveStruck()
 	w.mustConverge()
+}
+
+// A run that cannot go on says what it did and where the rest stands: by what is
+// recorded, and not by the plan that it set out with.
+func TestBrokenRunTellsWhatItDid(t *testing.T) {
+	noRoom := func(w *world) {
+		outcomes := 0
+		full := func(op string) bool {
+			if op == "create_complete" {
+				outcomes++
+			}
+			return outcomes == 2
+		}
+		w.options = func(o *apply.Options) { o.Journal = &fullJournal{o.Journal, full} }
+	}
+	noListing := func(w *world) {
+		if err := w.server.SetFaults(on(emulator.FaultStatusBefore, emulator.OpListJobs, "403", 3, -1)); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	tests := []struct {
+		name string
+		end  func(*world)
+		want apply.Summary
+	}{
+		{"no room for an outcome", noRoom, apply.Summary{Uploaded: 2, Created: 1, InProgress: 2, Deferred: 2}},
+		{"no listing while it waits", noListing, apply.Summary{Uploaded: 3, Created: 3, InProgress: 3}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, 3, 1, emulator.Config{})
+				tt.end(w)
+				rep, err := w.apply(t.Context(), true)
+				if err == nil || rep.Summary != tt.want {
+					t.Errorf("the run ended with %+v, %v, want %+v and an error", rep.Summary, err, tt.want)
+				}
+				w.options = nil
+				if err := w.server.SetFaults(); err != nil {
+					t.Fatal(err)
+				}
+				w.mustConverge()
+			})
+		})
+	}
+}
+
+// fullJournal has no room from some write on.
+type fullJournal struct {
+	apply.Journal
+	full func(op string) bool
+}
+
+func (j *fullJournal) Write(op string, changes ...state.Change) error {
+	if j.full(op) {
+		return errCrashed
+	}
+	return j.Journal.Write(op, changes...)
 }

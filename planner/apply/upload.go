@@ -112,10 +112,7 @@ func (e *Engine) uploadRequest(c *planner.Change, up *planner.Upload) provider.U
 func (e *Engine) changeUpload(op string, a planner.Address, f func(*planner.Upload)) error {
 	rec := e.opt.Journal.Record(a).Clone()
 	f(rec.Upload)
-	if err := e.opt.Journal.Write(op, state.Change{Address: a, Record: rec}); err != nil {
-		return fmt.Errorf("%s: record %s: %w", a, op, err)
-	}
-	return nil
+	return e.opt.Journal.Write(op, state.Change{Address: a, Record: rec}) // its error names both
 }
 
 func (e *Engine) uploaded(c *planner.Change, file *provider.File) error {

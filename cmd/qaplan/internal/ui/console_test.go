@@ -136,6 +136,7 @@ func TestExplain(t *testing.T) {
 		{"forbidden", perr(provider.Error{Class: provider.ClassRefused, HTTPStatus: 403, Status: "PERMISSION_DENIED"}), []string{"right project"}},
 		{"unreachable", perr(provider.Error{Class: provider.ClassTemporary, NotSent: true}), []string{"could not be reached", "GOOGLE_GEMINI_BASE_URL"}},
 		{"a page", perr(provider.Error{Class: provider.ClassTemporary, HTTPStatus: 200}), []string{"not the service's own", "base_url"}},
+		{"no such call", perr(provider.Error{Op: "list files", Class: provider.ClassGone, HTTPStatus: 404, Status: "NOT_FOUND"}), []string{"Check the base URL", "without /v1beta"}},
 		{"outage", perr(provider.Error{Class: provider.ClassTemporary, HTTPStatus: 503, Status: "UNAVAILABLE"}), []string{"run the command again"}},
 		{"locked", &state.LockedError{File: "f.lock", Holder: state.Holder{ID: "1a2b", Operation: "apply", Who: "ann@desk", PID: 7, Started: at, Renewed: at.Add(6 * time.Second)}, At: at.Add(10 * time.Second)},
 			[]string{"locked: apply by ann@desk, pid 7, since 12:03:10, last seen 4 s ago (lock 1a2b)", "--lock-timeout"}},

@@ -80,6 +80,8 @@ func providerHint(e *provider.Error) string {
 		return "The service could not be reached. Check the network, the proxy and the base URL (base_url in the config, GOOGLE_GEMINI_BASE_URL)."
 	case e.Status == "" && e.HTTPStatus != 0:
 		return "The answer is not the service's own: something between here and there answered, or the base URL is wrong (base_url in the config, GOOGLE_GEMINI_BASE_URL)."
+	case e.HTTPStatus == 404 && e.Target == "":
+		return "The service does not know this call. Check the base URL (base_url in the config, GOOGLE_GEMINI_BASE_URL), which goes without /v1beta."
 	case e.Class == provider.ClassTemporary, e.Class == provider.ClassUnknown:
 		return "This may pass. Nothing is lost: run the command again."
 	}
