@@ -8,6 +8,10 @@
 //     carried over from a round but the state: each begins by looking again.
 //   - intent: the record of a send, durable before the call; outcome: the record
 //     of its answer, durable after it.
+//   - in hand: answers that are on this machine: a result, or parts that are kept
+//     until others are bought or a person has decided. The answers of a series of
+//     attempts are joined by key and judged row by row; rest: the input made of the
+//     rows that another attempt would buy.
 //   - deferred: left for a later run because a limit or a pause stands against
 //     it. A deferral is no failure.
 //
@@ -48,6 +52,9 @@
 //     waiting may help, else in the next, and the report names it. A refusal that concerns the key, the
 //     project or a model stops the purchases that it concerns, and no download.
 //   - Declared limits hold over all runs of a state: see [Gate].
+//   - A row that is answered well in hand is not bought again, and rows are judged
+//     before their batch is delivered. The input of a repair is made anew from
+//     source and answers, and sent only when it has the bytes that were planned.
 //   - A result file is published only after the answers were joined to the keys
 //     of the source as it was planned; damage is believed only when two downloads
 //     are alike.
