@@ -45,7 +45,8 @@
 // and in snake_case. A finish reason that the rules list is never a fault.
 //
 // Of the lines for one key the first good one counts, or the first where none is
-// good. A bad row gives way to a good one of a later file, never the other way.
+// good. A bad row gives way to a good one of a later file, never the other way,
+// and one that was not reached (code 1) to any.
 //
 // # Swapped answers
 //
