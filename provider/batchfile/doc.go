@@ -68,7 +68,7 @@
 //     the key out, an error row that says so. Such a row counts as missing when
 //     the result is read as answers.
 //   - A source that [Scan] finds no problem in is one that [NewJoiner] accepts,
-//     and so is each subset of it that is written without an override.
+//     and its lines are as good in a subset.
 //   - The same source, answers and rules make the same classes, reasons and
 //     subsets, to the byte.
 //   - No prompt and no answer stands in an error, a problem, a report or a

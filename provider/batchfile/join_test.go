@@ -416,7 +416,7 @@ func (g *generated) ReadAt(p []byte, off int64) (int, error) {
 // A million rows, with all that is remembered of a row: its place, its class and
 // what its request asks for.
 func TestJoinMemory(t *testing.T) {
-	const rows = 1_000_000
+	const rows = manyRows
 	source := &generated{rows: rows, number: func(i int) int { return i },
 		line: []byte(`{"key":"row-000000","request":{"generation_config":{"response_schema":{"type":"INTEGER"}}}}` + "\n")}
 	answers := &generated{rows: rows, number: func(i int) int { return (i*7919 + 13) % rows },
