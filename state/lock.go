@@ -60,7 +60,7 @@ type held struct {
 // has not said so yet, and the facts in the file are none, or those of a former
 // holder that was killed; it gets a moment, so that the error names it.
 func tryLock(path string) (*durable.Lock, error) {
-	const moment, pause = 100 * time.Millisecond, 5 * time.Millisecond
+	const moment, pause = time.Second, 5 * time.Millisecond
 	for waited := time.Duration(0); ; waited += pause {
 		lock, err := durable.TryLock(path)
 		if err != nil && !errors.Is(err, durable.ErrLocked) {

@@ -167,7 +167,7 @@ func TestLockedJustNow(t *testing.T) {
 			say(before)
 			now := self(t)
 			now.ID = "now"
-			time.AfterFunc(50*time.Millisecond, func() { say(now) })
+			time.AfterFunc(500*time.Millisecond, func() { say(now) })
 			_, err = Open(path, gemini, Holder{})
 			if locked, ok := errors.AsType[*LockedError](err); !ok || locked.Holder.ID != "now" {
 				t.Errorf("%s: error %v, want one that names the holder", name, err)

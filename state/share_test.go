@@ -369,11 +369,13 @@ func TestLockedWithoutFacts(t *testing.T) {
 		if err := lock.WriteFacts([]byte(facts)); err != nil {
 			t.Fatal(err)
 		}
-		_, err = Open(path, gemini, Holder{})
-		locked, ok := errors.AsType[*LockedError](err)
-		if !ok || locked.Holder != (Holder{}) || !strings.Contains(err.Error(), "held by another run") {
-			t.Errorf("facts %q: error %v, want *LockedError without a holder", facts, err)
-		}
+		synctest.Test(t, func(t *testing.T) {
+			_, err := Open(path, gemini, Holder{})
+			locked, ok := errors.AsType[*LockedError](err)
+			if !ok || locked.Holder != (Holder{}) || !strings.Contains(err.Error(), "held by another run") {
+				t.Errorf("facts %q: error %v, want *LockedError without a holder", facts, err)
+			}
+		})
 	}
 }
 

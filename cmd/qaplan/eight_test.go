@@ -53,7 +53,7 @@ func TestEightApplies(t *testing.T) {
 		case c := <-ended:
 			refused = append(refused, c)
 			others.Done()
-		case <-time.After(60 * time.Second):
+		case <-time.After(patience):
 			for range len(all) - 1 - len(refused) {
 				others.Done()
 			}
@@ -91,7 +91,7 @@ func TestEightAppliesWait(t *testing.T) {
 		}
 		return func() {}
 	})
-	all := s.eight("--lock-timeout", "50s")
+	all := s.eight("--lock-timeout", patience.String())
 	for _, c := range all {
 		c.start(t)
 	}

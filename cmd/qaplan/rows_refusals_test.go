@@ -3,6 +3,7 @@ package main
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/qaplan/qaplan/planner"
 	"github.com/qaplan/qaplan/provider/emulator"
@@ -168,12 +169,13 @@ func refusalRows() []scene {
 		}},
 		{name: "a quota that is used up", shows: []string{"quota"}, play: func(t *testing.T) {
 			s := newStage(t, 2, emulator.Fault{Name: emulator.FaultQuota429, Op: emulator.OpCreate})
+			s.configure(func(c *stageConfig) { c.cooldown = "5s" }) // of the real time, and longer than a run
 			if out := s.apply(exitDone).stdout.String(); !strings.Contains(out, "deferred.") || strings.Contains(out, " 0 deferred.") {
 				t.Errorf("the apply says %s", out)
 			}
 			s.is(1, "uploaded create not_submitted")
 			s.mustHaveBought(0)
-			for tries := 0; s.bought() < 2 && tries < 100; tries++ { // the pause is of the real time
+			for began := time.Now(); s.bought() < 2 && time.Since(began) < patience; {
 				s.apply(exitDone)
 			}
 			s.ended()

@@ -203,7 +203,6 @@ func (c *child) kill() {
 // code waits for the end and gives the exit code.
 func (c *child) code(t *testing.T) int {
 	t.Helper()
-	const patience = 60 * time.Second
 	select {
 	case <-c.ended:
 	case <-time.After(patience):
