@@ -321,7 +321,7 @@ func AdoptJobs(old *Record, b *Batch, jobs []*Job) *Record {
 	}
 	for _, j := range jobs {
 		at := Attempt{Number: rec.NextNumber(), Outcome: OutcomeBought, Model: b.Model, SHA256: b.Source.SHA256,
-			Rows: b.Source.Rows, File: j.InputFile, Adopted: true}
+			Rows: b.Source.Rows, Estimate: b.Source.Tokens, File: j.InputFile, Adopted: true}
 		if tok, ok := ParseToken(j.DisplayName); ok {
 			at.Token = tok.String()
 			at.Number = tok.Attempt

@@ -189,6 +189,7 @@ type bytesModel struct {
 	source string
 	repair bool
 	rows   int
+	tokens int64
 }
 
 // fill makes an adopted attempt one of these bytes.
@@ -198,7 +199,7 @@ func (c *bytesModel) fill(at *Attempt) {
 		at.SHA256 = c.sha
 		return
 	}
-	at.SHA256, at.Input, at.Repair, at.Rows = c.source, c.sha, c.repair, c.rows
+	at.SHA256, at.Input, at.Repair, at.Rows, at.Estimate = c.source, c.sha, c.repair, c.rows, c.tokens
 }
 
 // contentsOf lists what may have been bought for a batch: what is wanted now,
@@ -212,12 +213,12 @@ func contentsOf(b *Batch, rec *Record) []bytesModel {
 		a := &rec.Attempts[i]
 		c := bytesModel{contentModel: contentModel{a.content(), a.Model}}
 		if a.partial() {
-			c.source, c.repair, c.rows = a.SHA256, a.Repair, a.Rows
+			c.source, c.repair, c.rows, c.tokens = a.SHA256, a.Repair, a.Rows, a.Estimate
 		}
 		list = append(list, c)
 	}
 	if rest := rec.rest(b); rest != nil {
-		list = append(list, bytesModel{contentModel{rest.SHA256, rec.restModel(b)}, b.Source.SHA256, rest.Repair, rest.Rows})
+		list = append(list, bytesModel{contentModel{rest.SHA256, rec.restModel(b)}, b.Source.SHA256, rest.Repair, rest.Rows, rest.Tokens})
 	}
 	return list
 }

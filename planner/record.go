@@ -80,11 +80,13 @@ type Attempt struct {
 	Input string `json:"input_sha256,omitempty"`
 	// Repair is set when those rows were answered, but not well: such attempts
 	// are counted apart.
-	Repair  bool   `json:"repair,omitempty"`
-	Rows    int    `json:"rows"`            // that were sent
-	Token   string `json:"token,omitempty"` // what stands in brackets at the end of the display name
-	File    string `json:"file,omitempty"`  // the input it names
-	Adopted bool   `json:"adopted,omitempty"`
+	Repair bool `json:"repair,omitempty"`
+	Rows   int  `json:"rows"` // that were sent
+	// Estimate is what their input tokens were estimated at: characters/4.
+	Estimate int64  `json:"estimate,omitempty"`
+	Token    string `json:"token,omitempty"` // what stands in brackets at the end of the display name
+	File     string `json:"file,omitempty"`  // the input it names
+	Adopted  bool   `json:"adopted,omitempty"`
 	// Sent is the local time of the intent.
 	Sent time.Time `json:"sent,omitzero"`
 	// ServiceTime is the newest time that the service had told by then. One from

@@ -113,7 +113,7 @@ func rowRules(cfg *config.Config) map[string]apply.Rows {
 func limits(r config.Rate) apply.Limits {
 	return apply.Limits{
 		RequestsPerMinute: r.RequestsPerMinute, CreatesPerMinute: r.CreatesPerMinute,
-		MaxActiveJobs: r.MaxActiveJobs, Parallelism: r.Parallelism,
+		MaxActiveJobs: r.MaxActiveJobs, EnqueuedTokens: r.MaxEnqueuedTokensAll, TokensByModel: r.MaxEnqueuedTokens, Parallelism: r.Parallelism,
 	}
 }
 

@@ -57,9 +57,12 @@ type Engine struct {
 	errs      map[planner.Address]error // what went wrong and was not mended yet
 	reran     map[planner.Address]bool  // sent once more because a person asked
 	approved  map[planner.Address]int   // attempts that a person was shown, nil for all
-	active    int                       // jobs that count against the limit
-	refusedAt map[string]time.Time      // when this process last met a refusal, by budget
-	probe     chan struct{}             // holds the one create that follows a refusal
+	creates   *budget.Creates           // decides when jobs are created
+	learnedAt int                       // the revision of its knowledge that was handed on
+	told      chan struct{}             // closed when the outcome of a create is known
+	toldWait  string                    // the pause that was told last
+	measures  budget.Measures           // of finished batches
+	weighed   time.Time                 // the service's time of the listing that was weighed last
 
 	emitMu sync.Mutex
 }
@@ -91,9 +94,10 @@ func New(o Options) *Engine {
 	e := &Engine{
 		opt: o, log: o.Log, wants: wants,
 		marks: map[string]time.Time{}, asked: map[string]*planner.Job{}, samples: map[string]sample{}, seed: maphash.MakeSeed(), dirs: map[string]*results.Dir{},
-		probe: make(chan struct{}, 1), blocks: map[string]error{}, tried: map[string]bool{}, deferred: map[planner.Address]bool{}, models: map[string]error{}, reran: map[planner.Address]bool{},
+		told: make(chan struct{}), blocks: map[string]error{}, tried: map[string]bool{}, deferred: map[planner.Address]bool{}, models: map[string]error{}, reran: map[planner.Address]bool{},
 		again: map[planner.Address]bool{}, givenUp: map[planner.Address]bool{}, errs: map[planner.Address]error{},
 	}
+	e.creates = newCreates(&e.opt)
 	o.Gate.waits = func(budget string, until time.Time) {
 		e.emit(Event{Type: EventRateWait, Budget: budget, Reason: "the declared limit", Until: until})
 	}
@@ -102,6 +106,7 @@ func New(o Options) *Engine {
 
 // round is one observation and what follows from it.
 type round struct {
+	mark     budget.Mark // taken before the look began
 	observed *planner.Observed
 	learned  planner.Learned
 	plan     *planner.Plan
@@ -113,11 +118,15 @@ type round struct {
 // for a send only when it began after the send was over, and every call of a
 // round is over before the next look.
 func (e *Engine) look(ctx context.Context) (*round, error) {
+	e.mu.Lock()
+	mark := e.creates.Mark()
+	e.mu.Unlock()
 	o, err := e.observe(ctx)
 	if err != nil {
 		return nil, err
 	}
 	r := e.think(o)
+	r.mark = mark
 	e.marks = r.learned.Marks
 	return r, nil
 }
@@ -354,7 +363,7 @@ func (e *Engine) goesOn(ctx context.Context, r *round) (more bool, pause time.Du
 	for i := range now.plan.Changes {
 		open = open || !e.blockedForGood(&now.plan.Changes[i])
 	}
-	return open, e.opt.PollInterval
+	return open, time.Until(e.nextLook(now, now.plan, now.items))
 }
 
 // awaits reports whether something is in progress that may still get on in this

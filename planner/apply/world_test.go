@@ -476,10 +476,6 @@ func (j *crashingJournal) Write(op string, changes ...state.Change) error {
 	return j.crash.pass("journal "+op, func() error { return j.Store.Write(op, changes...) })
 }
 
-func (j *crashingJournal) WriteBudget(name string, b state.Budget) error {
-	return j.crash.pass("journal budget", func() error { return j.Store.WriteBudget(name, b) })
-}
-
 type crashingTransport struct {
 	next  http.RoundTripper
 	crash *crasher
