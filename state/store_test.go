@@ -98,7 +98,7 @@ func folder(t testing.TB, dir string) map[string]string {
 func learned(n int64) budget.Knowledge {
 	return budget.Knowledge{
 		Jobs:   budget.Ceiling{Good: n, Bad: n + 10, At: time.Date(2026, 11, 23, 12, 0, 0, int(n), time.UTC)},
-		Models: map[string]budget.Model{"m2": {}, "m1": {Tokens: budget.Ceiling{Good: 1000 * n}}},
+		Models: map[string]budget.Model{"m2": {}, "m1": {Tokens: budget.Ceiling{Good: 1000 * n}, Rhythm: budget.Rhythm{Cycles: []budget.Cycle{{Refused: time.Minute}}}}},
 	}
 }
 

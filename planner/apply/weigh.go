@@ -156,7 +156,7 @@ func (e *Engine) nextLook(r *round, p *planner.Plan, items []planner.Item) time.
 		if youngest < 0 || age < youngest {
 			youngest = age
 		}
-		unsure = unsure || history[j.Model].Count() < fewJobs
+		unsure = unsure || history[j.Model] == nil || history[j.Model].Count() < fewJobs
 	}
 	at := budget.NextLook(now, e.opt.PollInterval, history, w)
 	// Where little is known of durations, a job is given as long again as it has
