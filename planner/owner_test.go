@@ -37,7 +37,14 @@ func adopted(at *Attempt, j *Job) {
 // followed the strange upload.
 func strangeCancelled(s *scene) { s.rec().Strange.CancelAsked = true }
 
-var neighbour = Address{Block: "r", Number: 2}
+var neighbour, third = Address{Block: "r", Number: 2}, Address{Block: "r", Number: 3}
+
+// boughtFor is a job of another batch's own.
+func boughtFor(a Address) fact {
+	return func(s *scene) {
+		s.recOf(a).Attempts = []Attempt{{Number: 1, Outcome: OutcomeBought, Job: "batches/of" + a.String(), Model: "m1", SHA256: contentB, State: string(JobSucceeded), Created: now, Ended: now}}
+	}
+}
 
 // neighbourWanted is another batch of the block, with other bytes.
 func neighbourWanted(s *scene) { s.d.Batches = append(s.d.Batches, wanted(neighbour, contentB)) }
@@ -54,6 +61,12 @@ var ownerTransitions = []transition{
 		"phase=absent actions=upload+create reason=not_submitted held=- attempt=1 warn=-"},
 	{"unlabelled job, its answers are two batches'", when(neighbourWanted, unlabelledJob("x", "files/gone", "m1", 10, JobSucceeded, output), ownedBy("x", subject, neighbour)),
 		"phase=held actions=- reason=- held=maybe_bought attempt=0 warn=- heldjob=x"},
+	{"unlabelled job, its answers are two other batches'", when(alsoWanted(wanted(neighbour, contentB), wanted(third, contentB)), unlabelledJob("x", "files/gone", "m1", 10, JobSucceeded, output), ownedBy("x", neighbour, third)),
+		"phase=held actions=- reason=- held=maybe_bought attempt=0 warn=- heldjob=x"},
+	{"unlabelled job, its answers are two other batches', one of which is bought", when(alsoWanted(wanted(neighbour, contentB), wanted(third, contentB)), boughtFor(neighbour), unlabelledJob("x", "files/gone", "m1", 10, JobSucceeded, output), ownedBy("x", neighbour, third)),
+		"phase=held actions=- reason=- held=maybe_bought attempt=0 warn=- heldjob=x"},
+	{"unlabelled job, its answers are two other batches', which are bought", when(alsoWanted(wanted(neighbour, contentB), wanted(third, contentB)), boughtFor(neighbour), boughtFor(third), unlabelledJob("x", "files/gone", "m1", 10, JobSucceeded, output), ownedBy("x", neighbour, third)),
+		"phase=absent actions=upload+create reason=not_submitted held=- attempt=1 warn=-"},
 	{"unlabelled job, its answers are too many batches'", when(unlabelledJob("x", "files/gone", "m1", 10, JobSucceeded, output), manyOwners("x")),
 		"phase=held actions=- reason=- held=maybe_bought attempt=0 warn=- heldjob=x"},
 	{"unlabelled job, its answers are this batch's, rows not told", when(unlabelledJob("x", "files/gone", "m1", 0, JobSucceeded, output), ownedBy("x", subject)),
