@@ -10,10 +10,14 @@
 //     of its answer, durable after it.
 //   - deferred: left for a later run because a limit or a pause stands against
 //     it. A deferral is no failure.
+//   - manifest: the file in an output folder that says what was run with what, a
+//     projection of the state; dataset: one file made of the good answers of
+//     blocks.
 //
 // # Flow
 //
 //	observe ─▶ planner.Diff ─▶ for each change: admit ─▶ intent ─▶ call ─▶ outcome ─▶ event
+//	at the end: state ─▶ manifests; results ─▶ datasets
 //
 // Before the first upload for a model the service is asked, once a run, whether
 // the model exists.
@@ -48,6 +52,11 @@
 //     waiting may help, else in the next, and the report names it. A refusal that concerns the key, the
 //     project or a model stops the purchases that it concerns, and no download.
 //   - Declared limits hold over all runs of a state: see [Gate].
+//   - Manifests follow every round that delivered something, and every run that
+//     ends with all that it did recorded, an interrupted one as well; datasets
+//     follow a run that was let come to its end. One that is right is not written
+//     again: a manifest is compared, a dataset costs a stat. What this state did
+//     not write, or somebody changed, is left alone.
 //   - A result file is published only after the answers were joined to the keys
 //     of the source as it was planned; damage is believed only when two downloads
 //     are alike.
