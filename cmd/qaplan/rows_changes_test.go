@@ -229,6 +229,7 @@ func changeRows() []scene {
 			}
 			s.follow(2, "state rm", exitDone)
 			s.mustBe(1)
+			s.apply(exitDone) // the manifest follows the state
 			s.settled()
 			s.mustHaveBought(3)
 		}},

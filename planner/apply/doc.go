@@ -14,10 +14,14 @@
 //     rows that another attempt would buy.
 //   - deferred: left for a later run because a limit or a pause stands against
 //     it. A deferral is no failure.
+//   - manifest: the file in an output folder that says what was run with what, a
+//     projection of the state; dataset: one file made of the good answers of
+//     blocks.
 //
 // # Flow
 //
 //	observe ─▶ planner.Diff ─▶ for each change: admit ─▶ intent ─▶ call ─▶ outcome ─▶ event
+//	at the end: state ─▶ manifests; results ─▶ datasets
 //
 // Before the first upload for a model the service is asked, once a run, whether
 // the model exists.
@@ -55,6 +59,11 @@
 //   - A row that is answered well in hand is not bought again, and rows are judged
 //     before their batch is delivered. The input of a repair is made anew from
 //     source and answers, and sent only when it has the bytes that were planned.
+//   - Manifests follow every round that delivered something, and every run that
+//     ends with all that it did recorded, an interrupted one as well; datasets
+//     follow a run that was let come to its end. One that is right is not written
+//     again: a manifest is compared, a dataset costs a stat. What this state did
+//     not write, or somebody changed, is left alone.
 //   - A result file is published only after the answers were joined to the keys
 //     of the source as it was planned; damage is believed only when two downloads
 //     are alike.
