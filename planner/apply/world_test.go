@@ -375,7 +375,7 @@ func (w *world) addTruth(c *gemini.Client, output string, truth map[string]strin
 			continue
 		}
 		text := strings.TrimSpace(string(line))
-		if key := keyOf(w.t, line); truth[key] == "" || goodLine(text) && !goodLine(truth[key]) {
+		if key := keyOf(w.t, line); truth[key] == "" || goodLine(text) && !goodLine(truth[key]) || strings.Contains(truth[key], `"error":{"code":1,`) {
 			truth[key] = text
 		}
 	}
