@@ -43,7 +43,7 @@ type entry struct {
 
 // cacheHeader starts the file. The number changes with the rules by which
 // package batchfile checks and counts: fingerprints of other rules are void.
-const cacheHeader = "qaplan sources 2"
+const cacheHeader = "qaplan sources 3"
 
 // cacheSum begins the last line, with the CRC-32C of all lines before it. A
 // digit that went wrong would otherwise pass for another file's fingerprint.

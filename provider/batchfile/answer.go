@@ -1,7 +1,6 @@
 package batchfile
 
 import (
-	"bytes"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -11,19 +10,19 @@ import (
 // the line.
 type answer struct {
 	key      []byte // unquoted
-	keyAt    int64  // place of the raw key in the line
-	keySize  int
-	response bool // is there and an object
-	failed   bool // there is an error, or no response
-	code     int  // google.rpc code of the error, 2 (unknown) when it has none
-	message  []byte
+	response bool   // is there and an object
+	failed   bool   // there is an error, or no response
+	silent   bool   // there is neither
+	code     int    // google.rpc code of the error, 2 (unknown) when it has none
+	message  []byte // raw, of the error
 	prompt   []byte // raw value of promptFeedback.blockReason
-	found    int    // candidates
-	finish   []byte // raw value of the first candidate's finishReason
-	texts    [][]byte
-	other    bool   // the first candidate has a part that is no text
 	model    []byte // raw value of modelVersion
-	usage    Usage
+	found    int    // candidates
+	// Of the first candidate:
+	finish []byte   // raw value of its finishReason
+	texts  [][]byte // raw texts that are not empty, thoughts left out
+	other  bool     // it has a part that is no text
+	usage  Usage
 }
 
 // absent tells that the line is the one that stands in a result for a key that
@@ -72,6 +71,7 @@ func (r *answerReader) read(l line) (*answer, bool) {
 	r.texts = a.texts[:0]
 	if !a.response && !a.failed {
 		a.fail(status{})
+		a.silent = true
 	}
 	return a, err == nil && len(a.key) > 0
 }
@@ -80,7 +80,7 @@ func (r *answerReader) readLine() error {
 	a, p := &r.answer, &r.parser
 	var bare status // {"key":…,"code":…,"message":…}
 	seen := 0
-	err := p.members(func(name []byte) error {
+	err := p.members(func(name []byte) (err error) {
 		bit := 0
 		switch string(name) {
 		case "key":
@@ -102,7 +102,9 @@ func (r *answerReader) readLine() error {
 		seen |= bit
 		switch bit {
 		case 1:
-			return r.readKey()
+			a.key, _, err = p.key(r.key[:0])
+			r.key = a.key
+			return err
 		case 2:
 			return a.readResponse(p)
 		}
@@ -111,20 +113,6 @@ func (r *answerReader) readLine() error {
 	if bare.code != 0 {
 		a.fail(bare)
 	}
-	return err
-}
-
-func (r *answerReader) readKey() error {
-	p := &r.parser
-	isString := p.dec.PeekKind() == '"'
-	raw, err := p.dec.ReadValue()
-	if err != nil || !isString {
-		return err
-	}
-	r.answer.keyAt = p.dec.InputOffset() - int64(len(raw))
-	r.answer.keySize = len(raw)
-	r.key, err = appendKey(r.key[:0], raw)
-	r.answer.key = r.key
 	return err
 }
 
@@ -189,7 +177,11 @@ func (a *answer) readCandidate(p *parser, name []byte) (err error) {
 }
 
 func (a *answer) readContent(p *parser, name []byte) error {
-	if string(name) != "parts" || p.dec.PeekKind() != '[' {
+	if string(name) != "parts" {
+		return p.skip()
+	}
+	a.texts, a.other = a.texts[:0], false
+	if p.dec.PeekKind() != '[' {
 		return p.skip()
 	}
 	return p.elements(func() error { return a.readPart(p) })
@@ -206,8 +198,8 @@ func (a *answer) readPart(p *parser) error {
 		raw, err := p.value()
 		switch string(name) {
 		case "text":
-			if kind == '"' {
-				text = raw
+			if text = raw; kind != '"' {
+				text = nil
 			}
 		case "thought":
 			thought = kind == 't'
@@ -245,15 +237,10 @@ func (a *answer) blank() bool {
 	return true
 }
 
-// appendText appends the text of the answer to dst. Halves of surrogate pairs
-// that stand alone become U+FFFD.
+// appendText appends the text of the answer to dst.
 func (a *answer) appendText(dst []byte) []byte {
 	for _, raw := range a.texts {
-		if bytes.IndexByte(raw, '\\') < 0 {
-			dst = append(dst, raw[1:len(raw)-1]...)
-			continue
-		}
-		dst, _ = jsontext.AppendUnquote(dst, raw) // an error tells of those halves alone
+		dst = appendUnescaped(dst, raw)
 	}
 	return dst
 }

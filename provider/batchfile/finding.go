@@ -8,10 +8,9 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // finding is what keeps a row from being good. It is made for each row that is
@@ -85,7 +84,7 @@ func (g *judge) reason(a *answer, v finding) string {
 	case notJSON:
 		return fmt.Sprintf("not JSON from byte %d of %d on", v.at, v.n)
 	case fenced:
-		return "JSON in a Markdown fence or other text, expected JSON alone"
+		return "JSON in a Markdown fence, expected JSON alone"
 	case unfinished:
 		return fmt.Sprintf("the JSON ends in the middle, after %s", plural(v.n, "byte"))
 	case trailing:
@@ -121,13 +120,13 @@ func (a *answer) errorText() string {
 	if s := oneLine(string(text)); s != "" {
 		return s
 	}
-	if a.code != codeUnknown {
-		return fmt.Sprintf("an error with code %d and no message", a.code)
-	}
-	if a.response {
+	switch {
+	case a.silent:
+		return "neither a response nor an error"
+	case a.code == codeUnknown:
 		return "an error without code and message"
 	}
-	return "neither a response nor an error with code or message"
+	return fmt.Sprintf("an error with code %d and no message", a.code)
 }
 
 // ending says how an answer ended, where that is told.
@@ -145,9 +144,9 @@ func (a *answer) spent() string {
 	case u.Output+u.Thoughts == 0:
 		return ""
 	case u.Thoughts == 0:
-		return fmt.Sprintf(", after %d of them", u.Output)
+		return fmt.Sprintf(", after %s", plural(int(u.Output), "token"))
 	default:
-		return fmt.Sprintf(", after %d of them and %d for thoughts", u.Output, u.Thoughts)
+		return fmt.Sprintf(", after %s, %d of them for thoughts", plural(int(u.Output+u.Thoughts), "token"), u.Thoughts)
 	}
 }
 

@@ -42,6 +42,7 @@ func FuzzScan(f *testing.F) {
 	f.Add([]byte("[{\"key\":1}]\n"))
 	f.Add([]byte(`{"key":"a","key":"b"}` + "\n" + `{"key":{},"request":{"contents":[1,{"parts":[{"text":"\`))
 	f.Add([]byte(answerLine("a", "x")))
+	f.Add([]byte(`{"key":"a","temperature":1,"request":{"contents":[{"role":"assistant","parts":[{"text":"\u0000"}]}],"top_p":1,"generation_Config":{},"generationConfig":{"tools":[],"temprature":1},"cached_content":"x","systemInstruction":{"parts":[{"text":""}]}}}`))
 	f.Fuzz(func(t *testing.T, file []byte) {
 		var keys []string
 		sum, problems, err := Scan(context.Background(), bytes.NewReader(file), ScanOptions{OnKey: func(_ int, key string) { keys = append(keys, key) }})
@@ -77,18 +78,29 @@ func FuzzScan(f *testing.F) {
 	})
 }
 
+// strictest are rules that look at everything.
+func strictest(tb testing.TB) Rules {
+	return Rules{MinChars: 2, KeyField: "id", AsRequested: true, Schema: schema(tb, `{"type":"object","maxProperties":3,"properties":{"n":{"type":"number","maximum":9}}}`)}
+}
+
 func FuzzJoin(f *testing.F) {
 	for _, text := range sources(f) {
-		// Each row answered, in another order.
+		// Each row answered, in another order, some by what is no answer.
 		lines := bytes.SplitAfter(text, []byte("\n"))
 		slices.Reverse(lines)
 		f.Add(text, bytes.ReplaceAll(bytes.Join(lines, nil), []byte(`"request":`), []byte(`"response":`)))
+		f.Add(text, bytes.ReplaceAll(bytes.Join(lines, nil), []byte(`"request": {`), []byte(`"response":{"candidates":[`+said+`],`)))
 	}
 	f.Add([]byte(sourceOf("a", "b")), []byte(text(answer1("b"), answer1("a"))))
 	f.Add([]byte(sourceOf("a", `\u0062`, "日")), []byte(text(error1("b"), answer1("b"), "junk", answer1("x"))))
 	f.Add([]byte("\xef\xbb\xbf"+sourceOf("a")), []byte("\xef\xbb\xbf\r\n"+answer1("a")+"\r\n"+answer1("a")))
 	f.Add([]byte(`{"request":{},"key":"\ud83d\ude00"}`), []byte(answerLine(`😀`, "x")))
 	f.Add([]byte(sourceOf("a")), []byte(`{"key":"a","response":{"candidates":[],"usageMetadata":{"promptTokenCount":"1"}},"status":{"code":1e3}}`))
+	f.Add([]byte(sourceOf("a")), []byte(says(`{"id":"a","n":1e999999999}`)))
+	f.Add([]byte(sourceOf("a", "b")), []byte(text(none("a"), says("```json\n{}\n```"), `{"key":"b","response":{"promptFeedback":{"blockReason":"SAFETY"}}}`)))
+	f.Add([]byte(`{"key":"a","request":{"generationConfig":{"responseMimeType":"application/json","responseSchema":{"type":"OBJECT","nullable":true,"properties":{"id":{"type":"STRING","enum":["a"],"minLength":"1"},"n":{"anyOf":[{"type":"INTEGER"}]}}}}}}`),
+		[]byte(text(says(`{"id":"b"}`), says(`null`), says(`{"id":"a","n":1}`))))
+	f.Add([]byte(`{"key":"a","request":{"generation_config":{"response_mime_type":"text/x.enum","response_json_schema":{"enum":["\ud800",1]},"seed":[]}}}`), []byte(says("x")))
 	f.Fuzz(func(t *testing.T, source, answers []byte) {
 		ctx := context.Background()
 		var w bytes.Buffer
@@ -123,11 +135,108 @@ func FuzzJoin(f *testing.F) {
 		}
 		// A result is a set of answers like any other: joined again it stays.
 		var again bytes.Buffer
-		report, err = joinFiles(ctx, bytes.NewReader(source), bytes.NewReader(w.Bytes()), &again)
-		if err != nil || report.verdict() != Complete || !bytes.Equal(again.Bytes(), w.Bytes()) {
-			t.Errorf("joined again: %+v, %v", report, err)
+		second, err := joinFiles(ctx, bytes.NewReader(source), bytes.NewReader(w.Bytes()), &again)
+		if err != nil || second.verdict() != Complete || !bytes.Equal(again.Bytes(), w.Bytes()) || second.Rows.Rows != report.Rows.Rows {
+			t.Errorf("joined again: %+v, %v", second, err)
+		}
+		fuzzRules(t, source, answers, report.Rows.Rows)
+		for line := range bytes.Lines(answers) {
+			fuzzText(t, line)
 		}
 	})
+}
+
+// fuzzRules judges by all rules at once. What is good then is good without them.
+func fuzzRules(t *testing.T, source, answers []byte, lax Counts) {
+	ctx := context.Background()
+	j, err := NewJoiner(ctx, bytes.NewReader(source), strictest(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // a file twice is nothing new
+		if _, err := j.Add(ctx, bytes.NewReader(answers)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var result bytes.Buffer
+	if err := j.WriteResult(ctx, &result); err != nil {
+		t.Fatal(err)
+	}
+	checkJoiner(t, j, result.Bytes())
+	r, err := j.Report()
+	if err != nil || r.Rows[Good] > lax[Good] || r.Rows[Missing] != lax[Missing] {
+		t.Errorf("strict: %v, %v; lax: %v", r.Rows, err, lax)
+	}
+	if err := j.Rows(ctx, func(row *Row) error {
+		var value map[string]json.RawMessage
+		if err := json.Unmarshal([]byte(row.Text()), &value); err != nil {
+			t.Errorf("a good row that is no JSON object: %v", err)
+		}
+		raw, found := row.Member("/id")
+		if !found || holds(raw, []byte(row.Key())) != 0 {
+			t.Errorf("a good row without its key: %s", raw)
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	fuzzSubset(t, j)
+}
+
+// fuzzText reads the text of an answer as somebody else would.
+func fuzzText(t *testing.T, line []byte) {
+	type object = map[string]any
+	var value object
+	if json.Unmarshal(line, &value) != nil {
+		return
+	}
+	want := ""
+	response, _ := value["response"].(object)
+	candidates, _ := response["candidates"].([]any)
+	if len(candidates) > 0 {
+		first, _ := candidates[0].(object)
+		content, _ := first["content"].(object)
+		parts, _ := content["parts"].([]any)
+		for _, p := range parts {
+			part, _ := p.(object)
+			text, _ := part["text"].(string)
+			if thought, _ := part["thought"].(bool); !thought {
+				want += text
+			}
+		}
+	}
+	if err := Rows(t.Context(), bytes.NewReader(line), Rules{}, func(r *Row) error {
+		if r.Text() != want || r.Key() != value["key"] {
+			t.Errorf("%q: text %q of %q, want %q of %q", line, r.Text(), r.Key(), want, value["key"])
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// fuzzSubset writes all rows with an override: as many lines of JSON with the
+// same keys, and a second time changes nothing.
+func fuzzSubset(t *testing.T, j *Joiner) {
+	ctx := context.Background()
+	all := func(Class, int) bool { return true }
+	o := Override{GenerationConfig: []byte(`{"maxOutputTokens":9,"seed":{"x":1}}`)}
+	var once, twice bytes.Buffer
+	sub, err := j.WriteSubset(ctx, &once, all, o)
+	if err != nil || sub.Rows != j.keys.rows || sub.Bytes != int64(once.Len()) {
+		t.Fatalf("subset %+v, %v", sub, err)
+	}
+	second, err := NewJoiner(ctx, bytes.NewReader(once.Bytes()), Rules{})
+	if err != nil {
+		t.Fatalf("the subset is no source: %v", err)
+	}
+	again, err := second.WriteSubset(ctx, &twice, all, o)
+	if err != nil || again != sub || !bytes.Equal(once.Bytes(), twice.Bytes()) {
+		t.Errorf("a second time: %+v, %v, first %+v", again, err, sub)
+	}
+	if n := bytes.Count(once.Bytes(), []byte("\n")); n != sub.Rows {
+		t.Errorf("%d lines of %d rows", n, sub.Rows)
+	}
 }
 
 func collect(keys *[]string) func(int, []byte) error {

@@ -30,18 +30,19 @@ func (e *SourceError) Error() string {
 // Joiner puts answers into the order of a source, and judges them. It is for one
 // goroutine.
 type Joiner struct {
-	source   File
-	files    []File
-	keys     *index[place]
-	judge    *judge
-	forms    *forms   // nil where the rules do not ask for what the requests ask
-	asked    []uint16 // for each row its number in forms; nil where no request asks for any
-	seen     []uint64 // a bit for each row: it has a line in the file being added
-	usage    Usage    // of the rows that count
-	requests *sourceReader
-	reader   *answerReader // of the lines that are added
-	again    *answerReader // of those that are read again
+	source File
+	files  []File
+	keys   *index[place]
+	judge  *judge
+	forms  *forms   // nil where nobody wants to know what the requests ask for
+	asked  []uint16 // for each row its number in forms; nil where no request asks for any
+	seen   []uint64 // a bit for each row: it has a line in the file being added
+	usage  Usage    // of the rows that count
+
+	reader   *answerReader // of lines that are added
+	again    *answerReader // of lines that are read again
 	rows     rowReader
+	requests *sourceReader
 }
 
 // place tells where the row of a key stands. As long as the key has no answer
@@ -58,7 +59,10 @@ type place struct {
 // rules want that. Blank lines are passed over; any other line that has no key
 // of its own is a *SourceError.
 func NewJoiner(ctx context.Context, source File, rules Rules) (*Joiner, error) {
-	j := &Joiner{source: source, keys: newIndex[place](), judge: newJudge(rules), reader: newAnswerReader(), again: newAnswerReader(), requests: newSourceReader(false)}
+	j := &Joiner{
+		source: source, keys: newIndex[place](), judge: newJudge(rules),
+		requests: newSourceReader(false), reader: newAnswerReader(), again: newAnswerReader(),
+	}
 	if rules.AsRequested {
 		j.forms = newForms(j.keys.hash)
 	}
@@ -75,7 +79,7 @@ func NewJoiner(ctx context.Context, source File, rules Rules) (*Joiner, error) {
 		if j.keys.rows == maxRows {
 			return &SourceError{l.number, "too many rows"}
 		}
-		j.keys.add(hash, place{offset: l.offset + q.keyAt, size: uint32(q.keySize)})
+		j.keys.add(hash, place{offset: l.offset + q.raw.at, size: uint32(q.raw.size)})
 		if j.forms != nil {
 			j.ask(j.forms.number(&q.asked))
 		}
@@ -103,28 +107,6 @@ func (j *Joiner) form(i int) *form {
 		return nil
 	}
 	return j.forms.list[j.asked[i]]
-}
-
-// eachLine calls fn for each line of a file that is not blank. what stands for
-// the file in errors.
-func eachLine(ctx context.Context, f File, what string, fn func(l line) error) error {
-	lines := newLineReader(ctx, section(f), MaxLine)
-	for {
-		l, err := lines.next()
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("read %s: %w", what, err)
-		}
-		l.skipMark()
-		if l.blank() {
-			continue
-		}
-		if err := fn(l); err != nil {
-			return err
-		}
-	}
 }
 
 // Add reads a file of answers; it must stay readable until the result is
@@ -225,5 +207,3 @@ func (j *Joiner) Report() (JoinReport, error) {
 	}
 	return r, nil
 }
-
-func section(f File) io.Reader { return io.NewSectionReader(f, 0, f.Size()) }

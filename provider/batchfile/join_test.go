@@ -413,13 +413,46 @@ func (g *generated) ReadAt(p []byte, off int64) (int, error) {
 	return n, nil
 }
 
+// A million rows, with all that is remembered of a row: its place, its class and
+// what its request asks for.
 func TestJoinMemory(t *testing.T) {
-	const rows = 200_000
-	source := &generated{rows: rows, line: []byte(`{"key":"row-000000","request":{}}` + "\n"), number: func(i int) int { return i }}
-	answers := &generated{rows: rows, line: []byte(`{"key":"row-000000","response":{}}` + "\n"), number: func(i int) int { return (i*7919 + 13) % rows }}
+	const rows = manyRows
+	source := &generated{rows: rows, number: func(i int) int { return i },
+		line: []byte(`{"key":"row-000000","request":{"generation_config":{"response_schema":{"type":"INTEGER"}}}}` + "\n")}
+	answers := &generated{rows: rows, number: func(i int) int { return (i*7919 + 13) % rows },
+		line: []byte(`{"key":"row-000000","response":{"candidates":[{"content":{"parts":[{"text":"5"}]}}]}}` + "\n")}
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
+	j, err := NewJoiner(t.Context(), source, Rules{AsRequested: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range j.asked {
+		j.asked[i] = j.forms.alone() // a schema makes garbage for each row
+	}
+	if _, err := j.Add(t.Context(), answers); err != nil {
+		t.Fatal(err)
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	report, err := j.Report()
+	if err != nil || report.Rows != (Counts{Good: rows}) {
+		t.Fatalf("got %v, %v", report, err)
+	}
+	if got := float64(after.HeapAlloc-before.HeapAlloc) / rows; got > 48 {
+		t.Errorf("%.0f bytes held a row, want at most 48", got)
+	}
+	if got := float64(after.TotalAlloc-before.TotalAlloc) / rows; got > 80 {
+		t.Errorf("%.0f bytes allocated a row, want at most 80", got)
+	}
+}
+
+// Copying rows out takes no memory for each of them.
+func TestResultMemory(t *testing.T) {
+	const rows = 100_000
+	source := &generated{rows: rows, line: []byte(`{"key":"row-000000","request":{}}` + "\n"), number: func(i int) int { return i }}
+	answers := &generated{rows: rows, line: []byte(`{"key":"row-000000","response":{}}` + "\n"), number: func(i int) int { return (i*7919 + 13) % rows }}
 	j, err := NewJoiner(t.Context(), source, Rules{})
 	if err != nil {
 		t.Fatal(err)
@@ -427,20 +460,23 @@ func TestJoinMemory(t *testing.T) {
 	if _, err := j.Add(t.Context(), answers); err != nil {
 		t.Fatal(err)
 	}
-	if err := j.WriteResult(t.Context(), io.Discard); err != nil {
-		t.Fatal(err)
-	}
-	runtime.GC()
-	runtime.ReadMemStats(&after)
-	report, err := j.Report()
-	if err != nil || report.Rows[Good]+report.Rows[Blocked] != rows {
-		t.Fatalf("got %v, %v", report, err)
-	}
-	if got := float64(after.HeapAlloc-before.HeapAlloc) / rows; got > 48 {
-		t.Errorf("%.0f bytes held a row, want at most 48", got)
-	}
-	if got := float64(after.TotalAlloc-before.TotalAlloc) / rows; got > 64 {
-		t.Errorf("%.0f bytes allocated a row, want at most 64", got)
+	for name, write := range map[string]func() error{
+		"result": func() error { return j.WriteResult(t.Context(), io.Discard) },
+		"subset": func() error {
+			sub, err := j.WriteSubset(t.Context(), io.Discard, bad, Override{})
+			if sub.Rows != rows {
+				t.Errorf("%d rows in the subset", sub.Rows)
+			}
+			return err
+		},
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		err := write()
+		runtime.ReadMemStats(&after)
+		if got := after.TotalAlloc - before.TotalAlloc; err != nil || got > 2<<20 {
+			t.Errorf("%s: %d bytes allocated, %v", name, got, err)
+		}
 	}
 }
 

@@ -25,8 +25,9 @@ func newJudge(rules Rules) *judge {
 // defaultFinish is how an answer ends by itself.
 const defaultFinish = "STOP"
 
-// policies are the finish reasons for which the service withholds an answer, or
-// stops in the middle of one (Candidate.FinishReason, Gemini API reference).
+// policy tells whether a finish reason is one of those for which the service
+// withholds an answer, or stops in the middle of one (Candidate.FinishReason,
+// Gemini API reference).
 func policy(finish []byte) bool {
 	switch string(finish) {
 	case "SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "LANGUAGE",
@@ -90,29 +91,30 @@ func (g *judge) check(a *answer, f *form) finding {
 			return finding{fault: tooShort, n: n}
 		}
 	}
+	if a.other && a.blank() {
+		f = nil // a call, or a picture: the request asks nothing of those
+	}
 	if !g.json && f == nil {
 		return finding{}
 	}
 	g.text = a.appendText(g.text[:0])
-	if f != nil && f.enum != nil {
-		if v := f.checkEnum(g.text); v.fault != 0 {
+	switch {
+	case f != nil && f.enum != nil:
+		if v := f.checkEnum(g.text); v.fault != 0 || !g.json {
 			return v
 		}
+	case !g.json && !f.json:
+		return finding{}
 	}
-	if g.json || f != nil && f.json {
-		if v := g.checkJSON(a.key); v.fault != 0 {
-			return v
-		}
+	if v := g.checkJSON(a.key); v.fault != 0 {
+		return v
 	}
-	if g.rules.Schema != nil {
-		if v := g.fits(g.rules.Schema, ofRules); v.fault != 0 {
-			return v
-		}
+	var schemas [2]*Schema // by origin
+	schemas[ofRules] = g.rules.Schema
+	if f != nil {
+		schemas[ofRequest] = f.schema
 	}
-	if f != nil && f.schema != nil {
-		return g.fits(f.schema, ofRequest)
-	}
-	return finding{}
+	return g.fits(schemas)
 }
 
 // checkJSON makes sure that the text is one JSON value, and that it has the key
@@ -140,12 +142,11 @@ func (g *judge) checkJSON(key []byte) finding {
 			return err
 		})
 	}
-	if err == nil {
-		err = p.end()
-	}
 	switch {
 	case err != nil:
 		return g.notJSON(err)
+	case len(p.rest()) > 0:
+		return finding{fault: trailing, at: len(g.text) - len(p.rest()) + 1, n: len(g.text)}
 	case g.rules.KeyField != "":
 		return finding{fault: held}
 	}
@@ -179,8 +180,6 @@ func (g *judge) notJSON(err error) finding {
 		v.fault = fenced
 	case len(bytes.TrimLeft(g.text, " \t\r\n")) == 0:
 		v.fault = noJSON
-	case errors.Is(err, errTrailing):
-		v.fault, v.at = trailing, g.parser.column()
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		v.fault = unfinished
 	case errors.As(err, &syntax):
@@ -189,15 +188,20 @@ func (g *judge) notJSON(err error) finding {
 	return v
 }
 
-// fits holds the text, which is JSON, against a schema.
-func (g *judge) fits(s *Schema, of origin) finding {
-	g.parser.reset(g.text)
-	value, err := g.parser.decode()
-	if err != nil {
-		return g.notJSON(err)
-	}
-	if err := s.compiled.Validate(value); err != nil {
-		return finding{fault: unfit, of: of, err: err}
+// fits holds the text, which is JSON, against schemas.
+func (g *judge) fits(schemas [2]*Schema) finding {
+	var value any
+	for of, s := range schemas {
+		if s == nil {
+			continue
+		}
+		if value == nil {
+			g.parser.reset(g.text)
+			value, _ = g.parser.decode() // it was read before
+		}
+		if err := s.compiled.Validate(value); err != nil {
+			return finding{fault: unfit, of: origin(of), err: err}
+		}
 	}
 	return finding{}
 }

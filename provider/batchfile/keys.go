@@ -8,11 +8,11 @@ import (
 
 // Keys calls fn with the key of each line of a source or of answers, in the
 // order of the file, doubled ones each time. Lines that are no JSON object with
-// a key are counted and passed over; blank lines only passed over. The key is
+// one key are counted and passed over; blank lines only passed over. The key is
 // valid during the call. An error of fn ends the reading and is returned.
 func Keys(ctx context.Context, r io.Reader, fn func(line int, key []byte) error) (malformed int, err error) {
 	lines := newLineReader(ctx, r, MaxLine)
-	reader := newAnswerReader()
+	reader := newSourceReader(false)
 	for {
 		l, err := lines.next()
 		if err == io.EOF {
@@ -25,12 +25,12 @@ func Keys(ctx context.Context, r io.Reader, fn func(line int, key []byte) error)
 		if l.blank() {
 			continue
 		}
-		a, ok := reader.read(l)
+		q, ok := reader.read(l)
 		if !ok {
 			malformed++
 			continue
 		}
-		if err := fn(l.number, a.key); err != nil {
+		if err := fn(l.number, q.key); err != nil {
 			return malformed, err
 		}
 	}

@@ -1,86 +1,133 @@
 package batchfile
 
 import (
+	"bytes"
 	"strings"
+	"unicode"
 
 	"github.com/agext/levenshtein"
 )
 
 // The members of a request and of its generation_config that are known here, in
-// camelCase (GenerateContentRequest and GenerationConfig, Gemini API reference;
-// google.golang.org/genai v1.77.0). Each may be written in snake_case, too. The
+// snake_case (GenerateContentRequest and GenerationConfig, Gemini API reference;
+// google.golang.org/genai v1.77.0). Each may be written in camelCase, too. The
 // service knows more as time goes by: a name that is missing here says nothing.
 var (
 	requestNames = []string{
-		"contents", "systemInstruction", "tools", "toolConfig", "safetySettings", "generationConfig", "cachedContent",
-		"model", "serviceTier", "labels", "store",
+		"contents", "system_instruction", "tools", "tool_config", "safety_settings", "generation_config", "cached_content",
+		"model", "service_tier", "labels", "store",
 	}
 	configNames = []string{
-		"temperature", "topP", "topK", "seed", "candidateCount", "maxOutputTokens", "stopSequences",
-		"presencePenalty", "frequencyPenalty", "logprobs", "responseLogprobs",
-		"responseMimeType", "responseSchema", "responseJsonSchema", "responseModalities",
-		"thinkingConfig", "speechConfig", "imageConfig", "mediaResolution", "routingConfig", "modelSelectionConfig",
-		"audioTimestamp", "enableAffectiveDialog", "enableEnhancedCivicAnswers",
+		"temperature", "top_p", "top_k", "seed", "candidate_count", "max_output_tokens", "stop_sequences",
+		"presence_penalty", "frequency_penalty", "logprobs", "response_logprobs",
+		"response_mime_type", "response_schema", "response_json_schema", "response_modalities",
+		"thinking_config", "speech_config", "image_config", "media_resolution", "routing_config", "model_selection_config",
+		"audio_timestamp", "enable_affective_dialog", "enable_enhanced_civic_answers",
 	}
 	// ownNames are among them those that people also give to data of their own
 	// beside the request, where the service does not look.
-	ownNames = []string{"model", "labels", "store", "seed", "logprobs", "serviceTier"}
+	ownNames = []string{"model", "labels", "store", "seed", "logprobs", "service_tier"}
 )
 
-// naming is what a name is found to be.
-type naming uint8
+// vocabulary tells known names from misspelled ones. It is for one goroutine.
+type vocabulary struct {
+	names []string
+	near  map[string]string // what further names are nearly; "" for nothing
+}
 
-const (
-	strange    naming = iota
-	ofItself          // a known name, spelled as it has to be
-	misspelled        // nearly a known name
-)
+func newVocabulary(names []string) *vocabulary {
+	return &vocabulary{names: names, near: map[string]string{}}
+}
 
-// spelling finds the known name, in the spelling of name, that name is or
-// nearly is.
-func spelling(name string, known []string) (string, naming) {
-	plain := flat(name)
-	for _, k := range known {
-		if name == k || name == snake(k) {
-			return name, ofItself
+// maxStrangers bounds how many names are remembered that are not known.
+const maxStrangers = 1000
+
+// has tells whether a name is known, in either spelling.
+func (v *vocabulary) has(name []byte) bool { return contains(v.names, name) }
+
+// meant is the known name that a name is nearly, in the spelling that it seems
+// to be written in; "" when there is none.
+func (v *vocabulary) meant(name []byte) string {
+	near, seen := v.near[string(name)]
+	if !seen {
+		near = nearest(string(name), v.names)
+		if len(v.near) < maxStrangers {
+			v.near[string(name)] = near
 		}
 	}
+	if near == "" || bytes.IndexByte(name, '_') >= 0 {
+		return near
+	}
+	return camel(near)
+}
+
+// nearest finds the name that differs by a slip of the finger at most, or only
+// in how its words are put together.
+func nearest(name string, known []string) string {
 	best, least := "", 3
 	for _, k := range known {
-		may := 0
-		switch {
-		case len(k) >= 10:
-			may = 2
-		case len(k) >= 5:
-			may = 1
+		slips := 0
+		switch plain := flat(k); {
+		case len(plain) >= 10:
+			slips = 2
+		case len(plain) >= 5:
+			slips = 1
 		}
-		if d := levenshtein.Distance(plain, flat(k), nil); d <= may && d < least {
+		if d := levenshtein.Distance(flat(name), flat(k), nil); d <= slips && d < least {
 			best, least = k, d
 		}
 	}
-	switch {
-	case best == "":
-		return "", strange
-	case strings.Contains(name, "_"):
-		return snake(best), misspelled
+	return best
+}
+
+// contains tells whether a name is among those in snake_case, in either spelling.
+func contains(names []string, name []byte) bool {
+	for _, n := range names {
+		if spells(name, n) {
+			return true
+		}
 	}
-	return best, misspelled
+	return false
+}
+
+// spells tells whether a name is the one in snake_case, or the same in camelCase.
+func spells(name []byte, snake string) bool {
+	if string(name) == snake {
+		return true
+	}
+	i := 0
+	for k := 0; k < len(snake); k++ {
+		c := snake[k]
+		if c == '_' {
+			k++
+			c = snake[k] - 'a' + 'A'
+		}
+		if i == len(name) || name[i] != c {
+			return false
+		}
+		i++
+	}
+	return i == len(name)
 }
 
 // flat is a name without what its spellings differ in.
 func flat(name string) string {
-	return strings.NewReplacer("_", "", "-", "").Replace(strings.ToLower(name))
+	return strings.Map(func(r rune) rune {
+		if r == '_' || r == '-' {
+			return -1
+		}
+		return unicode.ToLower(r)
+	}, name)
 }
 
-// snake writes a name in snake_case.
-func snake(camel string) string {
-	var b strings.Builder
-	for _, c := range camel {
-		if c >= 'A' && c <= 'Z' {
-			b.WriteByte('_')
-			c += 'a' - 'A'
-		}
-		b.WriteRune(c)
+// camel writes a name that is in snake_case in camelCase.
+func camel(snake string) string {
+	first, words, _ := strings.Cut(snake, "_")
+	if words == "" {
+		return snake
 	}
-	return b.String()
+	for _, w := range strings.Split(words, "_") {
+		first += strings.ToUpper(w[:1]) + w[1:]
+	}
+	return first
 }

@@ -3,6 +3,7 @@ package batchfile
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 )
 
@@ -136,3 +137,27 @@ func (l *line) skipMark() bool {
 }
 
 var utf8Mark = []byte{0xEF, 0xBB, 0xBF}
+
+// eachLine calls fn for each line of a file that is not blank. what stands for
+// the file in errors.
+func eachLine(ctx context.Context, f File, what string, fn func(l line) error) error {
+	lines := newLineReader(ctx, section(f), MaxLine)
+	for {
+		l, err := lines.next()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read %s: %w", what, err)
+		}
+		l.skipMark()
+		if l.blank() {
+			continue
+		}
+		if err := fn(l); err != nil {
+			return err
+		}
+	}
+}
+
+func section(f File) io.Reader { return io.NewSectionReader(f, 0, f.Size()) }

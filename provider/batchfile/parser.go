@@ -6,6 +6,8 @@ import (
 	"errors"
 	"io"
 	"math/bits"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -89,6 +91,38 @@ func (p *parser) value() ([]byte, error) {
 	return p.line[end-int64(len(raw)) : end : end], nil
 }
 
+// span is a part of a line.
+type span struct {
+	at   int64
+	size int
+}
+
+// key reads a key, and appends its text to dst; anything but a string has none.
+func (p *parser) key(dst []byte) ([]byte, span, error) {
+	isString := p.dec.PeekKind() == '"'
+	raw, err := p.value()
+	if err != nil || !isString {
+		return dst, span{}, err
+	}
+	dst, err = appendKey(dst, raw)
+	return dst, span{p.dec.InputOffset() - int64(len(raw)), len(raw)}, err
+}
+
+// appendKey appends the text of a key. Half a surrogate pair makes it no key: two
+// such keys would be one.
+func appendKey(dst, raw []byte) ([]byte, error) {
+	if bytes.IndexByte(raw, '\\') < 0 {
+		return append(dst, raw[1:len(raw)-1]...), nil
+	}
+	return jsontext.AppendUnquote(dst, raw)
+}
+
+// rest is what follows the value that was read last, without white space before
+// it.
+func (p *parser) rest() []byte {
+	return bytes.TrimLeft(p.line[p.dec.InputOffset():], " \t\r\n")
+}
+
 // end checks that nothing but white space follows.
 func (p *parser) end() error {
 	_, err := p.dec.ReadToken()
@@ -127,6 +161,64 @@ func unquote(dst, raw []byte) ([]byte, error) {
 		return raw[1 : len(raw)-1], nil
 	}
 	return jsontext.AppendUnquote(dst, raw)
+}
+
+// appendUnescaped appends the text of a JSON string that the decoder has read,
+// halves of surrogate pairs that stand alone as U+FFFD. What such a string holds
+// was checked before, so that this need not look at each character again, as
+// jsontext.AppendUnquote does.
+func appendUnescaped(dst, raw []byte) []byte {
+	text := raw[1 : len(raw)-1]
+	for {
+		i := bytes.IndexByte(text, '\\')
+		if i < 0 {
+			return append(dst, text...)
+		}
+		dst = append(dst, text[:i]...)
+		switch c := text[i+1]; c {
+		case 'u':
+			r := rune(hex4(text[i+2:]))
+			text = text[i+6:]
+			if utf16.IsSurrogate(r) {
+				low := rune(0)
+				if len(text) >= 6 && text[0] == '\\' && text[1] == 'u' {
+					low = rune(hex4(text[2:]))
+				}
+				if r = utf16.DecodeRune(r, low); r != utf8.RuneError {
+					text = text[6:]
+				}
+			}
+			dst = utf8.AppendRune(dst, r)
+			continue
+		case 'b':
+			dst = append(dst, '\b')
+		case 'f':
+			dst = append(dst, '\f')
+		case 'n':
+			dst = append(dst, '\n')
+		case 'r':
+			dst = append(dst, '\r')
+		case 't':
+			dst = append(dst, '\t')
+		default:
+			dst = append(dst, c)
+		}
+		text = text[i+2:]
+	}
+}
+
+// hex4 is the number that four hex digits denote.
+func hex4(digits []byte) (n uint16) {
+	for _, c := range digits[:4] {
+		n <<= 4
+		switch {
+		case c <= '9':
+			n |= uint16(c - '0')
+		default:
+			n |= uint16(c|0x20-'a') + 10
+		}
+	}
+	return n
 }
 
 // highSurrogates are the third hex digits of \ud800 to \udbff.

@@ -3,7 +3,6 @@ package batchfile
 import (
 	"bytes"
 	"fmt"
-	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -21,10 +20,16 @@ type request struct {
 	answer                             bool // has a response or an error
 	foreign                            string
 	cached                             int    // column of the cached content
-	fixed                              string // a member that a cache fixes
+	fixed                              []byte // a member that a cache fixes
 	notes                              []note
 	scratch                            []byte
+	words                              *words
 }
+
+// words are the names that are known; nil where nobody wants to know of others.
+type words struct{ request, config *vocabulary }
+
+func newWords() *words { return &words{newVocabulary(requestNames), newVocabulary(configNames)} }
 
 // note is something that the service refuses, or passes over to the user's cost.
 type note struct {
@@ -38,7 +43,7 @@ func (q *request) note(column int, summary, detail string) {
 
 // read walks a line. It stops at the first mistake in the JSON itself.
 func (q *request) read(p *parser) error {
-	*q = request{scratch: q.scratch[:0], notes: q.notes[:0]}
+	*q = request{scratch: q.scratch[:0], notes: q.notes[:0], words: q.words}
 	return p.members(func(name []byte) error {
 		switch string(name) {
 		case "key":
@@ -62,39 +67,26 @@ func (q *request) read(p *parser) error {
 // beside notes what belongs into the request and stands next to it: the service
 // passes it over without a word (python-genai #1608).
 func (q *request) beside(p *parser, name []byte) {
-	s := string(name)
-	if slices.Contains(ownNames, s) {
+	if q.words == nil || contains(ownNames, name) {
 		return
 	}
-	detail := ""
-	if _, known := spelling(s, requestNames); known == ofItself {
-		detail = `Move it into "request".`
-	} else if _, known := spelling(s, configNames); known == ofItself {
-		detail = `Move it into "generation_config" in "request".`
-	} else {
+	where := `"request"`
+	switch {
+	case q.words.request.has(name):
+	case q.words.config.has(name):
+		where = `"generation_config" in "request"`
+	default:
 		return
 	}
-	q.note(p.nameColumn(name), quote(s)+` stands beside "request"`, "The service ignores it there, and answers as if it were not set. "+detail)
+	q.note(p.nameColumn(name), quote(name)+` stands beside "request"`,
+		"The service ignores it there, and answers as if it were not set. Move it into "+where+".")
 }
 
-func (q *request) readKey(p *parser) error {
+func (q *request) readKey(p *parser) (err error) {
 	q.keyKind, q.keyColumn = p.dec.PeekKind(), p.column()
-	raw, err := p.dec.ReadValue()
-	if err != nil || q.keyKind != '"' {
-		return err
-	}
-	q.scratch, err = appendKey(q.scratch[:0], raw)
-	q.key = q.scratch
+	q.key, _, err = p.key(q.scratch[:0])
+	q.scratch = q.key
 	return err
-}
-
-// appendKey appends the text of a key: what the decoder read last is not valid
-// for longer than the next read.
-func appendKey(dst, raw []byte) ([]byte, error) {
-	if bytes.IndexByte(raw, '\\') < 0 {
-		return append(dst, raw[1:len(raw)-1]...), nil
-	}
-	return jsontext.AppendUnquote(dst, raw)
 }
 
 func (q *request) readRequest(p *parser) error {
@@ -103,21 +95,21 @@ func (q *request) readRequest(p *parser) error {
 		case "contents":
 			return q.readContents(p)
 		case "systemInstruction", "system_instruction":
-			return q.readInstruction(p, string(name))
+			return q.readInstruction(p, name)
 		case "generationConfig", "generation_config":
-			return q.readConfig(p, string(name))
+			return q.readConfig(p, name)
 		case "cachedContent", "cached_content":
 			if p.dec.PeekKind() == '"' {
 				q.cached = p.nameColumn(name)
 			}
 		case "tools", "toolConfig", "tool_config":
-			q.fixes(p, string(name))
+			q.fixes(p, name)
 		default:
-			q.inRequest(p, string(name))
+			q.inRequest(p, name)
 		}
 		return p.skip()
 	})
-	if q.cached > 0 && q.fixed != "" {
+	if q.cached > 0 && q.fixed != nil {
 		q.note(q.cached, "cached content together with "+quote(q.fixed),
 			"The service refuses that: a cache has a system instruction, tools and their config of its own. Make the cache with them, and leave them out of the request.")
 	}
@@ -126,35 +118,45 @@ func (q *request) readRequest(p *parser) error {
 
 // fixes remembers a member that must not stand beside cached content
 // (langchain-google #978, python-genai #348).
-func (q *request) fixes(p *parser, name string) {
+func (q *request) fixes(p *parser, name []byte) {
 	if p.dec.PeekKind() != 'n' {
-		q.fixed = name
+		q.fixed = name // a part of the line
 	}
 }
 
 // inRequest notes members that a request does not have.
-func (q *request) inRequest(p *parser, name string) {
-	column := p.nameColumn([]byte(name))
-	if _, known := spelling(name, configNames); known == ofItself {
-		// inspect_ai #3257: "no such field: 'thinking_config'". Some were let pass,
-		// and it is not told whether they were heeded.
-		q.note(column, quote(name)+` stands directly in "request"`,
-			fmt.Sprintf(`The service refuses the file for it, or ignores it. Move it into "generation_config": "request":{…,"generation_config":{%q:…}}.`, name))
+func (q *request) inRequest(p *parser, name []byte) {
+	if q.words == nil || q.words.request.has(name) {
 		return
 	}
-	if near, known := spelling(name, requestNames); known == misspelled {
+	column := p.nameColumn(name)
+	if q.words.config.has(name) {
+		// "no such field: 'thinking_config'" (inspect_ai #3257). Some others were let
+		// pass; whether they were heeded is not told.
+		q.note(column, quote(name)+` stands directly in "request"`,
+			fmt.Sprintf(`The service refuses the file for it, or ignores it. Move it into "generation_config": "request":{…,"generation_config":{"%s":…}}.`, name))
+		return
+	}
+	if near := q.words.request.meant(name); near != "" {
 		q.meant = q.meant || near == "contents"
-		q.note(column, `"request" has an unknown member `+quote(name),
-			fmt.Sprintf("Did you mean %q? The service refuses a file with unknown members.", near))
+		q.note(column, `"request" has an unknown member `+quote(name), didYouMean(near))
 	}
 }
 
+func didYouMean(near string) string {
+	return fmt.Sprintf("Did you mean %q? The service refuses a file with unknown members.", near)
+}
+
 // readConfig looks at the names in generation_config.
-func (q *request) readConfig(p *parser, name string) error {
+func (q *request) readConfig(p *parser, name []byte) error {
 	switch kind := p.dec.PeekKind(); kind {
 	case '{':
+		config := "generation_config"
+		if len(name) < len(config) {
+			config = "generationConfig"
+		}
 		return p.members(func(member []byte) error {
-			q.inConfig(p, name, string(member))
+			q.inConfig(p, config, member)
 			return p.skip()
 		})
 	case 'n':
@@ -166,22 +168,20 @@ func (q *request) readConfig(p *parser, name string) error {
 }
 
 // inConfig notes members that generation_config does not have.
-func (q *request) inConfig(p *parser, config, name string) {
-	near, known := spelling(name, configNames)
-	if known == ofItself {
+func (q *request) inConfig(p *parser, config string, name []byte) {
+	if q.words == nil || q.words.config.has(name) {
 		return
 	}
-	column := p.nameColumn([]byte(name))
-	if _, elsewhere := spelling(name, requestNames); elsewhere == ofItself && !slices.Contains(ownNames, name) {
-		// gemini-cli-openai #62: "Unknown name "safetySettings" at
-		// 'generation_config': Cannot find field"; langextract #532.
+	column := p.nameColumn(name)
+	if q.words.request.has(name) && !contains(ownNames, name) {
+		// "Unknown name "safetySettings" at 'generation_config': Cannot find field"
+		// (gemini-cli-openai #62; langextract #532).
 		q.note(column, quote(name)+" stands in "+quote(config),
-			fmt.Sprintf(`The service refuses the file for it. Move it one level up: "request":{…,%q:…}.`, name))
+			fmt.Sprintf(`The service refuses the file for it. Move it one level up: "request":{…,"%s":…}.`, name))
 		return
 	}
-	if known == misspelled {
-		q.note(column, quote(config)+" has an unknown member "+quote(name),
-			fmt.Sprintf("Did you mean %q? The service refuses a file with unknown members.", near))
+	if near := q.words.config.meant(name); near != "" {
+		q.note(column, quote(config)+" has an unknown member "+quote(name), didYouMean(near))
 	}
 }
 
@@ -224,9 +224,13 @@ func (q *request) readRole(p *parser) error {
 	if err != nil {
 		return err
 	}
+	switch string(role) {
+	case "user", "model", "function", "tool", "":
+		return nil
+	}
 	remedy := ""
 	switch string(bytes.ToLower(role)) {
-	case "user", "model", "function", "tool", "":
+	case "user", "model", "function", "tool":
 		return nil
 	case "assistant":
 		remedy = `What the model said has the role "model".`
@@ -242,13 +246,17 @@ func (q *request) readRole(p *parser) error {
 // readInstruction looks at a system instruction. Anything but an object is
 // refused (inspect_ai #5100), and so is an empty text (ellmer,
 // R/provider-google.R, 2026-05).
-func (q *request) readInstruction(p *parser, name string) error {
+func (q *request) readInstruction(p *parser, name []byte) error {
 	q.fixes(p, name)
 	switch kind := p.dec.PeekKind(); kind {
 	case '{':
+		instruction := "system_instruction"
+		if len(name) < len(instruction) {
+			instruction = "systemInstruction"
+		}
 		return p.members(func(member []byte) error {
 			if string(member) == "parts" {
-				return q.readParts(p, name)
+				return q.readParts(p, instruction)
 			}
 			return p.skip()
 		})

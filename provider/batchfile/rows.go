@@ -1,12 +1,11 @@
 package batchfile
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"strconv"
 	"strings"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Row is a good row. It is valid during the call that hands it out.
@@ -47,14 +46,14 @@ func (r *Row) Member(path string) ([]byte, bool) {
 	if !r.json {
 		return nil, false
 	}
-	p.reset(r.text)
+	value := bytes.Trim(r.text, " \t\r\n")
 	for _, name := range steps(path) {
-		if !p.enter(name) {
+		p.reset(value)
+		if value = p.find(name); value == nil {
 			return nil, false
 		}
 	}
-	raw, err := p.value()
-	return raw, err == nil
+	return value, true
 }
 
 // steps splits a path into names.
@@ -72,40 +71,27 @@ func steps(path string) []string {
 	return names
 }
 
-// enter goes to the value of a member, or of an element, of what comes next.
-func (p *parser) enter(name string) bool {
-	kind := p.dec.PeekKind()
-	if kind != '{' && kind != '[' {
-		return false
-	}
-	index, err := strconv.Atoi(name)
-	if kind == '[' && (err != nil || index < 0) {
-		return false
-	}
-	if _, err := p.dec.ReadToken(); err != nil {
-		return false
-	}
-	for n := 0; ; n++ {
-		switch p.dec.PeekKind() {
-		case '}', ']', jsontext.KindInvalid:
-			return false
+// find returns the raw value of a member or an element of what comes next, nil
+// when there is none. Of two members with one name the last one counts.
+func (p *parser) find(name string) (found []byte) {
+	take := func(it bool) error {
+		raw, err := p.value()
+		if it {
+			found = raw
 		}
-		found := n == index
-		if kind == '{' {
-			raw, err := p.value()
-			if err != nil {
-				return false
-			}
-			text, _ := unquote(nil, raw)
-			found = string(text) == name
-		}
-		if found {
-			return true
-		}
-		if p.skip() != nil {
-			return false
-		}
+		return err
 	}
+	switch p.dec.PeekKind() {
+	case '{':
+		_ = p.members(func(member []byte) error { return take(string(member) == name) })
+	case '[':
+		n := 0
+		_ = p.elements(func() error {
+			n++
+			return take(strconv.Itoa(n-1) == name)
+		})
+	}
+	return found
 }
 
 // Rows calls yield for each good row of a result, in its order. Rows are judged

@@ -14,18 +14,23 @@ type Rules struct {
 	// FinishReasons are those with which an answer may end; nil means STOP. An
 	// answer that names none is not held against it.
 	FinishReasons []string
-	// JSON asks for an answer whose text is one JSON value and nothing else.
+	// JSON asks for an answer whose text is one JSON value, with white space
+	// around it at most. A Markdown fence around it is a mistake.
 	JSON bool
 	// Schema, when not nil, is what that value has to fit; it implies JSON.
 	Schema *Schema
 	// MinChars is how many characters the text has at least.
 	MinChars int
 	// KeyField, when not "", names a member of the answer's JSON object that
-	// must hold the row's key: what tells two swapped answers apart. It implies
-	// JSON.
+	// must hold the row's key, as a string or as a number that is written like it:
+	// what tells two swapped answers apart. It implies JSON.
 	KeyField string
 	// AsRequested asks for the form that the request itself asks for: JSON where
-	// it names that type, and its response schema.
+	// it names that type, its response schema, and one of the values of an enum
+	// (text/x.enum). Of the schemas in one source up to 1,000 are kept, 8 MiB in
+	// all; requests with further ones are taken to ask for JSON alone, and so are
+	// those whose schema does not compile here. An answer without text, such as a
+	// function call, is not held against its request.
 	AsRequested bool
 }
 
@@ -69,7 +74,7 @@ const (
 	Failed                 // an error, or neither a response nor an error
 	Blocked                // the service would not answer, or stopped for its policies
 	Truncated              // cut off at a limit of output tokens
-	Empty                  // a response without any content
+	Empty                  // a response without any content, thoughts aside
 	Invalid                // an answer, but not as the rules want it
 	Good
 )

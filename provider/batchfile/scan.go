@@ -49,6 +49,7 @@ func Scan(ctx context.Context, r io.Reader, o ScanOptions) (Summary, []Problem, 
 		keys:     newIndex[int](),
 		problems: problems{max: o.MaxProblems},
 		onKey:    o.OnKey,
+		request:  request{words: newWords()},
 	}
 	err := s.run()
 	sum := Summary{Rows: s.rows, Bytes: m.n, Tokens: tokens(s.characters)}

@@ -8,10 +8,9 @@ import (
 
 // sourceRow is what is read of a line of a source that was checked before.
 type sourceRow struct {
-	key     []byte // unquoted
-	keyAt   int64  // place of the raw key in the line
-	keySize int
-	asked   asked
+	key   []byte // unquoted
+	raw   span   // of the key in the line
+	asked asked
 }
 
 // sourceReader reads lines of a source that was checked before. It asks only
@@ -39,13 +38,15 @@ func (r *sourceReader) read(l line) (*sourceRow, bool) {
 		return q, false
 	}
 	keys := 0
-	err := p.members(func(name []byte) error {
+	err := p.members(func(name []byte) (err error) {
 		switch string(name) {
 		case "key":
 			if keys++; keys > 1 {
 				return jsontext.ErrDuplicateName
 			}
-			return r.readKey()
+			q.key, q.raw, err = p.key(r.key[:0])
+			r.key = q.key
+			return err
 		case "request":
 			if r.forms {
 				q.asked = asked{}
@@ -58,19 +59,6 @@ func (r *sourceReader) read(l line) (*sourceRow, bool) {
 		err = p.end()
 	}
 	return q, err == nil && len(q.key) > 0
-}
-
-func (r *sourceReader) readKey() error {
-	p := &r.parser
-	isString := p.dec.PeekKind() == '"'
-	raw, err := p.value()
-	if err != nil || !isString {
-		return err
-	}
-	r.row.keyAt, r.row.keySize = p.dec.InputOffset()-int64(len(raw)), len(raw)
-	r.key, err = appendKey(r.key[:0], raw)
-	r.row.key = r.key
-	return err
 }
 
 func (q *sourceRow) readRequest(p *parser, name []byte) error {

@@ -73,16 +73,18 @@ func (j *Joiner) WriteSubset(ctx context.Context, w io.Writer, pick func(c Class
 // [ParseRefusal].
 func (j *Joiner) SourceLines(ctx context.Context, pick func(c Class, code int) bool, lines ...int) ([]int, error) {
 	found := make([]int, len(lines))
+	asked := make(map[int][]int, len(lines)) // places in lines
+	for k, n := range lines {
+		asked[n] = append(asked[n], k)
+	}
 	row := 0
 	err := j.eachRow(ctx, func(_ int, l line, at place) error {
 		if !pick(at.class, int(at.code)) {
 			return nil
 		}
 		row++
-		for k, n := range lines {
-			if n == row {
-				found[k] = l.number
-			}
+		for _, k := range asked[row] {
+			found[k] = l.number
 		}
 		return nil
 	})
