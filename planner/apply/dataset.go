@@ -127,17 +127,15 @@ func oneModel(rec *planner.Record) string {
 
 // look reports whether the file has to be written: for one that is right it
 // costs a stat. A file that this state did not write, or that was changed since,
-// is an error.
+// is an error unless it holds what would be written: then the state is the older
+// one.
 func (w *datasetWriter) look(ctx context.Context) (todo bool, err error) {
+	if len(w.parts) == 0 {
+		return false, nil // there is nothing to make it of, and what is there may be of use
+	}
 	info, there, err := w.dir.Stat(w.name)
-	if err != nil {
-		return false, err
-	}
-	if !there {
-		return len(w.parts) > 0 || w.known != state.Dataset{}, nil
-	}
-	if len(w.parts) == 0 && w.known == (state.Dataset{}) {
-		return false, nil // there is nothing to write yet
+	if err != nil || !there {
+		return err == nil, err
 	}
 	w.there = &info
 	if w.known.SHA256 != "" && info.Size == w.known.Bytes && info.ModTime.UnixNano() == w.known.ModTime {
@@ -147,19 +145,38 @@ func (w *datasetWriter) look(ctx context.Context) (todo bool, err error) {
 	switch {
 	case err != nil:
 		return false, err
+	case sum == w.known.SHA256 && w.digest == w.known.Digest:
+		// Only its time is another one. Told to the state, it costs a stat again.
+		now := w.known
+		now.ModTime = info.ModTime.UnixNano()
+		return false, w.e.opt.Journal.WriteDataset(w.d.Path, now)
 	case sum == w.known.SHA256 || sum == w.known.Next:
-	case w.known.SHA256 == "":
-		return false, fmt.Errorf("%s is there and was not written by qaplan for this state; it is left alone: move it away, or name another path", w.d.Path)
-	default:
-		return false, fmt.Errorf("%s was changed since qaplan wrote it; it is left alone: move it away, and the next apply writes it anew", w.d.Path)
-	}
-	if sum != w.known.SHA256 || w.digest != w.known.Digest {
 		return true, nil
 	}
-	// Only its time is another one. Told to the state, it costs a stat again.
-	now := w.known
-	now.ModTime = info.ModTime.UnixNano()
-	return false, w.e.opt.Journal.WriteDataset(w.d.Path, now)
+	return false, w.take(ctx, info, sum)
+}
+
+// take makes a file this state's own that holds what would be written.
+func (w *datasetWriter) take(ctx context.Context, info results.Info, sum string) error {
+	if w.digest != w.known.Digest {
+		same, err := w.dir.Same(ctx, w.name, func(out io.Writer) error { return w.fill(ctx, out) })
+		if err != nil {
+			return err
+		}
+		if same {
+			return w.record(results.Written{Info: info, SHA256: sum})
+		}
+	}
+	if w.known.SHA256 == "" {
+		return fmt.Errorf("%s is there and was not written by qaplan for this state; it is left alone: move it away, or name another path", w.d.Path)
+	}
+	return fmt.Errorf("%s was changed since qaplan wrote it; it is left alone: move it away, and the next apply writes it anew", w.d.Path)
+}
+
+func (w *datasetWriter) record(f results.Written) error {
+	return w.e.opt.Journal.WriteDataset(w.d.Path, state.Dataset{
+		Digest: w.digest, SHA256: f.SHA256, Bytes: f.Size, ModTime: f.ModTime.UnixNano(), Rows: w.rows, Batches: len(w.parts),
+	})
 }
 
 // write writes the file and records it. What is about to take its place is
@@ -180,9 +197,7 @@ func (w *datasetWriter) write(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := w.e.opt.Journal.WriteDataset(w.d.Path, state.Dataset{
-		Digest: w.digest, SHA256: written.SHA256, Bytes: written.Size, ModTime: written.ModTime.UnixNano(), Rows: w.rows, Batches: len(w.parts),
-	}); err != nil {
+	if err := w.record(written); err != nil {
 		return err
 	}
 	w.e.emit(Event{Type: EventDatasetWritten, Dataset: w.d.Name, Path: w.d.Path, SHA256: written.SHA256, Bytes: written.Size,
@@ -204,6 +219,7 @@ func (h *hashing) Write(p []byte) (int, error) {
 // fill writes the rows, one batch after the other.
 func (w *datasetWriter) fill(ctx context.Context, out io.Writer) error {
 	enc := newRowEncoder(out, w.d.Format, w.d.Fields)
+	w.rows = 0
 	for i := range w.parts {
 		p := &w.parts[i]
 		if err := w.e.eachGood(ctx, p, func(row *batchfile.Row) error {
