@@ -16,7 +16,6 @@ type answer struct {
 	code     int    // google.rpc code of the error, 2 (unknown) when it has none
 	message  []byte // raw, of the error
 	prompt   []byte // raw value of promptFeedback.blockReason
-	model    []byte // raw value of modelVersion
 	found    int    // candidates
 	// Of the first candidate:
 	finish []byte   // raw value of its finishReason
