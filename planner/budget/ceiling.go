@@ -102,16 +102,14 @@ func (c *Ceiling) refused(level int64, now time.Time, model string, sole bool, p
 	c.At, c.Next = now, now.Add(pause)
 }
 
-// accepted notes a success at a level and reports whether it refutes what was
-// thought of the ceiling.
-func (c *Ceiling) accepted(level int64) (refuted bool) {
+// accepted notes a success at a level. One beyond what was refused refutes what
+// was thought of the ceiling.
+func (c *Ceiling) accepted(level int64) {
 	c.Good = max(c.Good, level)
-	if c.Bad == 0 || level < c.Bad {
-		return false
+	if c.Bad > 0 && level >= c.Bad {
+		// Half of what is known of it stays: the next refusal is close.
+		*c = Ceiling{Good: c.Good, Hits: c.Hits / 2, Sole: c.Sole / 2}
 	}
-	// Half of what is known of it stays: the next refusal is close.
-	*c = Ceiling{Good: c.Good, Hits: c.Hits / 2, Sole: c.Sole / 2}
-	return true
 }
 
 // limit is how much is known to be accepted, 0 where nothing was refused.

@@ -84,7 +84,6 @@ func newPlayModel(p *Creates, now time.Time, name string, took *Durations, ages 
 // once, fewer under limits that are as much lower; where they come in many waves,
 // the first ones, evenly picked, so that what is left out is like what is not.
 func (pl *play) shrink() {
-	pl.scale, pl.longer = 1, 1
 	wide := pl.wide()
 	if pl.scale = max(1, wide/forecastWide); pl.scale > 1 {
 		pl.jobs = int64(float64(pl.jobs) / pl.scale)
@@ -96,6 +95,7 @@ func (pl *play) shrink() {
 		pl.running = pick(pl.running, int(float64(len(pl.running))/pl.scale))
 		wide /= pl.scale
 	}
+	pl.longer = 1
 	if most := max(forecastMost, int(forecastWaves*wide)); len(pl.waiting) > most {
 		pl.longer = float64(len(pl.waiting)) / float64(most)
 		pl.waiting = pick(pl.waiting, most)
