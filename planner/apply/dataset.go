@@ -76,8 +76,9 @@ type part struct {
 	want  *planner.Batch
 	rec   *planner.Record
 	model string // of all its rows, "" where they have several
-	// judged tells that the requests are there, for rules that need them.
-	judged bool
+	// blind tells that the rules look at the requests, and that these are not
+	// there any more.
+	blind bool
 }
 
 // gather finds the batches that have a result, in order, and makes a digest of
@@ -105,9 +106,10 @@ func (w *datasetWriter) gather(r *round) {
 			if rec == nil || rec.Result == nil || r.observed.Results[b.Address] != planner.ResultOurs {
 				continue
 			}
-			p := part{want: b, rec: rec, model: oneModel(rec), judged: !b.Source.Missing && b.Source.SHA256 == rec.Result.Source}
+			p := part{want: b, rec: rec, model: oneModel(rec)}
+			p.blind = w.e.opt.Rows[block].Rules.AsRequested && (b.Source.Missing || b.Source.SHA256 != rec.Result.Source)
 			w.parts = append(w.parts, p)
-			add(b.Address.String(), rec.Result.SHA256, b.Rules, p.model, fmt.Sprint(p.judged))
+			add(b.Address.String(), rec.Result.SHA256, b.Rules, p.model, fmt.Sprint(p.blind))
 		}
 	}
 	w.digest = hex.EncodeToString(sum.Sum(nil))
@@ -245,10 +247,10 @@ func (e *Engine) eachGood(ctx context.Context, p *part, yield func(*batchfile.Ro
 	if err != nil {
 		return err
 	}
-	if !files.rows.Rules.AsRequested || !p.judged {
-		if files.rows.Rules.AsRequested {
-			e.warn(&p.want.Address, "its source is not the one that was answered: whether its rows have the form that the requests ask for is not looked at for the dataset")
-		}
+	if p.blind {
+		e.warn(&p.want.Address, "the source is not the one that was answered: the dataset takes its rows without looking whether they have the form that the requests ask for")
+	}
+	if p.blind || !files.rows.Rules.AsRequested {
 		return batchfile.Rows(ctx, result, files.rows.Rules, yield)
 	}
 	src, err := files.openSource(ctx)

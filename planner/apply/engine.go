@@ -248,7 +248,9 @@ func (e *Engine) Apply(ctx context.Context) (Report, error) {
 	r, err := e.rounds(ctx)
 	if e.sound && !e.opt.AdoptOnly {
 		e.writeManifests(ctx, true)
-		e.writeDatasets(ctx, r)
+		if err == nil {
+			e.writeDatasets(ctx, r)
+		}
 	}
 	return e.report(ctx, r), err
 }
