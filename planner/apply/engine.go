@@ -64,6 +64,8 @@ type Engine struct {
 	measures  budget.Measures           // of finished batches
 	weighed   time.Time                 // the service's time of the listing that was weighed last
 
+	firstLook, firstService time.Time // when a pause was first reckoned, by either clock
+
 	emitMu sync.Mutex
 }
 

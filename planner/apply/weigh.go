@@ -120,6 +120,10 @@ const fewJobs = 3
 func (e *Engine) nextLook(r *round, p *planner.Plan, items []planner.Item) time.Time {
 	now := time.Now()
 	soon := now.Add(e.opt.PollInterval)
+	speed := e.clockSpeed(now, r.observed.Live.Last)
+	if speed == 0 {
+		return soon
+	}
 	for i := range items {
 		if ph := items[i].Phase; ph == planner.PhaseUnknown || ph == planner.PhaseSucceeded {
 			return soon
@@ -158,16 +162,31 @@ func (e *Engine) nextLook(r *round, p *planner.Plan, items []planner.Item) time.
 		}
 		unsure = unsure || history[j.Model] == nil || history[j.Model].Count() < fewJobs
 	}
-	at := budget.NextLook(now, e.opt.PollInterval, history, w)
-	// Where little is known of durations, a job is given as long again as it has
-	// taken: short ones are not kept waiting, and long ones cost few looks.
-	if latest := now.Add(max(e.opt.PollInterval, youngest)); unsure && at.After(latest) {
-		at = latest
-	}
 	if len(w.Running) == 0 && w.Until.IsZero() {
 		return soon // what was bought is not in the listing yet
 	}
-	return at
+	pause := budget.NextLook(now, e.opt.PollInterval, history, w).Sub(now)
+	// Where little is known of durations, a job is given as long again as it has
+	// taken: short ones are not kept waiting, and long ones cost few looks.
+	if unsure {
+		pause = min(pause, max(e.opt.PollInterval, youngest))
+	}
+	return now.Add(max(e.opt.PollInterval, time.Duration(float64(pause)/speed)))
+}
+
+// clockSpeed is how many seconds pass at the service for each one here, at least
+// 1: in a rehearsal its clock may run fast, and jobs take as long by that clock.
+// It is 0 as long as this process has looked once only.
+func (e *Engine) clockSpeed(now, service time.Time) float64 {
+	if e.firstLook.IsZero() {
+		e.firstLook, e.firstService = now, service
+		return 0
+	}
+	here, there := now.Sub(e.firstLook), service.Sub(e.firstService)-clockSlack
+	if here <= 0 {
+		return 1
+	}
+	return max(1, float64(there)/float64(here))
 }
 
 // durations is how long the jobs of each model took.
