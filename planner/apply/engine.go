@@ -64,6 +64,11 @@ type Engine struct {
 	measures  budget.Measures           // of finished batches
 	weighed   time.Time                 // the service's time of the listing that was weighed last
 
+	whole   *walk          // the newest walk of this process through all pages
+	earlier *walk          // the one of the look before, where that went through all pages too
+	files   []planner.File // that were listed last
+	filesAt time.Time
+
 	firstLook, firstService time.Time // when a pause was first reckoned, by either clock
 
 	emitMu sync.Mutex
