@@ -161,7 +161,9 @@ func refusalRows() []scene {
 				t.Errorf("%d creates were sent, want 2", n)
 			}
 			s.ended()
-			s.apply(exitDone) // a job has ended, and with it the pause
+			s.apply(exitDone) // a job has ended, and with it the pause: one create finds out
+			s.mustHaveBought(2)
+			s.apply(exitDone)
 			s.mustHaveBought(3)
 			s.ended()
 			s.apply(exitDone)
