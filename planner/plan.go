@@ -65,8 +65,11 @@ const (
 	ReasonSourceBack       Reason = "source_back"
 	ReasonLeftConfig       Reason = "left_config"
 	ReasonRenamed          Reason = "renamed"
-	ReasonRepair           Reason = "repair"       // rows were answered, but not well
-	ReasonRowsInHand       Reason = "rows_in_hand" // nothing more is to be had or wanted
+	// ReasonRepair: rows were answered, but not well.
+	ReasonRepair Reason = "repair"
+	// ReasonRowsInHand: nothing more is to be had or wanted. The result is made of
+	// what is in hand, whatever rows are open; nothing is fetched of the attempt.
+	ReasonRowsInHand Reason = "rows_in_hand"
 )
 
 // Reasons for a hold; see Exit for the way out of each. source_changed,
@@ -173,8 +176,8 @@ type Detail struct {
 	From   string   `json:"from,omitempty"`   // the former address of a renamed batch
 	// Again is set when something is bought that was bought before.
 	Again bool `json:"again,omitempty"`
-	// Subset is set when only some rows of the source are bought; SHA256, Bytes,
-	// Rows and Tokens are theirs then.
+	// Subset is set when only some rows of the source are, or were, bought;
+	// SHA256, Bytes, Rows and Tokens are theirs then.
 	Subset bool `json:"subset,omitempty"`
 }
 
