@@ -180,7 +180,7 @@ func (v *view) hangsOn(newest *Attempt) bool {
 	if newest.partial() && wanted {
 		return true
 	}
-	return !newest.fruitless() && (!newest.kept() || wanted)
+	return !newest.fruitless() && !v.emptyRepair(newest) && (!newest.kept() || wanted)
 }
 
 // active gives the oldest job of the batch that may still do work.

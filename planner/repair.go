@@ -64,6 +64,12 @@ func (v *view) broken(last *Attempt) bool {
 	return base == nil || !base.OutputRead || v.lost(base) != nil
 }
 
+// emptyRepair reports whether a job that bought rows again ended, and no answers
+// are to be expected of it.
+func (v *view) emptyRepair(a *Attempt) bool {
+	return a.Repair && !a.active() && a.Output == "" && !a.Inline && (JobState(a.State) != JobSucceeded || v.noOutput(a))
+}
+
 // noOutput reports whether a job that succeeded has named no output for so long
 // that none is to be expected.
 func (v *view) noOutput(a *Attempt) bool {

@@ -279,6 +279,8 @@ var rowTransitions = []transition{
 		"phase=held actions=- reason=- held=result_gone attempt=0 warn=- heldjob=j2"},
 	{"repair answered, the first answers are not to be had any more, a former result", when(repairs(2), finished(), bought(JobSucceeded, output, read, outputGone, askedFor), bought(JobSucceeded, repairing(rest1), output, part)),
 		"phase=done actions=- reason=- held=- attempt=0 warn=result_gone"},
+	{"repair of another content succeeded, no output for a day, the source is back", when(bought(JobSucceeded, output, part), bought(JobSucceeded, forSource(contentB), output, part), bought(JobSucceeded, forSource(contentB), repairing(rest1), endedAgo(25*time.Hour)), judged(1, nil), onChange(OnChangeRerun)),
+		"phase=succeeded actions=download reason=rows_in_hand held=- attempt=1 warn=- job=j1"},
 	{"repair failed: another", when(repairs(2), answeredBadly(), bought(JobFailed, repairing(rest1))),
 		"phase=absent actions=upload+create reason=repair held=- attempt=3 warn=- subset=1111"},
 	{"repair failed, repairs used up", when(repairs(1), answeredBadly(), bought(JobFailed, repairing(rest1))),
