@@ -276,14 +276,17 @@ func (r *dice) strayJob() {
 }
 
 func (r *dice) strayFile() {
-	sha := pick(r, r.content(), r.content(), r.subset())
+	sha, size := r.content(), pick(r, int64(1000), 1000, 1000, 999)
+	if r.percent(30) {
+		sha, size = r.subset(), 300
+	}
 	name := pick(r, "files/f1", "files/f2", uploadOfOurs(sha, 1+r.IntN(4)), UploadName(sha, theirs6, 1))
 	for _, f := range r.s.o.Live.Files {
 		if f.Name == name {
 			return // a name is one file
 		}
 	}
-	r.s.o.Live.Files = append(r.s.o.Live.Files, File{Name: name, SHA256: sha, Bytes: pick(r, int64(1000), 1000, 1000, 999),
+	r.s.o.Live.Files = append(r.s.o.Live.Files, File{Name: name, SHA256: sha, Bytes: size,
 		Expires: now.Add(time.Duration(r.IntN(100)) * time.Minute), Active: r.percent(90)})
 }
 
