@@ -72,6 +72,17 @@ const (
 	ReasonRowsInHand Reason = "rows_in_hand"
 )
 
+// Delivers reports whether a download for that reason makes the result of what is
+// in hand, whatever rows are open. For any other, what came is kept while
+// Record.Repairable gives rows, or where its job ended early.
+func (r Reason) Delivers() bool {
+	switch r {
+	case ReasonRowsInHand, ReasonResultMissing, ReasonResultChanged, ReasonSourceChanged:
+		return true
+	}
+	return false
+}
+
 // Reasons for a hold; see Exit for the way out of each. source_changed,
 // model_changed and left_config are shared with the changes.
 const (

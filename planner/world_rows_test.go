@@ -156,20 +156,14 @@ func (w *world) download(rec *Record, b *Batch, c *Change) {
 		return // they fit other keys
 	}
 	joined := w.join(rec, at, b.Address, true)
-	whatever := false
-	switch c.Reason {
-	case ReasonRowsInHand, ReasonResultMissing, ReasonResultChanged, ReasonSourceChanged:
-		whatever = true
-	}
 	rec.Judge(w.judge(rec, b, at.Number, joined))
 	id := joined.id(b.Source.SHA256)
 	inTheWay := rec.Result == nil && w.disk[c.Address] != ""
 	switch {
 	case inTheWay && w.disk[c.Address] != id:
 		return
-	case !whatever && !inTheWay && rec.Repairable(b) != nil:
-		return
-	case !whatever && at.endedEarly() && !at.Repair:
+	case c.Reason.Delivers():
+	case !inTheWay && rec.Repairable(b) != nil, at.endedEarly() && !at.Repair:
 		return
 	}
 	w.deliver(rec, b, at, joined)
