@@ -219,8 +219,8 @@ func (w *world) checkRows(rec *Record, b *Batch, c *Change) {
 }
 
 // repairsOf counts the jobs that bought rows of a series again. A restored state
-// finds those again that the same rules ask for, as long as the service has the
-// ones before.
+// finds them all, as long as the rules ask for the same rows and the service has
+// the answers before; else those count that it has on record.
 func (w *world) repairsOf(rec *Record, b *Batch, base *Attempt) int {
 	recorded, found := 0, 0
 	for a := range rec.from(base) {
@@ -231,7 +231,7 @@ func (w *world) repairsOf(rec *Record, b *Batch, base *Attempt) int {
 	for _, s := range w.sold {
 		switch {
 		case s.repairs != base.Job:
-		case w.lost[s.job], s.rules != b.Rules && !rec.hasJob(s.job):
+		case w.lost[s.job], s.rules != b.Rules:
 			return recorded
 		default:
 			found++
