@@ -331,6 +331,9 @@ func AdoptJobs(old *Record, b *Batch, jobs []*Job) *Record {
 					break
 				}
 			}
+			if at.partial() && rec.newestJob() > at.Number {
+				at.Number = rec.NextNumber() // what it answers was open still, so it counts now
+			}
 		}
 		at.See(j)
 		rec.place(at)
@@ -342,6 +345,17 @@ func AdoptJobs(old *Record, b *Batch, jobs []*Job) *Record {
 		rec.Source = b.Source.Record()
 	}
 	return rec
+}
+
+// newestJob is the highest number of an attempt that has a job.
+func (r *Record) newestJob() int {
+	newest := 0
+	for i := range r.Attempts {
+		if r.Attempts[i].Job != "" {
+			newest = r.Attempts[i].Number
+		}
+	}
+	return newest
 }
 
 // place puts an adopted attempt where its number belongs. A number that

@@ -275,6 +275,11 @@ func TestUnneeded(t *testing.T) {
 		{"a twin is done too", when(finished(), alive, twin(twinDone)), own},
 		{"the listing is incomplete", when(finished(), alive, incomplete), ""},
 		{"another project", when(bought(JobRunning, unlisted), missing("batches/j1"), liveFile(uploadOfOurs(contentC, 1), contentC, time.Hour)), ""},
+		{"rows that are repaired now", when(repairs(2), deliveredBadly(), restUploaded(rest1)), ""},
+		{"rows whose repair is held", when(repairs(2), deliveredBadly(), restUploaded(rest1), alsoWanted(wanted(Address{"r", 3}, contentC)), unlabelledJob("x", "files/gone", "m1", 10, JobRunning)), ""},
+		{"rows that nobody repairs", when(deliveredBadly(), restUploaded(rest1)), uploadOfOurs(rest1, 1)},
+		{"rows whose repair failed, kept for another", when(repairs(2), answeredBadly(), bought(JobFailed, repairing(rest1)), restUploaded(rest1)), ""},
+		{"rows that were not reached, no attempt left", when(cutShort(JobExpired), maxAttempts(1), restUploaded(rest1)), ""},
 		{"still being taken in", when(finished(), alive, filesProcessing), ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -299,6 +304,10 @@ func TestStrangers(t *testing.T) {
 	if len(got) != 1 || got[0].Lineage != theirs6 || got[0].Jobs != 2 || got[0].Uploads != 1 || !slices.Equal(got[0].Batches, []Address{subject, neighbour}) ||
 		!got[0].First.Equal(now.Add(-5*time.Hour)) || !got[0].Last.Equal(now.Add(-2*time.Hour)) {
 		t.Errorf("got %+v, want one stranger with two jobs and one upload for two batches", got)
+	}
+	s = newScene(repairs(1), answeredBadly(), restLabelled("a", theirs6, rest1, "m1", 2, JobRunning))
+	if got := Strangers(&s.d, &s.o); len(got) != 1 || got[0].Jobs != 1 {
+		t.Errorf("got %+v, want one stranger with a job for some rows", got)
 	}
 	s = newScene(formerly(theirs6), labelled("a", theirs6, 1, JobRunning))
 	if got := Strangers(&s.d, &s.o); len(got) != 0 {

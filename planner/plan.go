@@ -65,9 +65,23 @@ const (
 	ReasonSourceBack       Reason = "source_back"
 	ReasonLeftConfig       Reason = "left_config"
 	ReasonRenamed          Reason = "renamed"
-	ReasonRepair           Reason = "repair"       // rows were answered, but not well
-	ReasonRowsInHand       Reason = "rows_in_hand" // nothing more is to be had or wanted
+	// ReasonRepair: rows were answered, but not well.
+	ReasonRepair Reason = "repair"
+	// ReasonRowsInHand: nothing more is to be had or wanted. The result is made of
+	// what is in hand, whatever rows are open; nothing is fetched of the attempt.
+	ReasonRowsInHand Reason = "rows_in_hand"
 )
+
+// Delivers reports whether a download for that reason makes the result of what is
+// in hand, whatever rows are open. For any other, what came is kept while
+// Record.Repairable gives rows, or where its job ended early.
+func (r Reason) Delivers() bool {
+	switch r {
+	case ReasonRowsInHand, ReasonResultMissing, ReasonResultChanged, ReasonSourceChanged:
+		return true
+	}
+	return false
+}
 
 // Reasons for a hold; see Exit for the way out of each. source_changed,
 // model_changed and left_config are shared with the changes.
@@ -173,8 +187,8 @@ type Detail struct {
 	From   string   `json:"from,omitempty"`   // the former address of a renamed batch
 	// Again is set when something is bought that was bought before.
 	Again bool `json:"again,omitempty"`
-	// Subset is set when only some rows of the source are bought; SHA256, Bytes,
-	// Rows and Tokens are theirs then.
+	// Subset is set when only some rows of the source are, or were, bought;
+	// SHA256, Bytes, Rows and Tokens are theirs then.
 	Subset bool `json:"subset,omitempty"`
 }
 

@@ -138,6 +138,9 @@ func cutShort(state JobState, traits ...trait) fact {
 	return both(bought(state, append([]trait{output, part}, traits...)...), judged(1, notReached(rest1)))
 }
 
+// renumbered gives the subject's newest attempt another number.
+func renumbered(n int) fact { return func(s *scene) { s.rec().Last().Number = n } }
+
 func settledAgo(at *Attempt) { at.SettleFrom = now.Add(-settleTime) }
 
 // rowTransitions go on with the table: what follows from rows that a job did
@@ -272,6 +275,12 @@ var rowTransitions = []transition{
 		"phase=absent actions=upload+create reason=repair held=- attempt=4 warn=- subset=2222"},
 	{"repair answered, another content answered since, the source is back: all that is in hand", when(answeredBadly(), bought(JobSucceeded, repairing(rest1), output, part), judged(2, bad(rest2)), bought(JobSucceeded, forSource(contentB), output, part)),
 		"phase=succeeded actions=download reason=rows_in_hand held=- attempt=2 warn=- job=j2 subset=1111"},
+	{"repair answered, the first answers are not to be had any more", when(repairs(2), bought(JobSucceeded, output, read, outputGone), bought(JobSucceeded, repairing(rest1), output, part)),
+		"phase=held actions=- reason=- held=result_gone attempt=0 warn=- heldjob=j2"},
+	{"repair answered, the first answers are not to be had any more, a former result", when(repairs(2), finished(), bought(JobSucceeded, output, read, outputGone, askedFor), bought(JobSucceeded, repairing(rest1), output, part)),
+		"phase=done actions=- reason=- held=- attempt=0 warn=result_gone"},
+	{"repair of another content succeeded, no output for a day, the source is back", when(bought(JobSucceeded, output, part), bought(JobSucceeded, forSource(contentB), output, part), bought(JobSucceeded, forSource(contentB), repairing(rest1), endedAgo(25*time.Hour)), judged(1, nil), onChange(OnChangeRerun)),
+		"phase=succeeded actions=download reason=rows_in_hand held=- attempt=1 warn=- job=j1"},
 	{"repair failed: another", when(repairs(2), answeredBadly(), bought(JobFailed, repairing(rest1))),
 		"phase=absent actions=upload+create reason=repair held=- attempt=3 warn=- subset=1111"},
 	{"repair failed, repairs used up", when(repairs(1), answeredBadly(), bought(JobFailed, repairing(rest1))),
@@ -368,6 +377,10 @@ var rowTransitions = []transition{
 		"phase=succeeded actions=download reason=rows_in_hand held=- attempt=1 warn=- job=j1"},
 	{"expired, all rows are in hand, some are bad", when(repairs(1), bought(JobExpired, output, part), judged(1, bad(rest1))),
 		"phase=absent actions=upload+create reason=repair held=- attempt=2 warn=- subset=1111"},
+	{"expired, all rows are in hand, another content answered since, the source is back", when(bought(JobExpired, output, part), judged(1, nil), bought(JobSucceeded, forSource(contentB), output, part), onChange(OnChangeRerun)),
+		"phase=succeeded actions=download reason=rows_in_hand held=- attempt=1 warn=- job=j1"},
+	{"cancelled, all rows are in hand, another content answered since, the source is back", when(bought(JobCancelled, output, part), judged(1, nil), bought(JobSucceeded, forSource(contentB), output, part)),
+		"phase=held actions=- reason=- held=source_changed attempt=0 warn=- heldjob=j2"},
 	{"expired, rows are missing that are in no rest", when(bought(JobExpired, output, part), judged(1, nil, func(j *Judgement) { j.Classes.Missing = 1 })),
 		"phase=absent actions=upload+create reason=job_expired held=- attempt=2 warn=-"},
 	{"expired, rows in hand, out of the config", when(cutShort(JobExpired), outOfConfig),
@@ -398,6 +411,8 @@ var rowTransitions = []transition{
 		"phase=held actions=- reason=- held=left_config attempt=0 warn=- heldjob=j2"},
 	{"the others were cancelled", when(cutShort(JobExpired), bought(JobCancelled, ofRows(rest1))),
 		"phase=held actions=- reason=- held=cancelled attempt=0 warn=- heldjob=j2"},
+	{"the others failed, the first answers are not to be had any more: all anew", when(bought(JobExpired, output, read, outputGone), bought(JobFailed, ofRows(rest1)), judged(1, notReached(rest1))),
+		"phase=absent actions=upload+create reason=job_failed held=- attempt=3 warn=-"},
 	{"the others are gone", when(cutShort(JobExpired), bought(JobRunning, ofRows(rest1), unlisted), missing("batches/j2")),
 		"phase=held actions=- reason=- held=job_gone attempt=0 warn=- heldjob=j2"},
 	{"the others were answered, delivered", when(bought(JobExpired, output, read), bought(JobSucceeded, ofRows(rest1), output, read), judged(2, nil), deliveredBy(2, contentA)),
@@ -466,6 +481,8 @@ var rowTransitions = []transition{
 		"phase=succeeded actions=download reason=result_missing held=- attempt=2 warn=- job=j2 subset=1111"},
 	{"done, its repair failed, rerun asked", when(repairs(2), deliveredBadly(), bought(JobFailed, repairing(rest1)), rerun),
 		"phase=done actions=upload+create reason=rerun held=- attempt=3 warn=-"},
+	{"done, its repair failed, another job was asked for before: still wanted", when(repairs(2), deliveredBadly(), bought(JobFailed, repairing(rest1)), rerunFixedAt(2)),
+		"phase=done actions=upload+create reason=rerun held=- attempt=3 warn=-"},
 	{"done, its repair failed, out of the config", when(deliveredBadly(), bought(JobFailed, repairing(rest1)), outOfConfig),
 		"phase=done actions=forget reason=left_config held=- attempt=0 warn=-"},
 	{"done, its repair is in hand, some rows are still bad", when(repairs(2), deliveredBadly(), bought(JobSucceeded, repairing(rest1), output, part), judged(2, bad(rest2))),
@@ -496,6 +513,8 @@ var rowTransitions = []transition{
 		"phase=succeeded actions=adopt+download reason=job_succeeded held=- attempt=2 warn=- job=lost subset=1111"},
 	{"older state restored, a repair failed", when(repairs(1), answeredBadly(), restLabelled("lost", ours6, rest1, "m1", 2, JobFailed)),
 		"phase=succeeded actions=adopt+download reason=rows_in_hand held=- attempt=2 warn=- job=lost subset=1111"},
+	{"older state restored, a repair of the rows that are bad still was lost before another", when(repairs(3), answeredBadly(), bought(JobSucceeded, repairing(rest2), output, part), renumbered(3), judged(3, bad(rest1)), restLabelled("lost", ours6, rest1, "m1", 2, JobSucceeded, output)),
+		"phase=succeeded actions=adopt+download reason=job_succeeded held=- attempt=4 warn=- job=lost subset=1111"},
 	{"older state restored, a repair runs, the answers are not fetched yet", when(repairs(2), bought(JobSucceeded, output), restLabelled("lost", ours6, rest1, "m1", 2, JobRunning)),
 		"phase=succeeded actions=download reason=job_succeeded held=- attempt=1 warn=- job=j1"},
 	{"older state restored, a repair runs, the result is done", when(repairs(2), deliveredBadly(), restLabelled("lost", ours6, rest1, "m1", 2, JobRunning)),

@@ -30,6 +30,23 @@ func finishedBatches(n int) *scene {
 	return s
 }
 
+// repairedBatches is a state in which n batches are delivered, each with a row
+// that stayed bad after as many repairs as there may be.
+func repairedBatches(n int) *scene {
+	s := finishedBatches(n)
+	for i := range s.d.Batches {
+		b := &s.d.Batches[i]
+		b.Repair = &Repair{MaxAttempts: 1}
+		rec := s.recOf(b.Address)
+		again := rec.Attempts[0]
+		again.Number, again.Job, again.Repair, again.Input, again.Rows = 2, again.Job+"-2", true, rest1, restRows
+		rec.Attempts = append(rec.Attempts, again)
+		rec.Result.Attempt, rec.Result.Failed = 2, 1
+		rec.Judged = &Judgement{Source: b.Source.SHA256, Attempt: 2, Classes: Classes{Good: goodRows - 1, Error: 1}, Rest: bad(rest2)}
+	}
+	return s
+}
+
 // freshBatches is a config for which nothing was bought.
 func freshBatches(n int) *scene {
 	s := newScene()
@@ -43,11 +60,11 @@ func freshBatches(n int) *scene {
 // TestScaleIsLinear compares what a plan of many batches allocates with what a
 // plan of few does: the count for each batch must not grow with their number.
 func TestScaleIsLinear(t *testing.T) {
-	for name, make := range map[string]func(int) *scene{"finished": finishedBatches, "fresh": freshBatches} {
+	for name, make := range map[string]func(int) *scene{"finished": finishedBatches, "repaired": repairedBatches, "fresh": freshBatches} {
 		perBatch := func(n int) float64 {
 			s := make(n)
 			p, items := s.diff()
-			if len(items) != n || name == "finished" && len(p.Changes) > 0 || name == "fresh" && len(p.Changes) != n {
+			if len(items) != n || name != "fresh" && len(p.Changes) > 0 || name == "fresh" && len(p.Changes) != n {
 				t.Fatalf("%s: %d items, %d changes for %d batches", name, len(items), len(p.Changes), n)
 			}
 			return testing.AllocsPerRun(1, func() { s.diff() }) / float64(n)
@@ -61,15 +78,17 @@ func TestScaleIsLinear(t *testing.T) {
 }
 
 func BenchmarkDiff(b *testing.B) {
-	for _, n := range []int{1_000, 10_000, 100_000} {
-		b.Run(fmt.Sprintf("finished=%d", n), func(b *testing.B) {
-			s := finishedBatches(n)
-			b.ReportAllocs()
-			for b.Loop() {
-				if p, _ := s.diff(); len(p.Changes) > 0 {
-					b.Fatalf("%d changes", len(p.Changes))
+	for name, make := range map[string]func(int) *scene{"finished": finishedBatches, "repaired": repairedBatches} {
+		for _, n := range []int{1_000, 10_000, 100_000} {
+			b.Run(fmt.Sprintf("%s=%d", name, n), func(b *testing.B) {
+				s := make(n)
+				b.ReportAllocs()
+				for b.Loop() {
+					if p, _ := s.diff(); len(p.Changes) > 0 {
+						b.Fatalf("%d changes", len(p.Changes))
+					}
 				}
-			}
-		})
+			})
+		}
 	}
 }
