@@ -53,7 +53,7 @@ func changeRows() []scene {
 				t.Error("the answers were not kept")
 			}
 			s.put(s.source(1), former)
-			s.is(1, "succeeded download source_back")
+			s.is(1, "succeeded download rows_in_hand")
 			s.apply(exitDone)
 			s.mustHaveBought(1)
 			s.mustBeDone()

@@ -137,6 +137,8 @@ func (d *delivery) settle(ctx context.Context, src *source, j *joined, fresh *an
 	switch {
 	case fresh != nil && j.fresh.Cancelled > 0 && planner.JobState(d.at.State) == planner.JobSucceeded:
 		return d.keepCancelled(ctx, fresh, got)
+	case d.c.Reason.Delivers():
+		return d.deliver(ctx, src, j, fresh, got)
 	case !d.at.Repair && d.endedEarly():
 		return d.keep(ctx, fresh, got)
 	case now.Repairable(d.want) != nil:
@@ -201,6 +203,9 @@ func (d *delivery) endedEarly() bool {
 // fresh gives the attempt's own answers: those that were kept, else those that
 // the service has. A repair may have none.
 func (d *delivery) fresh(ctx context.Context) (*answers, error) {
+	if d.at.Wrong && d.c.Reason == planner.ReasonRowsInHand {
+		return nil, nil // what it answered is another batch's
+	}
 	kept, err := d.part(ctx, d.at)
 	if kept != nil || err != nil {
 		return kept, err
