@@ -345,10 +345,10 @@ func (v *view) refetch(a *Attempt) verdict {
 // purchased: the newest job is not delivered.
 func (v *view) purchased(last *Attempt) verdict {
 	switch older := v.unfetched(last); {
-	case older != nil:
-		return v.fetch(older)
 	case v.broken(last):
 		return v.ended(last, HoldResultGone)
+	case older != nil:
+		return v.fetch(older)
 	case last.Repair:
 		return v.repaired(last)
 	case last.Wrong:

@@ -281,6 +281,8 @@ var rowTransitions = []transition{
 		"phase=done actions=- reason=- held=- attempt=0 warn=result_gone"},
 	{"repair of another content succeeded, no output for a day, the source is back", when(bought(JobSucceeded, output, part), bought(JobSucceeded, forSource(contentB), output, part), bought(JobSucceeded, forSource(contentB), repairing(rest1), endedAgo(25*time.Hour)), judged(1, nil), onChange(OnChangeRerun)),
 		"phase=succeeded actions=download reason=rows_in_hand held=- attempt=1 warn=- job=j1"},
+	{"repair succeeded, the file changed, and the first answers are not to be had any more", when(repairs(2), bought(JobSucceeded, output, read, outputGone), deliveredBy(1, contentA), seen(ResultChanged), bought(JobSucceeded, repairing(rest1), output)),
+		"phase=held actions=- reason=- held=result_gone attempt=0 warn=- heldjob=j1"},
 	{"repair failed: another", when(repairs(2), answeredBadly(), bought(JobFailed, repairing(rest1))),
 		"phase=absent actions=upload+create reason=repair held=- attempt=3 warn=- subset=1111"},
 	{"repair failed, repairs used up", when(repairs(1), answeredBadly(), bought(JobFailed, repairing(rest1))),
