@@ -214,6 +214,9 @@ type Rest struct {
 	Bytes  int64  `json:"bytes"`
 	Rows   int    `json:"rows"`
 	Tokens int64  `json:"tokens,omitempty"` // an estimate
+	// OutputLimit and Unlimited are as in Source.
+	OutputLimit int64 `json:"output_limit,omitempty"`
+	Unlimited   int   `json:"unlimited,omitempty"`
 }
 
 // Tokens are counts as the service reports them in its answers.
