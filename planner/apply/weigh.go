@@ -27,7 +27,8 @@ func (e *Engine) weigh(r *round) {
 // batches.
 func measured(r *planner.Recorded) budget.Measures {
 	var m budget.Measures
-	for a, rec := range r.Batches {
+	for _, a := range sortedAddresses(r.Batches) { // sums depend on the order
+		rec := r.Batches[a]
 		for i := range rec.Attempts {
 			at := &rec.Attempts[i]
 			if at.Answered > 0 {
