@@ -25,6 +25,9 @@ type costs struct {
 	blocks   map[string]Cost
 	models   map[string]string // of each block
 	measures budget.Measures
+	// Rows that are bought again, since they were cut off or are hard, take more
+	// output than others do: each kind of job is measured for itself.
+	whole, repairs budget.Measures
 }
 
 // sized is what the cost of one job is estimated from.
@@ -34,6 +37,7 @@ type sized struct {
 	rows    int
 	tokens  int64 // of the input: characters/4
 	limit   int64 // of the output, 0 where not every request has one
+	repair  bool
 }
 
 // costing is what one job is expected to take.
@@ -84,7 +88,11 @@ func (c *costs) rates(block, model string, at time.Time) (budget.Rates, bool) {
 // estimate says what a job is expected to take when it is created at a time.
 func (c *costs) estimate(s sized, at time.Time) costing {
 	kind := budget.Kind{Block: s.address.Block, Model: s.model}
-	e := costing{in: c.measures.Input(kind, s.tokens), out: c.measures.Output(kind, s.rows, s.limit)}
+	outputs := &c.whole
+	if s.repair {
+		outputs = &c.repairs
+	}
+	e := costing{in: c.measures.Input(kind, s.tokens), out: outputs.Output(kind, s.rows, s.limit)}
 	if e.rates, e.priced = c.rates(s.address.Block, s.model, at); !e.priced {
 		return e
 	}
@@ -134,7 +142,7 @@ func (c *costs) attempt(a planner.Address, at *planner.Attempt, want *planner.Ba
 		}
 		return paid{spent: rates.Cost(at.Tokens, average(at.Tokens.Input, at.Answered))}
 	}
-	size := sized{address: a, model: at.Model, rows: at.Rows, tokens: at.Estimate, limit: at.OutputLimit}
+	size := sized{address: a, model: at.Model, rows: at.Rows, tokens: at.Estimate, limit: at.OutputLimit, repair: at.Repair}
 	if want != nil && size.limit == 0 && at.Input == "" && at.SHA256 == want.Source.SHA256 {
 		size.limit = limitOf(want.Source.OutputLimit, want.Source.Unlimited)
 	}

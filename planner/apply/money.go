@@ -167,8 +167,10 @@ func (e *Engine) reckon(r *round) {
 	rec := &r.learned.Recorded
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.measures = measured(rec)
+	e.measures = measured(rec, func(*planner.Attempt) bool { return true })
 	e.costs.measures = e.measures
+	e.costs.whole = measured(rec, func(at *planner.Attempt) bool { return !at.Repair })
+	e.costs.repairs = measured(rec, func(at *planner.Attempt) bool { return at.Repair })
 	e.money = e.purses(rec)
 	e.estimate(r)
 }
@@ -222,7 +224,8 @@ func (e *Engine) reserve(c *planner.Change) {
 func (e *Engine) unreserve(c *planner.Change) { e.money.release(c.Address) }
 
 func (e *Engine) sizedOf(c *planner.Change) sized {
-	return sized{address: c.Address, model: c.Detail.Model, rows: c.Detail.Rows, tokens: c.Detail.Tokens, limit: e.limits[c.Address]}
+	return sized{address: c.Address, model: c.Detail.Model, rows: c.Detail.Rows, tokens: c.Detail.Tokens, limit: e.limits[c.Address],
+		repair: c.Reason == planner.ReasonRepair}
 }
 
 // outputLimit is the most that the requests of a purchase allow as output, 0
