@@ -149,6 +149,17 @@ func (p *Plan) Unsure() bool {
 	return slices.ContainsFunc(p.Problems, func(pr Problem) bool { return pr.Code == codeListing })
 }
 
+// Codes of problems that money makes.
+const (
+	CodeMaxCost  = "max_cost"  // a limit on the cost stands against a create
+	CodeCostOpen = "cost_open" // creates wait until jobs have shown what they cost
+)
+
+// Refused reports whether a limit on the cost stands against creates.
+func (p *Plan) Refused() bool {
+	return slices.ContainsFunc(p.Problems, func(pr Problem) bool { return pr.Code == CodeMaxCost })
+}
+
 // Change is what is to be done for one batch, in the order of doing.
 type Change struct {
 	Address Address  `json:"address"`
@@ -177,10 +188,14 @@ type Detail struct {
 	SHA256 string `json:"sha256,omitempty"`
 	Bytes  int64  `json:"bytes,omitempty"`
 	Rows   int    `json:"rows,omitempty"`
-	Tokens int64  `json:"input_tokens,omitempty"` // estimated
-	Model  string `json:"model,omitempty"`
-	File   string `json:"file,omitempty"` // the upload that is used or adopted
-	Job    string `json:"job,omitempty"`  // the job that is adopted or downloaded
+	Tokens int64  `json:"input_tokens,omitempty"` // estimated: characters/4
+	// OutputTokens and CostUSD are estimates of what a create will take; 0 where
+	// they cannot be made.
+	OutputTokens int64   `json:"output_tokens,omitempty"`
+	CostUSD      float64 `json:"cost_usd,omitempty"`
+	Model        string  `json:"model,omitempty"`
+	File         string  `json:"file,omitempty"` // the upload that is used or adopted
+	Job          string  `json:"job,omitempty"`  // the job that is adopted or downloaded
 	// Jobs are further jobs adopted with it, older attempts of the same batch.
 	Jobs   []string `json:"jobs,omitempty"`
 	Output string   `json:"output,omitempty"` // path of the result file

@@ -83,10 +83,13 @@ type Attempt struct {
 	Repair bool `json:"repair,omitempty"`
 	Rows   int  `json:"rows"` // that were sent
 	// Estimate is what their input tokens were estimated at: characters/4.
-	Estimate int64  `json:"estimate,omitempty"`
-	Token    string `json:"token,omitempty"` // what stands in brackets at the end of the display name
-	File     string `json:"file,omitempty"`  // the input it names
-	Adopted  bool   `json:"adopted,omitempty"`
+	Estimate int64 `json:"estimate,omitempty"`
+	// OutputLimit is the most that they allow as output tokens, 0 where one of
+	// them has no limit.
+	OutputLimit int64  `json:"output_limit,omitempty"`
+	Token       string `json:"token,omitempty"` // what stands in brackets at the end of the display name
+	File        string `json:"file,omitempty"`  // the input it names
+	Adopted     bool   `json:"adopted,omitempty"`
 	// Sent is the local time of the intent.
 	Sent time.Time `json:"sent,omitzero"`
 	// ServiceTime is the newest time that the service had told by then. One from
@@ -214,6 +217,9 @@ type Rest struct {
 	Bytes  int64  `json:"bytes"`
 	Rows   int    `json:"rows"`
 	Tokens int64  `json:"tokens,omitempty"` // an estimate
+	// OutputLimit and Unlimited are as in Source.
+	OutputLimit int64 `json:"output_limit,omitempty"`
+	Unlimited   int   `json:"unlimited,omitempty"`
 }
 
 // Tokens are counts as the service reports them in its answers.

@@ -43,7 +43,9 @@ func (a *app) status(ctx context.Context, asJSON, refresh, failed bool) error {
 	view := ui.StatusView{Style: a.ui.OutStyle(), Width: a.ui.Width()}
 	var s *ui.Status
 	p, items, _, err := a.observing(ctx, cfg, &selection{}, refresh, func(e *apply.Engine, items []planner.Item) (err error) {
-		if s = ui.NewStatus(items); failed {
+		s = ui.NewStatus(items)
+		s.AddCosts(e.Spending(items))
+		if failed {
 			s = s.OnlyBad()
 			view.MoreBadRows, err = a.addBadRows(ctx, e, s, items, asJSON)
 		}

@@ -21,6 +21,8 @@ const (
 	BudgetRequests   = "requests_per_minute"
 	BudgetCreateRate = budget.CreatesPerMinute
 	BudgetPoll       = "poll_interval"
+	BudgetMaxCost    = "max_cost"   // of a block, over all runs
+	BudgetRunCost    = "--max-cost" // of this run
 )
 
 // deferral says why a purchase is left for later.
@@ -30,6 +32,7 @@ type deferral struct {
 	until  time.Time
 	cause  budget.Cause
 	never  bool // waiting cannot help
+	money  bool // a limit on the cost stands against it
 }
 
 // deferralOf puts a decision into words; nil for one that admits.
@@ -109,7 +112,11 @@ func (e *Engine) admitPurchase(c *planner.Change) (d *deferral, told <-chan stru
 	if d := e.stoppedLocked(c); d != nil {
 		return d, e.told
 	}
-	return deferralOf(e.creates.Book(time.Now(), e.createOf(c))), e.told
+	d = deferralOf(e.creates.Book(time.Now(), e.createOf(c)))
+	if d == nil {
+		e.reserve(c)
+	}
+	return d, e.told
 }
 
 // deferralLocked says what stands against a purchase now.
@@ -134,7 +141,7 @@ func (e *Engine) stoppedLocked(c *planner.Change) *deferral {
 		// The plan says so too. A second pair of eyes, since this is money.
 		return &deferral{reason: "this run has sent the other job that was asked for"}
 	}
-	return nil
+	return e.unaffordable(c)
 }
 
 // stillStands asks once more, just before work is done for a purchase that has
@@ -175,7 +182,10 @@ func (e *Engine) keepLearned() {
 
 // giveBack frees the place of a purchase that bought nothing.
 func (e *Engine) giveBack(c *planner.Change) {
-	e.outcome(func(p *budget.Creates, _ time.Time) { p.Release(c.Address.String()) })
+	e.outcome(func(p *budget.Creates, _ time.Time) {
+		p.Release(c.Address.String())
+		e.unreserve(c)
+	})
 }
 
 // refusedByQuota takes a 429 on a create in, and tells how long it pauses what.
@@ -236,13 +246,17 @@ func (e *Engine) blockedForGood(c *planner.Change) bool {
 	if e.givenUp[c.Address] {
 		return true
 	}
-	return c.Has(planner.ActionCreate) && (e.stopped != nil || e.blocks[c.Block] != nil)
+	if !c.Has(planner.ActionCreate) {
+		return false
+	}
+	// Where money stands against it, only a job that ends changes that.
+	return e.stopped != nil || e.blocks[c.Block] != nil || e.unaffordable(c) != nil
 }
 
 // putOff tells, once a run, that a purchase is left for later, or that it can
 // never be made as things are declared.
 func (e *Engine) putOff(c *planner.Change, d *deferral) {
-	if d.never {
+	if d.never && !d.money {
 		e.failed(c.Address, errors.New(d.reason), true)
 		return
 	}

@@ -93,6 +93,11 @@ type Options struct {
 	Desired  planner.Desired
 	Paths    map[planner.Address]Path
 	Rows     map[string]Rows // by block
+	Costs    map[string]Cost // by block
+	// Prices is the table of prices; nil is the built-in one.
+	Prices []budget.Price
+	// MaxCost is what the purchases of this run may cost, 0 for no limit.
+	MaxCost  budget.USD
 	Datasets []Dataset
 	// Refresh is false for a plan that asks the service nothing.
 	Refresh  bool

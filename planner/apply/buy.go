@@ -108,11 +108,10 @@ func (e *Engine) create(ctx context.Context, c *planner.Change) (createResult, e
 	if err := e.opt.Journal.Write("create_intent", state.Change{Address: c.Address, Record: rec}); err != nil {
 		return createNothing, fmt.Errorf("%w; nothing was sent", err)
 	}
-	if at.Rerun {
-		e.mu.Lock()
-		e.reran[c.Address] = true
-		e.mu.Unlock()
-	}
+	e.mu.Lock()
+	e.reran[c.Address] = e.reran[c.Address] || at.Rerun
+	e.mine[c.Address] = append(e.mine[c.Address], at.Number)
+	e.mu.Unlock()
 	e.emit(Event{Type: EventCreateIntent, Address: &c.Address, Attempt: at.Number, File: at.File})
 	if time.Now().Round(0).Sub(began) > sendWithin {
 		return createNothing, e.withdraw(c, at.Number)
@@ -141,7 +140,7 @@ func (e *Engine) newAttempt(rec *planner.Record, c *planner.Change, sent time.Ti
 	rec.Source = e.want(c.Address).Source.Record()
 	rec.Attempts = append(kept, planner.Attempt{
 		Number: c.Attempt, Outcome: planner.OutcomeIntent, Model: c.Detail.Model, SHA256: rec.Source.SHA256, Rows: c.Detail.Rows,
-		Repair: c.Reason == planner.ReasonRepair, Estimate: c.Detail.Tokens,
+		Repair: c.Reason == planner.ReasonRepair, Estimate: c.Detail.Tokens, OutputLimit: e.outputLimit(c, rec),
 		Token: planner.NewToken(e.lineage6, c.Address, c.Attempt, c.Detail.SHA256, c.Detail.Model).String(),
 		File:  rec.Upload.File, Sent: sent.UTC(), ServiceTime: e.lastDate.UTC(), Rerun: c.Reason == planner.ReasonRerun,
 	})

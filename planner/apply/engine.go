@@ -62,6 +62,10 @@ type Engine struct {
 	told      chan struct{}             // closed when the outcome of a create is known
 	toldWait  string                    // the pause that was told last
 	measures  budget.Measures           // of finished batches
+	costs     costs                     // what purchases cost
+	money     money                     // what may still be spent
+	limits    map[planner.Address]int64 // of the output of what is planned
+	mine      map[planner.Address][]int // attempts that this run has sent
 	weighed   time.Time                 // the service's time of the listing that was weighed last
 
 	whole   *walk          // the newest walk of this process through all pages
@@ -104,6 +108,8 @@ func New(o Options) *Engine {
 		told: make(chan struct{}), blocks: map[string]error{}, tried: map[string]bool{}, deferred: map[planner.Address]bool{}, models: map[string]error{}, reran: map[planner.Address]bool{},
 		again: map[planner.Address]bool{}, givenUp: map[planner.Address]bool{}, errs: map[planner.Address]error{},
 	}
+	e.mine = map[planner.Address][]int{}
+	e.costs = newCosts(&e.opt)
 	e.creates = newCreates(&e.opt)
 	o.Gate.waits = func(budget string, until time.Time) {
 		e.emit(Event{Type: EventRateWait, Budget: budget, Reason: "the declared limit", Until: until})
@@ -163,6 +169,7 @@ func (e *Engine) think(o *planner.Observed) *round {
 	if e.opt.AdoptOnly {
 		r.plan.AdoptOnly()
 	}
+	e.reckon(r)
 	return r
 }
 
@@ -242,7 +249,9 @@ type Left struct {
 	Budget string // which limit, "" when it is none
 	Reason string
 	Until  time.Time // when it may go on, zero when that is not known
-	Count  int       // of batches
+	// Refused tells that no waiting helps: a limit on the cost would be exceeded.
+	Refused bool
+	Count   int // of batches
 }
 
 // shownFor is how long an observation that a person was shown is acted on.
@@ -419,7 +428,7 @@ func (e *Engine) left(p *planner.Plan) []Left {
 		case err != nil:
 			continue // told as an error
 		case c.Has(planner.ActionCreate) && d != nil:
-			why = Left{Budget: d.budget, Reason: d.reason, Until: d.until}
+			why = Left{Budget: d.budget, Reason: d.reason, Until: d.until, Refused: d.money && d.never}
 		case !e.shownToNobody(c):
 			why = Left{Reason: "the run ended before their turn"}
 		}

@@ -212,7 +212,8 @@ func (b *batchFiles) judge(ctx context.Context, rec *planner.Record, number int,
 	}
 	// Where nothing was answered, the source itself is sent again.
 	if sub.Rows > 0 && (repair || sub.Rows < n.Total()) {
-		out.Rest = &planner.Rest{Repair: repair, SHA256: sub.SHA256, Bytes: sub.Bytes, Rows: sub.Rows, Tokens: sub.Tokens}
+		out.Rest = &planner.Rest{Repair: repair, SHA256: sub.SHA256, Bytes: sub.Bytes, Rows: sub.Rows, Tokens: sub.Tokens,
+			OutputLimit: sub.OutputLimit, Unlimited: sub.Unlimited}
 	}
 	return out, nil
 }

@@ -10,7 +10,7 @@ import (
 // weigh counts what already weighs on the limits, with the sizes that finished
 // batches have shown.
 func (e *Engine) weigh(r *round) {
-	m := measured(&r.observed.Recorded)
+	m := measured(&r.observed.Recorded, func(*planner.Attempt) bool { return true })
 	o := budget.Observation{Since: r.mark, Active: e.activeJobs(r, &m), Ends: endsSince(r.observed.Live.Jobs, e.weighed)}
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -24,13 +24,14 @@ func (e *Engine) weigh(r *round) {
 }
 
 // measured compares estimates with what the service counted in finished
-// batches.
-func measured(r *planner.Recorded) budget.Measures {
+// batches, those attempts that are asked for.
+func measured(r *planner.Recorded, of func(*planner.Attempt) bool) budget.Measures {
 	var m budget.Measures
-	for a, rec := range r.Batches {
+	for _, a := range sortedAddresses(r.Batches) { // sums depend on the order
+		rec := r.Batches[a]
 		for i := range rec.Attempts {
 			at := &rec.Attempts[i]
-			if at.Answered > 0 {
+			if at.Answered > 0 && of(at) {
 				m.Add(budget.Finished{Kind: budget.Kind{Block: a.Block, Model: at.Model}, Rows: at.Rows, Answered: at.Answered, Estimate: at.Estimate, Tokens: at.Tokens})
 			}
 		}

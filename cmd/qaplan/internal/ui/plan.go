@@ -32,7 +32,7 @@ func RenderPlan(p *planner.Plan, v PlanView) string {
 		section(&b, v.Style.yellow("This plan is partial:")+" a selection leaves batches out.\n")
 	}
 	if e := p.Estimate; e.Requests > 0 {
-		section(&b, fmt.Sprintf("To be bought: %s, ~%s input tokens.\n", count(e.Requests, "row"), amount(e.InputTokens)))
+		section(&b, toBeBought(&e)+"\n")
 		if e.Basis != "" {
 			for _, line := range wrap("Estimates: "+Printable(e.Basis)+".", v.Width) {
 				b.WriteString(v.Style.faint(line) + "\n")
@@ -65,6 +65,7 @@ type fold struct {
 	bytes       int64
 	rows        int
 	tokens      int64
+	cost        float64
 	actionsText string
 }
 
@@ -72,13 +73,14 @@ func foldChanges(changes []planner.Change, verbose bool) []fold {
 	var folds []fold
 	for i := range changes {
 		c := &changes[i]
-		f := fold{change: c, last: c.Number, n: 1, bytes: c.Detail.Bytes, rows: c.Detail.Rows, tokens: c.Detail.Tokens, actionsText: symbols(c)}
+		f := fold{change: c, last: c.Number, n: 1, bytes: c.Detail.Bytes, rows: c.Detail.Rows, tokens: c.Detail.Tokens, cost: c.Detail.CostUSD, actionsText: symbols(c)}
 		if n := len(folds) - 1; n >= 0 && !verbose && folds[n].takes(&f) {
 			prev := &folds[n]
 			prev.last, prev.n = f.last, prev.n+1
 			prev.bytes += f.bytes
 			prev.rows += f.rows
 			prev.tokens += f.tokens
+			prev.cost += f.cost
 			continue
 		}
 		folds = append(folds, f)
@@ -112,7 +114,7 @@ func renderChanges(b *strings.Builder, changes []planner.Change, v PlanView) {
 	for i := range folds {
 		rows[i] = folds[i].cells()
 	}
-	lines := table(rows, 1, 2, 3, 4)
+	lines := table(rows, 1, 2, 3, 4, 5)
 	wide := 0
 	for i := range folds {
 		wide = max(wide, len(folds[i].actionsText))
@@ -167,7 +169,7 @@ func (f *fold) cells() []string {
 	if f.rows > 0 {
 		rows = count(f.rows, "row")
 	}
-	return []string{span(f.change.Block, f.change.Number, f.last), count(f.n, "batch"), size(f.bytes), rows, tokens}
+	return []string{span(f.change.Block, f.change.Number, f.last), count(f.n, "batch"), size(f.bytes), rows, tokens, about(f.cost)}
 }
 
 // notes are further lines about one change.

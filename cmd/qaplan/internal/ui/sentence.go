@@ -133,6 +133,12 @@ func limit(budget string) string {
 		return "the limit on creates"
 	case apply.BudgetActiveJobs:
 		return "the limit on active jobs"
+	case apply.BudgetTokens:
+		return "the limit on enqueued tokens"
+	case apply.BudgetMaxCost:
+		return "max_cost"
+	case apply.BudgetRunCost:
+		return "--max-cost"
 	case apply.BudgetStorage:
 		return "the limit on file storage"
 	case apply.BudgetCalls:

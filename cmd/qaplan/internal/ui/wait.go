@@ -107,7 +107,7 @@ func upToSecond(d time.Duration) time.Duration {
 // comesNext names what happens when a wait is over.
 func comesNext(budget string) string {
 	switch budget {
-	case apply.BudgetPoll, apply.BudgetActiveJobs:
+	case apply.BudgetPoll, apply.BudgetActiveJobs, apply.BudgetTokens, apply.BudgetMaxCost, apply.BudgetRunCost:
 		return "next listing"
 	case apply.BudgetCreateRate:
 		return "next create"
