@@ -20,7 +20,7 @@ type workOptions struct {
 	operation   string // a word for whoever meets the lock
 	selection   selection
 	wait        bool
-	adoptOnly   bool // carry out adoptions and leave everything else
+	adoptOnly   bool       // carry out adoptions and leave everything else
 	maxCost     budget.USD // of what this run buys, 0 for no limit
 	lockTimeout time.Duration
 }

@@ -72,7 +72,7 @@ func (w *world) spending() (sum apply.Spending, of map[planner.Address]apply.Spe
 func TestCostIsTheServices(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := quick(emulator.Fault{Name: emulator.FaultJobFailed, Op: emulator.OpCreate, First: 2, Count: 1})
-		cfg.Rows = emulator.RowFaults{ErrorShare: 0.04, TruncatedShare: 0.06, MissingShare: 0.02, DuplicatedShare: 0}
+		cfg.Rows = emulator.RowFaults{ErrorShare: 0.04, TruncatedShare: 0.06, MissingShare: 0.02, DuplicatedShare: 0.03}
 		w := newWorld(t, 12, 60, cfg)
 		w.repair(&planner.Repair{MaxAttempts: 2})
 		w.judge("longer", longer())

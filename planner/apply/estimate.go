@@ -84,14 +84,14 @@ func (b *bill) add(c *planner.Change, cost *costing) {
 // refuse says that money stands against a create.
 func (b *bill) refuse(c *planner.Change, d *deferral) {
 	problem := planner.Problem{Severity: planner.SeverityWarning, Code: planner.CodeMaxCost, Address: &c.Address,
-		Summary: fmt.Sprintf("not bought, for %s: %s", d.budget, d.reason)}
+		Summary: "not bought: " + d.reason}
 	if !d.never {
 		if b.waits[c.Block] {
 			return
 		}
 		b.waits[c.Block] = true
 		problem.Code, problem.Address = planner.CodeCostOpen, nil
-		problem.Summary = fmt.Sprintf("batch %q: not all is bought at once, for %s: %s", c.Block, d.budget, d.reason)
+		problem.Summary = fmt.Sprintf("batch %q: not all is bought at once: %s", c.Block, d.reason)
 	}
 	b.plan.Problems = append(b.plan.Problems, problem)
 }
@@ -102,9 +102,9 @@ func (b *bill) finish() {
 	if b.creates == 0 {
 		return
 	}
-	e.Basis = strings.Join([]string{
-		"input tokens: " + b.basis(b.inputs), "output tokens: " + b.basis(b.outputs), "cost: " + b.priceWords(),
-	}, "; ")
+	e.Basis = strings.Join(append([]string{
+		"input tokens: " + b.basis(b.inputs), "output tokens: " + b.basis(b.outputs),
+	}, b.priceWords()...), "; ")
 }
 
 // basis says where numbers of tokens come from.
@@ -117,7 +117,7 @@ func (b *bill) basis(counts map[budget.Basis]int) string {
 		{budget.BasisMeasured, "measured on finished batches"},
 		{budget.BasisCharacters, "characters/4"},
 		{budget.BasisLimit, "the limits in the requests"},
-		{budget.BasisUnknown, "not estimated, since nothing has finished and requests have no limit"},
+		{budget.BasisUnknown, "not estimated, nothing has finished yet"},
 	}
 	var parts []string
 	for _, w := range words {
@@ -132,25 +132,28 @@ func (b *bill) basis(counts map[budget.Basis]int) string {
 	return strings.Join(parts, ", ")
 }
 
-// priceWords says where the prices come from, and what is not in the cost.
-func (b *bill) priceWords() string {
-	var parts []string
+// priceWords says what is not in the cost, and where the prices come from.
+func (b *bill) priceWords() []string {
+	var words []string
+	if len(b.unpriced) > 0 {
+		words = append(words, "cost: no price is known for "+strings.Join(slices.Sorted(maps.Keys(b.unpriced)), ", "))
+	}
+	if b.unsized > 0 {
+		cost := "cost: not estimated"
+		if b.unsized < b.creates {
+			cost += fmt.Sprintf(" for %d of %d creates", b.unsized, b.creates)
+		}
+		if b.input >= budget.Dollar/100 {
+			cost += fmt.Sprintf(", their input alone comes to $%s", b.input)
+		}
+		words = append(words, cost)
+	}
 	by := map[string][]string{} // models, by the source of their price
 	for _, model := range slices.Sorted(maps.Keys(b.sources)) {
 		by[b.sources[model]] = append(by[b.sources[model]], model)
 	}
 	for _, source := range slices.Sorted(maps.Keys(by)) {
-		parts = append(parts, fmt.Sprintf("%s from %s", strings.Join(by[source], ", "), source))
+		words = append(words, fmt.Sprintf("price of %s: %s", strings.Join(by[source], ", "), source))
 	}
-	if len(b.unpriced) > 0 {
-		parts = append(parts, "no price is known for "+strings.Join(slices.Sorted(maps.Keys(b.unpriced)), ", "))
-	}
-	if b.unsized > 0 && b.input > 0 {
-		part := "not estimated"
-		if b.unsized < b.creates {
-			part += fmt.Sprintf(" for %d of %d creates", b.unsized, b.creates)
-		}
-		parts = append(parts, fmt.Sprintf("%s, of which the input alone comes to $%s", part, b.input))
-	}
-	return strings.Join(parts, ", ")
+	return words
 }

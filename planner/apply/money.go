@@ -44,7 +44,7 @@ func (p *purse) add(c paid) {
 
 // standing is where the limit stands.
 func (p *purse) standing() string {
-	return fmt.Sprintf("$%s of $%s", p.spent+p.open.usd(), p.limit)
+	return fmt.Sprintf("$%s of %s = $%s", p.spent+p.open.usd(), p.budget, p.limit)
 }
 
 // against says what stands against a purchase, nil when it fits.
@@ -61,11 +61,11 @@ func (p *purse) against(c *costing, model string) *deferral {
 	sum := p.open.plus(c.cost)
 	switch {
 	case !c.priced:
-		d.reason = fmt.Sprintf("the price of %s is not known, so nothing is bought under a limit: add a price block to the batch block", model)
+		d.reason = fmt.Sprintf("the price of %s is not known, so nothing is bought under a limit; a price block in the batch block names it", model)
 	case p.unpriced > 0:
-		d.reason = "jobs of a model without a price are among what was bought: add a price block to the batch block"
+		d.reason = "jobs of a model without a price are among what was bought; a price block in the batch block names it"
 	case p.spent+sum.usd() > p.limit:
-		d.reason = p.standing() + " are spent or on their way, and the next batch would exceed that"
+		d.reason = p.standing() + " are spent or on their way, and the next batch would exceed it; a higher limit lets it go"
 	case p.unsized > 0, !c.known() && p.pending > 0:
 		d.never = false
 		d.reason = p.standing() + "; what a row costs is not known yet, one batch shows it first"
@@ -73,9 +73,9 @@ func (p *purse) against(c *costing, model string) *deferral {
 		return nil
 	case p.pending > 0:
 		d.never = false
-		d.reason = p.standing() + " are spent or on their way, and the next batch might exceed that; jobs that end show what they really cost"
+		d.reason = p.standing() + " are spent or on their way, and the next batch might exceed it; jobs that end show what they really cost"
 	default:
-		d.reason = p.standing() + " are spent or on their way, and the next batch might exceed that"
+		d.reason = p.standing() + " are spent or on their way, and the next batch might exceed it; a higher limit lets it go"
 	}
 	return d
 }
