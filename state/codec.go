@@ -27,7 +27,9 @@ func encode(v any) ([]byte, error) {
 
 // decode reads what encode wrote. Keys that it does not know are passed over:
 // a later program of the same format version may have added them.
-func decode(data []byte, v any) error { return json.Unmarshal(data, v, jsonv1.FormatDurationAsNano(true)) }
+func decode(data []byte, v any) error {
+	return json.Unmarshal(data, v, jsonv1.FormatDurationAsNano(true))
+}
 
 // sum is what guards a line of the journal and the snapshot against damage.
 func sum(data []byte) string {

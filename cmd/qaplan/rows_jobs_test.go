@@ -132,7 +132,7 @@ func jobRows() []scene {
 			if s.record(1).Last().Part == nil {
 				t.Error("the answers were not kept")
 			}
-			s.mustHaveBought(1) // what comes next was not shown yet
+			s.mustHaveBought(1)                         // what comes next was not shown yet
 			s.is(1, "absent upload+create job_expired") // the rows that it did not reach
 			s.finish(1)
 			s.mustHaveBought(2)

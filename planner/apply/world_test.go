@@ -20,6 +20,7 @@ import (
 
 	"github.com/qaplan/qaplan/planner"
 	"github.com/qaplan/qaplan/planner/apply"
+	"github.com/qaplan/qaplan/provider"
 	"github.com/qaplan/qaplan/provider/emulator"
 	"github.com/qaplan/qaplan/provider/gemini"
 	"github.com/qaplan/qaplan/state"
@@ -212,6 +213,9 @@ func (w *world) plan(ctx context.Context) (*planner.Plan, []planner.Item) {
 	e := apply.New(apply.Options{Jobs: c, Files: c, Answers: c, Recorded: s, Desired: w.desired, Paths: w.paths, Rows: w.rows, Refresh: true, Gate: gate})
 	defer w.close(e)
 	p, items, err := e.Plan(ctx)
+	for n := 1; n < 10 && provider.ClassOf(err) == provider.ClassTemporary; n++ { // a fault that is left over
+		p, items, err = e.Plan(ctx)
+	}
 	if err != nil {
 		w.t.Fatalf("plan: %v", err)
 	}
