@@ -138,6 +138,8 @@ type Plan struct {
 	Problems  []Problem `json:"problems"`
 	Summary   Summary   `json:"summary"`
 	Estimate  Estimate  `json:"estimate"`
+	// Forecast says how it is expected to go, nil where nothing is known.
+	Forecast *Forecast `json:"forecast,omitempty"`
 }
 
 // codeListing marks the problem of a listing that kept changing.
@@ -299,6 +301,25 @@ type Estimate struct {
 	CostUSD      float64 `json:"cost_usd"`
 	Waves        int     `json:"waves"`
 	Basis        string  `json:"basis"`
+}
+
+// Forecast says how what is planned and what runs is expected to go. Times are
+// rounded lengths in seconds.
+type Forecast struct {
+	// AtOnce is how many jobs run at once while some wait, and Waves how often
+	// that many are sent.
+	AtOnce int `json:"at_once"`
+	Waves  int `json:"waves"`
+	// All is over between OverMin and OverMax; both are 0 as long as no job has
+	// finished.
+	OverMin int64 `json:"over_min"`
+	OverMax int64 `json:"over_max"`
+	// Limit is what holds creates back, in words, "" where nothing is known to.
+	Limit string `json:"limit,omitempty"`
+	// Learned tells that the limit was found out by refusals, and Confidence how
+	// sure it is, from 0 to 1.
+	Learned    bool    `json:"learned,omitempty"`
+	Confidence float64 `json:"confidence,omitempty"`
 }
 
 // Item is one batch as Diff sees it; there is one for each batch that is

@@ -187,6 +187,9 @@ func (e *Engine) Plan(ctx context.Context) (*planner.Plan, []planner.Item, error
 		return nil, nil, err
 	}
 	e.opt.Plan.FixReruns(r.items)
+	if r.plan.Forecast = e.forecast(r); r.plan.Forecast != nil {
+		r.plan.Estimate.Waves = r.plan.Forecast.Waves
+	}
 	e.shown = r
 	return r.plan, r.items, nil
 }

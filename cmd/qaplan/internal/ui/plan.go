@@ -39,6 +39,9 @@ func RenderPlan(p *planner.Plan, v PlanView) string {
 			}
 		}
 	}
+	if lines := forecastLines(p.Forecast); len(lines) > 0 {
+		section(&b, strings.Join(lines, "\n")+"\n")
+	}
 	line := PlanLine(p.Summary, p.Applyable)
 	head, rest, _ := strings.Cut(line, " ")
 	if !p.Applyable {
