@@ -38,13 +38,13 @@ func (e *Engine) forecast(r *round) *planner.Forecast {
 		CreatesPerMinute: e.opt.Limits.CreatesPerMinute,
 	}, Cooldown: e.opt.Cooldown}, e.creates.Knowledge())
 	f := policy.Forecast(r.at, waiting, running, durations(recorded))
-	if f.Over.High <= 0 && f.Budget == "" {
+	if f.Over.High <= 0 && f.Binding.Budget == "" {
 		return nil
 	}
 	out := &planner.Forecast{OverMin: int64(f.Over.Low / time.Second), OverMax: int64(f.Over.High / time.Second)}
 	if len(waiting) > 0 {
 		out.AtOnce, out.Waves = f.AtOnce, f.Waves
-		out.Limit, out.Learned, out.Confidence = limitWords(&f), f.Learned, math.Round(f.Confidence*100)/100
+		out.Limit, out.Learned, out.Confidence = limitWords(&f.Binding), f.Binding.Learned, math.Round(f.Binding.Confidence*100)/100
 	}
 	return out
 }
@@ -63,18 +63,18 @@ func (e *Engine) activeSizes(recorded *planner.Recorded) map[string]budget.Estim
 }
 
 // limitWords names the limit that holds creates back.
-func limitWords(f *budget.Forecast) string {
+func limitWords(f *budget.Limit) string {
 	switch f.Budget {
 	case "":
 		return ""
 	case budget.EnqueuedTokens:
-		return fmt.Sprintf("enqueued tokens of %s, %s", f.Model, humanize.SIWithDigits(float64(f.Limit), 1, ""))
+		return fmt.Sprintf("enqueued tokens of %s, %s", f.Model, humanize.SIWithDigits(float64(f.Most), 1, ""))
 	case budget.ActiveJobs:
-		return fmt.Sprintf("active jobs, %d", f.Limit)
+		return fmt.Sprintf("active jobs, %d", f.Most)
 	case budget.CreatesPerMinute:
-		return fmt.Sprintf("creates a minute, %d", f.Limit)
+		return fmt.Sprintf("creates a minute, %d", f.Most)
 	case budget.Refusals:
-		return fmt.Sprintf("creates of %s, %d in a row until the service refuses for a while", f.Model, f.Limit)
+		return fmt.Sprintf("creates of %s, %d in a row until the service refuses for a while", f.Model, f.Most)
 	}
 	return f.Budget
 }
