@@ -491,6 +491,10 @@ func checkPurchase(t *testing.T, s *scene, rec *Record, c *Change) {
 	t.Helper()
 	switch c.Phase {
 	case PhaseAbsent, PhaseUploaded, PhaseDone:
+	case PhaseSucceeded:
+		if c.Reason != ReasonRepair {
+			t.Errorf("%s: a create in phase %s for the reason %s", c.Address, c.Phase, c.Reason)
+		}
 	default:
 		t.Errorf("%s: a create in phase %s", c.Address, c.Phase)
 	}

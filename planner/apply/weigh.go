@@ -125,8 +125,9 @@ func (e *Engine) nextLook(r *round, p *planner.Plan, items []planner.Item) time.
 	if speed == 0 {
 		return soon
 	}
+	buying := buying(p)
 	for i := range items {
-		if ph := items[i].Phase; ph == planner.PhaseUnknown || ph == planner.PhaseSucceeded {
+		if ph := items[i].Phase; ph == planner.PhaseUnknown || ph == planner.PhaseSucceeded && !buying[items[i].Address] {
 			return soon
 		}
 	}
