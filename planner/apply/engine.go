@@ -380,7 +380,7 @@ func (e *Engine) goesOn(ctx context.Context, r *round) (more bool, pause time.Du
 	if e.stoppedBuying() && now.plan.Summary.InProgress == 0 {
 		return false, 0
 	}
-	open := e.awaits(now.items, buying(now.plan)) || now.plan.Unsure()
+	open := e.awaits(now.items, fetching(now.plan)) || now.plan.Unsure()
 	for i := range now.plan.Changes {
 		open = open || !e.blockedForGood(&now.plan.Changes[i])
 	}
@@ -388,9 +388,10 @@ func (e *Engine) goesOn(ctx context.Context, r *round) (more bool, pause time.Du
 }
 
 // awaits reports whether something is in progress that may still get on in this
-// run: an answer that there is no place for, say on a full disk, does not, and
-// answers in hand that wait for a purchase get on with it.
-func (e *Engine) awaits(items []planner.Item, buying map[planner.Address]bool) bool {
+// run: an answer that there is no place for, say on a full disk, does not, nor does
+// one that a selection leaves out. Answers in hand that wait for a purchase get on
+// with it.
+func (e *Engine) awaits(items []planner.Item, fetching map[planner.Address]bool) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return slices.ContainsFunc(items, func(i planner.Item) bool {
@@ -398,17 +399,17 @@ func (e *Engine) awaits(items []planner.Item, buying map[planner.Address]bool) b
 		case planner.PhaseUnknown, planner.PhaseSubmitted:
 			return true
 		case planner.PhaseSucceeded:
-			return !e.givenUp[i.Address] && !buying[i.Address]
+			return !e.givenUp[i.Address] && fetching[i.Address]
 		}
 		return false
 	})
 }
 
-// buying gives the batches for which something is to be bought.
-func buying(p *planner.Plan) map[planner.Address]bool {
+// fetching gives the batches whose answers are to be delivered.
+func fetching(p *planner.Plan) map[planner.Address]bool {
 	set := map[planner.Address]bool{}
 	for i := range p.Changes {
-		if p.Changes[i].Has(planner.ActionCreate) {
+		if p.Changes[i].Has(planner.ActionDownload) {
 			set[p.Changes[i].Address] = true
 		}
 	}

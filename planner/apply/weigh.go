@@ -125,9 +125,9 @@ func (e *Engine) nextLook(r *round, p *planner.Plan, items []planner.Item) time.
 	if speed == 0 {
 		return soon
 	}
-	buying := buying(p)
+	fetching := fetching(p)
 	for i := range items {
-		if ph := items[i].Phase; ph == planner.PhaseUnknown || ph == planner.PhaseSucceeded && !buying[items[i].Address] {
+		if ph := items[i].Phase; ph == planner.PhaseUnknown || ph == planner.PhaseSucceeded && fetching[items[i].Address] {
 			return soon
 		}
 	}
