@@ -300,7 +300,7 @@ func TestPlansConverge(t *testing.T) {
 			w.hide(w.batch(a))
 		}
 		rest := false
-		for i := 0; i < 250 && !rest; i++ {
+		for i := 0; i < 400 && !rest; i++ {
 			p, _ := w.round()
 			rest = len(p.Changes) == 0 && p.Summary.InProgress == 0
 			w.pass()

@@ -344,9 +344,12 @@ func (v *view) refetch(a *Attempt) verdict {
 
 // purchased: the newest job is not delivered.
 func (v *view) purchased(last *Attempt) verdict {
-	switch older := v.unfetched(last); {
+	older := v.unfinished(last)
+	switch {
 	case v.broken(last):
 		return v.ended(last, HoldResultGone)
+	case older != nil && older.active():
+		return v.wait(older)
 	case older != nil:
 		return v.fetch(older)
 	case last.Repair:

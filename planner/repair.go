@@ -39,15 +39,16 @@ func (v *view) fetch(a *Attempt) verdict {
 	return v.download(a, ReasonJobSucceeded)
 }
 
-// unfetched gives the oldest attempt of the series before last whose answers
-// were not fetched, where those of last are not in hand either. There is one
-// when an older state was restored, and several jobs were found again at once.
-func (v *view) unfetched(last *Attempt) *Attempt {
-	if !last.partial() || last.active() || last.OutputRead {
+// unfinished gives the oldest attempt of the series before last, where last has
+// ended, whose answers are still to come or to be fetched. There is one when a
+// create turned up late, or an older state was restored and several jobs were
+// found again.
+func (v *view) unfinished(last *Attempt) *Attempt {
+	if !last.partial() || last.active() {
 		return nil
 	}
 	for _, a := range v.rec.Series(last.Number) {
-		if a != last && a.hasOutput() && !a.Gone && !a.Wrong {
+		if a != last && (a.active() || a.hasOutput() && !a.Gone && !a.Wrong) {
 			return a
 		}
 	}

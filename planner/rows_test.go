@@ -346,6 +346,11 @@ var rowTransitions = []transition{
 	{"repair held for absent, turns up while the next runs", when(repairs(2), answeredBadly(), sentRepair(OutcomeAbsent, rest1), bought(JobRunning, repairing(rest1)), restLabelled("late", ours6, rest1, "m1", 2, JobRunning)),
 		"phase=submitted actions=- reason=- held=- attempt=0 warn=extra_job"},
 
+	{"repair held for absent, turns up when the next failed: wait for it", when(repairs(2), answeredBadly(), sentRepair(OutcomeAbsent, rest1), bought(JobFailed, repairing(rest1)), restLabelled("late", ours6, rest1, "m1", 2, JobRunning)),
+		"phase=submitted actions=- reason=- held=- attempt=0 warn=-"},
+	{"repair held for absent, turns up when the next is in hand: fetch it too", when(repairs(2), answeredBadly(), sentRepair(OutcomeAbsent, rest1), bought(JobSucceeded, repairing(rest1), output, part), restLabelled("late", ours6, rest1, "m1", 2, JobSucceeded, output)),
+		"phase=succeeded actions=download reason=job_succeeded held=- attempt=2 warn=- job=late subset=1111"},
+
 	// Jobs that ended early.
 	{"expired, rows in hand: the others", when(cutShort(JobExpired)),
 		"phase=absent actions=upload+create reason=job_expired held=- attempt=2 warn=- subset=1111"},
