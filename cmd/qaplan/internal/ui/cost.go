@@ -76,3 +76,18 @@ func toBeBought(e *planner.Estimate) string {
 	}
 	return s + "."
 }
+
+// jobsFor counts the jobs that a plan buys, with their cost where all of it is
+// estimated and no limit stands against some.
+func jobsFor(p *planner.Plan) string {
+	jobs := count(p.Summary.Create, "job")
+	if p.Estimate.CostUSD <= 0 || p.Refused() {
+		return jobs
+	}
+	for i := range p.Changes {
+		if c := &p.Changes[i]; c.Has(planner.ActionCreate) && c.Detail.CostUSD == 0 {
+			return jobs
+		}
+	}
+	return jobs + " for about $" + budget.FromDollars(max(p.Estimate.CostUSD, 0.01)).String()
+}

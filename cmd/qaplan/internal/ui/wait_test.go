@@ -139,6 +139,10 @@ func TestLeftLine(t *testing.T) {
 		{apply.Left{Budget: apply.BudgetActiveJobs, Reason: "100 of 100 jobs are active in the project", Count: 108}, "108 batches are left for a later run: 100 of 100 jobs are active in the project."},
 		{apply.Left{Budget: apply.BudgetCreates, Reason: quotaWords, Until: now.Add(90 * time.Second), Count: 1}, "1 batch is left for a later run: the service takes no more jobs for now: You exceeded your current quota. It may go on in 1m30s."},
 		{apply.Left{Reason: "buying stopped for this block: batch \"qa\": no such model", Count: 6}, "6 batches are left for a later run: buying stopped for this block."},
+		{apply.Left{Budget: apply.BudgetMaxCost, Reason: "$24.10 of max_cost = $25.00 are spent or on their way, and the next batch would exceed it; a higher limit lets it go", Count: 3, Refused: true},
+			"3 batches are left for a later run: $24.10 of max_cost = $25.00 are spent or on their way, and the next batch would exceed it; a higher limit lets it go."},
+		{apply.Left{Budget: apply.BudgetTokens, Reason: "enqueued tokens of gemini-2.5-flash: 2.9 of 3.0 M; its 270.0 k tokens would exceed the declared limit; a finished job makes room", Count: 3},
+			"3 batches are left for a later run: enqueued tokens of gemini-2.5-flash: 2.9 of 3.0 M; its 270.0 k tokens would exceed the declared limit; a finished job makes room."},
 		{apply.Left{Reason: "they came up after the plan was shown", Until: now, Count: 2}, "2 batches are left for a later run: they came up after the plan was shown."},
 	}
 	for _, tt := range tests {
