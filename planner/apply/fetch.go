@@ -94,10 +94,13 @@ func (d *delivery) run(ctx context.Context) error {
 		}
 		// A damaged download looks like a damaged output. Two alike are believed.
 		second, err := d.download(ctx, d.at)
-		alike := err == nil && second.sha256 == fresh.sha256 ||
-			// What is in hand is all there will ever be.
-			provider.ClassOf(err) == provider.ClassGone && d.at.Part != nil
+		alike := err == nil && second.sha256 == fresh.sha256
 		switch {
+		case provider.ClassOf(err) == provider.ClassGone && d.at.Part != nil:
+			// What is in hand is all there will ever be.
+			return d.believe(ctx, src, j, fresh)
+		case alike && d.short(&j.fresh):
+			return d.notAll(ctx, src, j, fresh)
 		case alike:
 			return d.believe(ctx, src, j, fresh)
 		case err != nil:
@@ -120,6 +123,30 @@ func (d *delivery) believe(ctx context.Context, src *source, j *joined, fresh *a
 		return d.nothingIn(j.fresh)
 	}
 	return d.settle(ctx, src, j, fresh)
+}
+
+// short tells that answers are fewer than the service counted when the job
+// ended. A line that is no JSON is none: that is what a cut leaves.
+func (d *delivery) short(rep *batchfile.FileReport) bool {
+	counted := d.at.Stats.Succeeded + d.at.Stats.Failed
+	return rep.Answered > 0 && int64(rep.Lines-rep.Malformed) < counted
+}
+
+// notAll handles answers that come short alike. Downloads that are cut one after
+// the other at the same place look like that too, and what they lack would be
+// bought again: so they are believed when they are as short a settle time later.
+func (d *delivery) notAll(ctx context.Context, src *source, j *joined, fresh *answers) error {
+	now := d.e.serviceTime()
+	switch since := d.at.ShortSince; {
+	case since.IsZero():
+		if err := d.record("answers_short", d.at.Number, func(_ *planner.Record, at *planner.Attempt) { at.ShortSince = now }); err != nil {
+			return err
+		}
+	case now.Sub(since) >= d.e.opt.Desired.SettleTime:
+		return d.believe(ctx, src, j, fresh)
+	}
+	return fmt.Errorf("download %s: two downloads hold %d answers, and the service counted %d: %w",
+		d.at.Output, j.fresh.Answered, d.at.Stats.Succeeded+d.at.Stats.Failed, errNotYet)
 }
 
 // settle decides what becomes of rows that were joined: they are delivered, or
