@@ -27,12 +27,17 @@ func (e *Engine) fetch(ctx context.Context, r *round, c *planner.Change) error {
 	case errors.As(err, &broken):
 		return broken.err
 	case err != nil && ctx.Err() == nil:
-		// What the service did not give may come with the next poll; a disk that
-		// is full, or a folder that cannot be written, needs somebody.
-		_, remote := errors.AsType[*provider.Error](err)
-		e.failed(c.Address, fmt.Errorf("%w; nothing is lost, it is fetched again", err), !remote && !errors.Is(err, errNotYet))
+		e.failed(c.Address, fmt.Errorf("%w; nothing is lost, it is fetched again", err), !passing(err))
 	}
 	return nil
+}
+
+// passing tells that answers may come with the next poll, since it was the
+// service that did not give them. A disk that is full, or a folder that cannot
+// be written, needs somebody.
+func passing(err error) bool {
+	_, remote := errors.AsType[*provider.Error](err)
+	return remote || errors.Is(err, errNotYet)
 }
 
 func (e *Engine) tryFetch(ctx context.Context, r *round, c *planner.Change) error {

@@ -280,6 +280,39 @@ func TestRepairWithoutWhatWasKept(t *testing.T) {
 	})
 }
 
+// Answers that were kept and are lost come cut from the service: nothing that is
+// missing in them is bought again, or called missing.
+func TestRepairFetchesWhatWasKeptWhole(t *testing.T) {
+	for _, delivered := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, 1, 4, quick(emulator.Fault{Name: emulator.FaultInlineErrorDetails, Op: emulator.OpCreate, First: 1}))
+			w.repair(&planner.Repair{MaxAttempts: 2})
+			for range 2 { // bought, then read; the repair is left for the next plan
+				w.mustApply(false)
+				time.Sleep(5 * time.Minute)
+			}
+			if delivered {
+				w.mustConverge()
+				w.removeResult(51)
+			} else {
+				w.removeParts()
+			}
+			if err := w.server.SetFaults(emulator.Fault{Name: emulator.FaultTruncatedDownload, Op: emulator.OpDownload, First: 1, Count: 3}); err != nil {
+				t.Fatal(err)
+			}
+			w.mustConverge()
+			for key, fates := range w.fates() {
+				if len(fates) > 1 && fates[0] == emulator.RowGood {
+					t.Errorf("%s was bought with these outcomes, one after the other: %v", key, fates)
+				}
+			}
+			if n := w.state().Batches[w.desired.Batches[0].Address].Result.Succeeded; n != 4 {
+				t.Errorf("the result has %d good rows", n)
+			}
+		})
+	}
+}
+
 // The service refuses lines of a repair: the words name the file's own lines,
 // and the batch is delivered with what is in hand.
 func TestRepairThatIsRefused(t *testing.T) {
