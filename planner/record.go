@@ -116,6 +116,9 @@ type Attempt struct {
 	// OutputGoneSince is when the service first said so; it is believed when it
 	// says so again a settle time later.
 	OutputGoneSince time.Time `json:"output_gone_since,omitzero"`
+	// ShortSince is when two downloads alike first held fewer answers than the
+	// service counted for the job; they are believed a settle time later.
+	ShortSince time.Time `json:"short_since,omitzero"`
 	// RowsCancelled is set when the answers hold rows that a cancel cut off.
 	RowsCancelled bool `json:"rows_cancelled,omitempty"`
 	// OutputRead is set when the output was fetched as far as it goes; what

@@ -74,5 +74,6 @@
 //     not write, or somebody changed, is left alone.
 //   - A result file is published only after the answers were joined to the keys
 //     of the source as it was planned; damage is believed only when two downloads
-//     are alike.
+//     are alike, and fewer answers than the service counted only when they are as
+//     few a settle time later.
 package apply

@@ -28,7 +28,7 @@ func (e *Engine) upload(ctx context.Context, r *round, c *planner.Change) (ok bo
 	in, err := e.openInput(ctx, r, c)
 	if err != nil {
 		if ctx.Err() == nil {
-			e.failed(c.Address, fmt.Errorf("%w; nothing was sent", err), true)
+			e.failed(c.Address, fmt.Errorf("%w; nothing was sent", err), !passing(err))
 		}
 		return false, nil
 	}
