@@ -30,6 +30,7 @@ type deferral struct {
 	budget string
 	reason string
 	until  time.Time
+	early  bool // a job that ends may end the wait before until
 	cause  budget.Cause
 	never  bool // waiting cannot help
 	money  bool // a limit on the cost stands against it
@@ -44,7 +45,7 @@ func deferralOf(d budget.Decision) *deferral {
 	if at := d.Standing(); at != "" {
 		reason = at + "; " + reason
 	}
-	return &deferral{budget: d.Budget, reason: reason, until: d.Until, cause: d.Cause, never: d.Never()}
+	return &deferral{budget: d.Budget, reason: reason, until: d.Until, early: d.Early, cause: d.Cause, never: d.Never()}
 }
 
 // newCreates makes the policy of this run from what former ones have learned.
@@ -225,7 +226,7 @@ func (e *Engine) tellWait(d *deferral) {
 	e.toldWait = key
 	e.mu.Unlock()
 	if !known {
-		e.emit(Event{Type: EventRateWait, Budget: d.budget, Reason: d.reason, Until: d.until})
+		e.emit(Event{Type: EventRateWait, Budget: d.budget, Reason: d.reason, Until: d.until, Early: d.early})
 	}
 }
 

@@ -252,6 +252,7 @@ type Left struct {
 	Budget string // which limit, "" when it is none
 	Reason string
 	Until  time.Time // when it may go on, zero when that is not known
+	Early  bool      // a job that ends may end the wait before Until
 	// Refused tells that no waiting helps: a limit on the cost would be exceeded.
 	Refused bool
 	Count   int // of batches
@@ -423,7 +424,7 @@ func (e *Engine) tellPause(r *round, pause time.Duration) {
 	}
 	ev := Event{Type: EventRateWait, Budget: BudgetPoll, Reason: "jobs are running; the next listing shows which have ended", Until: time.Now().Add(pause)}
 	if left := e.left(e.rethink(r).plan); len(left) > 0 && left[0].Budget != "" {
-		ev.Budget, ev.Reason = left[0].Budget, left[0].Reason
+		ev.Budget, ev.Reason, ev.Early = left[0].Budget, left[0].Reason, left[0].Early
 		if left[0].Until.After(ev.Until) {
 			ev.Until = left[0].Until
 		}
@@ -444,7 +445,7 @@ func (e *Engine) left(p *planner.Plan) []Left {
 		case err != nil:
 			continue // told as an error
 		case c.Has(planner.ActionCreate) && d != nil:
-			why = Left{Budget: d.budget, Reason: d.reason, Until: d.until, Refused: d.money && d.never}
+			why = Left{Budget: d.budget, Reason: d.reason, Until: d.until, Early: d.early, Refused: d.money && d.never}
 		case !e.shownToNobody(c):
 			why = Left{Reason: "the run ended before their turn"}
 		}

@@ -3,6 +3,7 @@ package apply
 import (
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -68,7 +69,7 @@ func limitWords(f *budget.Limit) string {
 	case "":
 		return ""
 	case budget.EnqueuedTokens:
-		return fmt.Sprintf("enqueued tokens of %s, %s", f.Model, humanize.SIWithDigits(float64(f.Most), 1, ""))
+		return fmt.Sprintf("enqueued tokens of %s, %s", f.Model, strings.TrimSpace(humanize.SIWithDigits(float64(f.Most), 1, "")))
 	case budget.ActiveJobs:
 		return fmt.Sprintf("active jobs, %d", f.Most)
 	case budget.CreatesPerMinute:

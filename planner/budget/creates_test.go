@@ -244,6 +244,9 @@ func TestPause(t *testing.T) {
 	d := idle(t, Settings{Cooldown: 2 * time.Minute})
 	d.sends(100, true).sends(100, false)
 	dec := d.waits(100, CauseRefused)
+	if !dec.Early {
+		t.Error("a job that finishes does not end it")
+	}
 	first := dec.Until.Sub(d.now)
 	if first < 2*time.Minute || first > 150*time.Second {
 		t.Errorf("the first pause is %v", first)

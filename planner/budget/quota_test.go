@@ -67,7 +67,7 @@ func TestNamedQuotaInARow(t *testing.T) {
 		d.p.Send(d.now, c.ID)
 		d.p.Refused(d.now, c.ID, Refusal{Quotas: []string{"XPerMinutePerProjectPerModel"}})
 		dec := d.waits(1, CauseNamed)
-		if got := dec.Until.Sub(d.now); got != want*time.Minute {
+		if got := dec.Until.Sub(d.now); got != want*time.Minute || dec.Early {
 			t.Errorf("waits %v, want %v", got, want*time.Minute)
 		}
 		d.pass(dec.Until.Sub(d.now))
@@ -101,6 +101,24 @@ func TestNamedCeilings(t *testing.T) {
 	d.p.Refused(d.now, c.ID, Refusal{Quotas: []string{"ConcurrentBatchJobsPerProject"}})
 	if dec := d.waits(1, CauseLearned); dec.Budget != ActiveJobs {
 		t.Errorf("waits for %+v", dec)
+	}
+}
+
+// Uploads that were on their way together are refused once.
+func TestStorageRefusedTogether(t *testing.T) {
+	d := newDesk(t, Settings{}, Knowledge{})
+	for range 4 {
+		d.p.UploadRefused(d.now, Refusal{})
+	}
+	c := d.create(1)
+	c.Upload = true
+	if dec := d.p.Next(d.now, c); !dec.Until.Equal(d.now.Add(2 * time.Minute)) {
+		t.Errorf("waits for %v", dec.Until.Sub(d.now))
+	}
+	d.pass(2 * time.Minute)
+	d.p.UploadRefused(d.now, Refusal{})
+	if dec := d.p.Next(d.now, c); !dec.Until.Equal(d.now.Add(4 * time.Minute)) {
+		t.Errorf("waits for %v after the next one", dec.Until.Sub(d.now))
 	}
 }
 

@@ -39,8 +39,9 @@ func TestNotesOfRefusals(t *testing.T) {
 			return apply.Event{Type: apply.EventCreateRefused, Severity: planner.SeverityWarning, Address: to, Message: quotaWords, Reason: "quota"}
 		}
 		pause := func(budget string, d time.Duration) apply.Event {
-			return apply.Event{Type: apply.EventRateWait, Budget: budget, Reason: quotaWords, Until: time.Now().Add(d)}
+			return apply.Event{Type: apply.EventRateWait, Budget: budget, Reason: quotaWords, Until: time.Now().Add(d), Early: budget == apply.BudgetCreates}
 		}
+		day := apply.Event{Type: apply.EventRateWait, Budget: apply.BudgetCreates, Reason: "a quota of the day", Until: time.Now().Add(time.Hour)}
 		ended := apply.Event{Type: apply.EventJobState, Address: &b, Job: "batches/j", JobState: "SUCCEEDED", OldState: "RUNNING"}
 		running := apply.Event{Type: apply.EventJobState, Address: &b, Job: "batches/j", JobState: "RUNNING", OldState: "PENDING"}
 		deferred := apply.Event{Type: apply.EventDeferred, Address: &a, Budget: apply.BudgetCreates, Reason: quotaWords, Until: time.Now().Add(time.Minute)}
@@ -54,10 +55,11 @@ func TestNotesOfRefusals(t *testing.T) {
 		}{
 			{"one pause", true, []apply.Event{refused(&a), pause("creates", 2*time.Minute), refused(&b), deferred, pause("creates", 2*time.Minute), running, pause("creates", 150*time.Second)}, []string{first}},
 			{"ended early", true, []apply.Event{refused(&a), pause("creates", 2*time.Minute), ended, refused(&b), pause("creates", 4*time.Minute)}, []string{first, second}},
+			{"not ended early", true, []apply.Event{day, ended, day}, []string{"The service takes no more jobs for now: a quota of the day. The next try is in 1h00m."}},
 			{"known waits", true, []apply.Event{pause("poll_interval", time.Minute), pause("max_active_jobs", time.Minute), pause("creates_per_minute", time.Minute), pause("requests_per_minute", time.Minute)}, nil},
 			{"no waiting", false, []apply.Event{refused(&a), pause("creates", 2*time.Minute), deferred}, []string{
 				"The service takes no more jobs for now: You exceeded your current quota. A later run tries again, in 2m00s at the earliest or once a job has ended."}},
-			{"uploads", true, []apply.Event{pause("file_storage", time.Minute)}, []string{"The service takes no more uploads for now: You exceeded your current quota. The next try is in 1m00s."}},
+			{"uploads", true, []apply.Event{pause("file_storage", time.Minute)}, []string{"The service takes no more uploads for now: You exceeded your current quota. The next try is in 1m00s. Between runs, qaplan clean deletes uploads that nothing needs any more."}},
 			{"outage", true, []apply.Event{pause("calls", time.Second/2)}, []string{"The service cannot be asked for now: You exceeded your current quota. The next try is in 1s."}},
 		}
 		for _, tt := range tests {
