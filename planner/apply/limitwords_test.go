@@ -13,7 +13,7 @@ func TestLimitWords(t *testing.T) {
 	}{
 		{budget.Limit{}, ""},
 		{budget.Limit{Budget: budget.EnqueuedTokens, Model: "m", Most: 580}, "enqueued tokens of m, 580"},
-		{budget.Limit{Budget: budget.EnqueuedTokens, Model: "m", Most: 2_950_000}, "enqueued tokens of m, 3 M"},
+		{budget.Limit{Budget: budget.EnqueuedTokens, Model: "m", Most: 2_900_000}, "enqueued tokens of m, 2.9 M"},
 		{budget.Limit{Budget: budget.ActiveJobs, Most: 9}, "active jobs, 9"},
 	} {
 		if got := limitWords(&tt.limit); got != tt.want {
