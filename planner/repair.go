@@ -48,8 +48,12 @@ func (v *view) unfinished(last *Attempt) *Attempt {
 		return nil
 	}
 	for _, a := range v.rec.Series(last.Number) {
-		if a != last && (a.active() || a.hasOutput() && !a.Gone && !a.Wrong) {
+		switch {
+		case a == last || a.Gone || a.Wrong || a.OutputRead || a.OutputGone:
+		case a.active(), a.hasOutput():
 			return a
+		case JobState(a.State) == JobSucceeded && !(v.noOutput(a) && (a.Repair || last.Rerun)):
+			return a // its output is not named yet
 		}
 	}
 	return nil
