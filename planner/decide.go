@@ -348,10 +348,12 @@ func (v *view) purchased(last *Attempt) verdict {
 	switch {
 	case v.broken(last):
 		return v.ended(last, HoldResultGone)
-	case older != nil && older.active():
-		return v.wait(older)
-	case older != nil:
+	case older != nil && older.hasOutput():
 		return v.fetch(older)
+	case older != nil && !older.active() && v.noOutput(older):
+		return v.ended(older, HoldNoOutput)
+	case older != nil:
+		return v.wait(older)
 	case last.Repair:
 		return v.repaired(last)
 	case last.Wrong:

@@ -218,16 +218,19 @@ func (r *dice) upload(rec *Record) {
 		return
 	}
 	r.uploads++ // a name is one file
-	sha, size := rec.Source.SHA256, int64(1000)
+	expires, active := now.Add(time.Duration(r.IntN(100))*time.Minute), r.percent(90)
 	if rec.Judged != nil && rec.Judged.Rest != nil && r.percent(50) {
-		sha, size = rec.Judged.Rest.SHA256, rec.Judged.Rest.Bytes
-	} else {
-		rec.UploadN = r.uploads
+		// It is there: its number is not remembered longer than the upload.
+		sha := rec.Judged.Rest.SHA256
+		rec.Upload = &Upload{File: uploadOfOurs(sha, r.uploads), SHA256: sha, Bytes: 300, Done: r.percent(80), Expires: expires}
+		r.s.o.Live.Files = append(r.s.o.Live.Files, File{Name: rec.Upload.File, SHA256: sha, Bytes: 300, Expires: expires, Active: active})
+		return
 	}
-	rec.Upload = &Upload{File: uploadOfOurs(sha, r.uploads), SHA256: sha, Bytes: size, Done: r.percent(80), Expires: now.Add(time.Duration(r.IntN(100)) * time.Minute)}
+	sha := rec.Source.SHA256
+	rec.UploadN = r.uploads
+	rec.Upload = &Upload{File: uploadOfOurs(sha, rec.UploadN), SHA256: sha, Bytes: 1000, Done: r.percent(80), Expires: expires}
 	if r.percent(70) {
-		r.s.o.Live.Files = append(r.s.o.Live.Files, File{Name: rec.Upload.File, SHA256: pick(r, sha, sha, contentB),
-			Bytes: size, Expires: rec.Upload.Expires, Active: r.percent(90)})
+		r.s.o.Live.Files = append(r.s.o.Live.Files, File{Name: rec.Upload.File, SHA256: pick(r, sha, sha, contentB), Bytes: 1000, Expires: expires, Active: active})
 	}
 }
 

@@ -41,8 +41,8 @@ func (v *view) buyWithin(why Reason) verdict {
 	}
 	last := v.newest()
 	switch a := v.answeredWanted(); {
-	case !former || a == nil:
-	case last.fruitless():
+	case !former || a == nil && !v.resultForWanted():
+	case a == nil, last.fruitless():
 		return v.ended(last, why)
 	default:
 		return v.former(string(why), fmt.Sprintf("attempt %d answered what is wanted now; its answers were replaced since, and only --rerun buys them again", a.Number))

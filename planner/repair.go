@@ -48,8 +48,12 @@ func (v *view) unfinished(last *Attempt) *Attempt {
 		return nil
 	}
 	for _, a := range v.rec.Series(last.Number) {
-		if a != last && (a.active() || a.hasOutput() && !a.Gone && !a.Wrong) {
+		switch {
+		case a == last || a.Gone || a.Wrong || a.OutputRead || a.OutputGone:
+		case a.active(), a.hasOutput():
 			return a
+		case JobState(a.State) == JobSucceeded && !(v.noOutput(a) && (a.Repair || last.Rerun)):
+			return a // its output is not named yet
 		}
 	}
 	return nil
@@ -58,11 +62,14 @@ func (v *view) unfinished(last *Attempt) *Attempt {
 // broken reports whether last was sent some rows only, and the answers that its
 // own stand beside are not to be had any more: then they make no result.
 func (v *view) broken(last *Attempt) bool {
-	if !last.partial() || last.active() || !last.Repair && last.unsuccessful() {
+	if !last.partial() || last.active() {
 		return false
 	}
 	base := v.rec.baseOf(last)
-	return base == nil || !base.OutputRead || v.lost(base) != nil
+	if base != nil && !base.Wrong && !last.Repair && last.unsuccessful() {
+		return false // all is bought anew
+	}
+	return base == nil || base.Wrong || !base.OutputRead || v.lost(base) != nil
 }
 
 // emptyRepair reports whether a job that bought rows again ended, and no answers

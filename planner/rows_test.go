@@ -85,6 +85,12 @@ func repairing(sha string) trait {
 
 func rowsCancelled(at *Attempt, _ *Job) { at.RowsCancelled = true }
 
+// ofOthers makes a send one of the rows that were not reached.
+func ofOthers(at *Attempt) {
+	at.Input, at.Rows, at.File = rest1, restRows, uploadOfOurs(rest1, 1)
+	at.Token = NewToken(ours6, subject, at.Number, rest1, at.Model).String()
+}
+
 // sentRepair is a send of the rows that were not good.
 func sentRepair(outcome Outcome, sha string, change ...func(*Attempt)) fact {
 	return sent(outcome, append([]func(*Attempt){func(at *Attempt) {
@@ -351,6 +357,15 @@ var rowTransitions = []transition{
 	{"repair held for absent, turns up when the next is in hand: fetch it too", when(repairs(2), answeredBadly(), sentRepair(OutcomeAbsent, rest1), bought(JobSucceeded, repairing(rest1), output, part), restLabelled("late", ours6, rest1, "m1", 2, JobSucceeded, output)),
 		"phase=succeeded actions=download reason=job_succeeded held=- attempt=2 warn=- job=late subset=1111"},
 
+	{"repair held for absent, succeeded when the next failed, its output not named yet", when(repairs(2), answeredBadly(), sentRepair(OutcomeAbsent, rest1), bought(JobFailed, repairing(rest1)), restLabelled("late", ours6, rest1, "m1", 2, JobSucceeded)),
+		"phase=submitted actions=- reason=- held=- attempt=0 warn=-"},
+	{"repair held for absent, succeeded when the next failed, no output for a day", when(repairs(2), answeredBadly(), sentRepair(OutcomeAbsent, rest1), bought(JobFailed, repairing(rest1)), restLabelled("late", ours6, rest1, "m1", 2, JobSucceeded, endedAgo(25*time.Hour))),
+		"phase=succeeded actions=download reason=rows_in_hand held=- attempt=3 warn=- job=j3 subset=1111"},
+	{"the others held for absent, succeeded when the next failed, no output for a day", when(cutShort(JobExpired), sent(OutcomeAbsent, ofOthers), bought(JobFailed, ofRows(rest1)), restLabelled("late", ours6, rest1, "m1", 2, JobSucceeded, endedAgo(25*time.Hour))),
+		"phase=held actions=- reason=- held=no_output attempt=0 warn=- heldjob=late"},
+	{"the others named no output for a day, and were asked for again in vain", when(maxAttempts(4), cutShort(JobExpired), bought(JobSucceeded, ofRows(rest1), endedAgo(25*time.Hour)), bought(JobFailed, ofRows(rest1), askedFor)),
+		"phase=absent actions=upload+create reason=job_failed held=- attempt=4 warn=- subset=1111"},
+
 	// Jobs that ended early.
 	{"expired, rows in hand: the others", when(cutShort(JobExpired)),
 		"phase=absent actions=upload+create reason=job_expired held=- attempt=2 warn=- subset=1111"},
@@ -386,6 +401,8 @@ var rowTransitions = []transition{
 		"phase=succeeded actions=upload+create reason=repair held=- attempt=2 warn=- subset=1111"},
 	{"expired, all rows are in hand, another content answered since, the source is back", when(bought(JobExpired, output, part), judged(1, nil), bought(JobSucceeded, forSource(contentB), output, part), onChange(OnChangeRerun)),
 		"phase=succeeded actions=download reason=rows_in_hand held=- attempt=1 warn=- job=j1"},
+	{"expired, all rows were in hand and are delivered, another content failed since, the source is back", when(bought(JobExpired, output, read), judged(1, nil), deliveredBy(1, contentA), bought(JobFailed, forSource(contentB)), onChange(OnChangeRerun)),
+		"phase=done actions=- reason=- held=- attempt=0 warn=job_failed"},
 	{"cancelled, all rows are in hand, another content answered since, the source is back", when(bought(JobCancelled, output, part), judged(1, nil), bought(JobSucceeded, forSource(contentB), output, part)),
 		"phase=held actions=- reason=- held=source_changed attempt=0 warn=- heldjob=j2"},
 	{"expired, rows are missing that are in no rest", when(bought(JobExpired, output, part), judged(1, nil, func(j *Judgement) { j.Classes.Missing = 1 })),
