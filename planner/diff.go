@@ -320,6 +320,9 @@ func AdoptJobs(old *Record, b *Batch, jobs []*Job) *Record {
 		rec = &Record{}
 	}
 	for _, j := range jobs {
+		if rec.names(j.Name) {
+			continue // a renamed block's own: what was sent stands in the record
+		}
 		at := Attempt{Number: rec.NextNumber(), Outcome: OutcomeBought, Model: b.Model, SHA256: b.Source.SHA256,
 			Rows: b.Source.Rows, Estimate: b.Source.Tokens, File: j.InputFile, Adopted: true}
 		if tok, ok := ParseToken(j.DisplayName); ok {
@@ -345,6 +348,11 @@ func AdoptJobs(old *Record, b *Batch, jobs []*Job) *Record {
 		rec.Source = b.Source.Record()
 	}
 	return rec
+}
+
+// names reports whether a job is recorded as one of the batch's own.
+func (r *Record) names(job string) bool {
+	return slices.ContainsFunc(r.Attempts, func(a Attempt) bool { return a.Job == job && !a.unbound() })
 }
 
 // newestJob is the highest number of an attempt that has a job.

@@ -280,6 +280,28 @@ func TestRepairWithoutWhatWasKept(t *testing.T) {
 	})
 }
 
+// A block that is renamed while a repair runs keeps what was sent: its rows are
+// not taken for the whole source.
+func TestRepairUnderAnotherName(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, 4, quick(emulator.Fault{Name: emulator.FaultInlineErrorDetails, Op: emulator.OpCreate, First: 1}))
+		w.repair(&planner.Repair{MaxAttempts: 2})
+		for range 2 { // bought, then read
+			w.mustApply(false)
+			time.Sleep(5 * time.Minute)
+		}
+		w.mustApply(false) // the repair is sent
+		b := &w.desired.Batches[0]
+		path := w.paths[b.Address]
+		b.Address.Block = "other"
+		w.paths[b.Address] = path
+		w.mustConverge()
+		if n := w.purchases(); n != 2 {
+			t.Errorf("%d jobs were bought", n)
+		}
+	})
+}
+
 // Answers that were kept and are lost come cut from the service: nothing that is
 // missing in them is bought again, or called missing.
 func TestRepairFetchesWhatWasKeptWhole(t *testing.T) {
