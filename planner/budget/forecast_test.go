@@ -132,3 +132,17 @@ func TestForecastOfMany(t *testing.T) {
 		t.Errorf("%+v: %s", f, f.Over)
 	}
 }
+
+// A quota that the service named holds the forecast up as it holds creates up.
+func TestForecastWaitsForNamedQuota(t *testing.T) {
+	now := simStart()
+	p := NewCreates(Settings{}, Knowledge{Named: map[string]Named{ofModel(simModel): {Until: now.Add(12 * time.Hour)}}})
+	took := &Durations{}
+	for range 100 {
+		took.Add(time.Minute)
+	}
+	f := p.Forecast(now, []Create{{ID: "a", Model: simModel}}, nil, History{simModel: took})
+	if f.Over.High < 12*time.Hour {
+		t.Errorf("over in %v", f.Over)
+	}
+}

@@ -71,6 +71,12 @@ func newPlayModel(p *Creates, now time.Time, name string, took *Durations, ages 
 	if know.Pause.stands(now, p.freed, know.Rhythm.Known) && know.Pause.Until.After(first) {
 		first = know.Pause.Until
 	}
+	if until := exhausted(p.know.Due); until.After(first) {
+		first = until
+	}
+	if until := p.named(now, &Create{Model: name}).Until; until.After(first) {
+		first = until
+	}
 	if m.first = first.Sub(now); know.Rhythm.Known {
 		m.burst, m.window = know.Rhythm.Burst, know.Rhythm.Window
 	}
