@@ -45,7 +45,7 @@ func newScene(facts ...fact) *scene {
 			Results:  map[Address]ResultSeen{},
 			Marks:    map[string]time.Time{},
 		},
-		opts: Options{Version: "0.1.0", Now: now},
+		opts: Options{Version: "0.1.0", Service: Service{Kind: "gemini", BaseURL: "https://example.com"}, Now: now},
 	}
 	for _, f := range facts {
 		f(s)
