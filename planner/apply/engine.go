@@ -358,16 +358,17 @@ func (e *Engine) goesOn(ctx context.Context, r *round) (more bool, pause time.Du
 }
 
 // awaits reports whether something is in progress that may still get on in this
-// run: an answer that there is no place for, say on a full disk, does not.
+// run: an answer that there is no place for, say on a full disk, does not, nor
+// does what a selection or a saved plan leaves out.
 func (e *Engine) awaits(items []planner.Item) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return slices.ContainsFunc(items, func(i planner.Item) bool {
 		switch i.Phase {
 		case planner.PhaseUnknown, planner.PhaseSubmitted:
-			return true
+			return !i.Left
 		case planner.PhaseSucceeded:
-			return !e.givenUp[i.Address]
+			return !i.Left && !e.givenUp[i.Address]
 		}
 		return false
 	})
