@@ -98,6 +98,9 @@ func (s *Saved) Others(items []Item) int {
 	return n
 }
 
+// Buys reports whether the plan holds purchases.
+func (s *Saved) Buys() bool { return s != nil && s.plan.Summary.Create > 0 }
+
 // rerunFrom gives the attempt that a wish of the plan for another job stands
 // for, 0 where it has none.
 func (s *Saved) rerunFrom(a Address) int {

@@ -52,9 +52,10 @@ func (e *Engine) observe(ctx context.Context) (*planner.Observed, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A trial tells what hangs on the listing.
+	// A trial tells what hangs on the listing. It cannot tell which purchases of
+	// a saved plan are as they were.
 	trial, items := planner.Diff(&e.opt.Desired, o, e.opt.Plan)
-	if e.thorough || trial.Summary.Create > 0 || hasUnknown(items) || hangsOnJobs(trial) || filesWanted {
+	if e.thorough || e.opt.Plan.Saved.Buys() || trial.Summary.Create > 0 || hasUnknown(items) || hangsOnJobs(trial) || filesWanted {
 		former, last, err := e.walkUntilAgreed(ctx, o, first)
 		if err != nil {
 			return nil, err
