@@ -141,7 +141,7 @@ func (a *app) showPlan(p *planner.Plan, f *applyFlags) {
 		}
 		return
 	}
-	a.ui.Print(ui.RenderPlan(p, ui.PlanView{Style: a.ui.OutStyle(), Width: a.ui.Width(), Verbose: f.verbose, Partial: f.selection.partial() && !p.Complete}))
+	a.ui.Print(ui.RenderPlan(p, ui.PlanView{Style: a.ui.OutStyle(), Width: a.ui.Width(), Verbose: f.verbose}))
 }
 
 // settle ends an apply that has nothing to do. What the listing taught is

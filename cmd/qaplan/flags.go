@@ -104,8 +104,6 @@ func (s *selection) register(a *app, cmd *cobra.Command) {
 	}
 }
 
-func (s *selection) partial() bool { return len(s.targets) > 0 || len(s.excludes) > 0 }
-
 // options reads the selectors. Each must name a batch that exists, so that a
 // slip of the pen does not become an empty plan.
 func (s *selection) options(known []planner.Address) (planner.Options, error) {

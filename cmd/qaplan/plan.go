@@ -70,7 +70,7 @@ func (a *app) plan(ctx context.Context, f *planFlags) error {
 	if f.output != "" {
 		style = ui.Style{}
 	}
-	text := ui.RenderPlan(p, ui.PlanView{Style: style, Width: a.ui.Width(), Verbose: f.verbose, Partial: f.selection.partial() && !p.Complete})
+	text := ui.RenderPlan(p, ui.PlanView{Style: style, Width: a.ui.Width(), Verbose: f.verbose})
 	if f.format.isJSON() {
 		if text, err = ui.JSON(p); err != nil {
 			return err
