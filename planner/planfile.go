@@ -112,6 +112,10 @@ func (e *MisfitError) Error() string {
 	return fmt.Sprintf("the plan has the %s %q, not %q", e.What, e.Plan, e.Now)
 }
 
+// Stale reports whether the plan was right once, and what it is about has changed
+// since.
+func (e *MisfitError) Stale() bool { return e.What == MisfitConfig || e.What == MisfitDigest }
+
 // Fits reports, with a *MisfitError, what keeps a plan from being carried out at
 // all. A plan from before the first apply fits any state. What happened since to
 // single batches is judged for each, see [Saved.Items].

@@ -86,12 +86,16 @@ func (s *Saved) Items(items []Item) []SavedItem {
 	return list
 }
 
-// Others counts the batches for which something is to be done that the plan
-// does not hold.
+// Others counts the batches for which there is more to do than the plan holds.
+// Those that are stale are none of them.
 func (s *Saved) Others(items []Item) int {
 	n := 0
 	for i := range items {
-		if it := &items[i]; it.Change != nil && it.Left && s.changes[it.Address] == nil {
+		it := &items[i]
+		if it.Change == nil || !it.Left {
+			continue
+		}
+		if c := s.changes[it.Address]; c == nil || stand(c, it).Standing == StandsDone {
 			n++
 		}
 	}
@@ -118,7 +122,7 @@ func (s *Saved) admits(it *Item) bool {
 	if s == nil {
 		return true
 	}
-	free := it.Change == nil || it.Change.Has(ActionDownload)
+	free := it.Change == nil || !it.Change.Has(ActionCreate) && !it.Change.Has(ActionForget)
 	c := s.changes[it.Address]
 	if c == nil {
 		return s.follow && free && s.waiting[it.Address]

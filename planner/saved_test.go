@@ -210,6 +210,7 @@ func TestSavedFollow(t *testing.T) {
 		{"the job runs", true, when(bought(JobRunning)), "r[2] [upload create]"},
 		{"the job is done", true, when(bought(JobSucceeded, output)), "r[1] [download], r[2] [upload create]"},
 		{"the job failed, and no other was reviewed", true, when(bought(JobFailed)), "r[2] [upload create]"},
+		{"the job was lost and is found", true, when(labelled("j1", ours6, 1, JobRunning)), "r[1] [adopt], r[2] [upload create]"},
 		{"the job failed and left some", true, when(bought(JobFailed, output)), "r[1] [download], r[2] [upload create]"},
 	}
 	for _, tt := range tests {

@@ -168,6 +168,10 @@ func (e *Engine) Plan(ctx context.Context) (*planner.Plan, []planner.Item, error
 	return r.plan, r.items, nil
 }
 
+// Restrict limits what Apply does to a plan that Plan gave: nothing else is
+// bought, with Options.Wait neither.
+func (e *Engine) Restrict(p *planner.Plan) { e.opt.Plan.Saved = planner.NewSaved(p, e.opt.Wait) }
+
 // outlast waits, after a lock was taken by force, until no send of the former
 // run can still be on its way: a listing counts for a send only when it began
 // after that.

@@ -28,11 +28,8 @@ func RenderPlan(p *planner.Plan, v PlanView) string {
 	renderHeld(&b, p.Held, v)
 	renderFailed(&b, p.Failed, v)
 	renderProblems(&b, p.Problems, v)
-	if words := partial(p); words != "" {
-		const head = "This plan is partial:"
-		lines := wrap(head+" "+words+".", v.Width)
-		lines[0] = strings.Replace(lines[0], head, v.Style.yellow(head), 1)
-		section(&b, indent("", lines))
+	if partial(p) {
+		section(&b, v.Style.yellow("This plan is partial:")+" a selection leaves batches out.\n")
 	}
 	if e := p.Estimate; e.Requests > 0 {
 		section(&b, fmt.Sprintf("To be bought: %s, ~%s input tokens.\n", count(e.Requests, "row"), amount(e.InputTokens)))
@@ -52,27 +49,9 @@ func RenderPlan(p *planner.Plan, v PlanView) string {
 	return b.String()
 }
 
-// partial says what a selection did to the plan, "" where it left nothing out.
-func partial(p *planner.Plan) string {
-	if p.Complete || p.Selection == nil || len(p.Selection.Targets)+len(p.Selection.Excludes) == 0 {
-		return ""
-	}
-	return "a selection leaves batches out (" + strings.Join(selectors(p.Selection), " ") + ")"
-}
-
-// selectors gives the flags that narrow a plan, the first few of them.
-func selectors(s *planner.Selection) []string {
-	var flags []string
-	for _, t := range s.Targets {
-		flags = append(flags, "--target '"+t.String()+"'")
-	}
-	for _, x := range s.Excludes {
-		flags = append(flags, "--exclude '"+x.String()+"'")
-	}
-	if n := len(flags) - 3; n > 0 {
-		flags = append(flags[:3], fmt.Sprintf("and %d more", n))
-	}
-	return flags
+// partial reports whether a selection left something out.
+func partial(p *planner.Plan) bool {
+	return !p.Complete && p.Selection != nil && len(p.Selection.Targets)+len(p.Selection.Excludes) > 0
 }
 
 // section parts what is said by empty lines.

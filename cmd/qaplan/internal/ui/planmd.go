@@ -43,7 +43,7 @@ func RenderPlanMarkdown(p *planner.Plan, v MarkdownView) string {
 		}
 		b.WriteString(".\n\n")
 	}
-	if partial(p) != "" {
+	if partial(p) {
 		b.WriteString("**This plan is partial:** a selection leaves batches out (" + inCode(strings.Join(selectors(p.Selection), " "), 2*roomForBatch) + ").\n\n")
 	}
 	if planner.IsDigest(p.Digest) {
@@ -83,6 +83,21 @@ func headline(p *planner.Plan) string {
 	default:
 		return count(n, "job") + " to buy"
 	}
+}
+
+// selectors gives the flags that narrow a plan, the first few of them.
+func selectors(s *planner.Selection) []string {
+	var flags []string
+	for _, t := range s.Targets {
+		flags = append(flags, "--target '"+t.String()+"'")
+	}
+	for _, x := range s.Excludes {
+		flags = append(flags, "--exclude '"+x.String()+"'")
+	}
+	if n := len(flags) - 3; n > 0 {
+		flags = append(flags[:3], fmt.Sprintf("and %d more", n))
+	}
+	return flags
 }
 
 // planParts are the details of a plan, what matters most first.
