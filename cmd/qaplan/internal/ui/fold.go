@@ -23,8 +23,9 @@ type folding int
 
 const (
 	foldNothing folding = iota // a line for each batch
-	foldAlike                  // all but what a person should see one by one
-	foldAll
+	foldRanges                 // consecutive ones, but what a person should see one by one
+	foldAlike                  // many ranges as well, as one line with gaps
+	foldAll                    // whatever it is
 )
 
 // group is what is done for one reason.
@@ -57,6 +58,9 @@ func groupChanges(changes []planner.Change, how folding) []group {
 		groups[g].folds = append(folds, f)
 	}
 	for i := range groups {
+		if how == foldRanges {
+			break
+		}
 		groups[i].folds = mergeMany(groups[i].folds, func(f *fold) string { return f.key(how) }, (*fold).join)
 	}
 	slices.SortStableFunc(groups, func(a, b group) int { return rank(a.folds[0].change) - rank(b.folds[0].change) })
@@ -87,7 +91,7 @@ func symbols(c *planner.Change) string {
 // key is the same for folds that may be one line; it is "" for a fold that
 // stands by itself.
 func (f *fold) key(how folding) string {
-	if how == foldNothing || how == foldAlike && apart(f.change) {
+	if how == foldNothing || how != foldAll && apart(f.change) {
 		return ""
 	}
 	return f.block + " " + f.does + " " + string(f.change.Phase)

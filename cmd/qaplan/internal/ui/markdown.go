@@ -54,104 +54,147 @@ func inComment(s string) string {
 // part is a table that is folded away under its title. Nothing of it is lost but
 // rows that do not fit.
 type part struct {
-	title string // words of our own, with the totals
-	head  []string
-	rows  []string
+	title string   // words of our own, with the totals
+	head  []string // a colon at the end sets a column flush right
+	rows  [][]string
 	// fewer says the same as rows in fewer lines, for where those do not fit.
-	fewer []string
+	fewer [][]string
 }
 
-// row is a line of a table.
-func row(cells ...string) string { return "| " + strings.Join(cells, " | ") + " |\n" }
-
-func (p *part) frame() (open, end string) {
-	rule := strings.Repeat("|---", len(p.head)) + "|\n"
-	return "<details><summary>" + p.title + "</summary>\n\n" + row(p.head...) + rule, "\n</details>\n\n"
+// laidOut is a part as text.
+type laidOut struct {
+	title, open string
+	rows, fewer []string
 }
 
-// stub stands for a part that there is no room for.
-func (p *part) stub() string { return "- " + p.title + "\n\n" }
+const partEnd = "\n</details>\n\n"
 
-// whole gives the part with all of its rows, "" where it does not fit.
-func (p *part) whole(rows []string, room int) string {
-	open, end := p.frame()
-	size := len(open) + len(end)
-	for _, r := range rows {
-		if size += len(r); size > room {
-			return ""
-		}
-	}
-	return open + strings.Join(rows, "") + end
-}
-
-// fit gives as much of the part as there is room for.
-func (p *part) fit(room int) string {
-	rows := p.rows
-	if text := p.whole(rows, room); text != "" {
-		return text
-	}
-	if p.fewer != nil {
-		if rows = p.fewer; len(rows) < len(p.rows) {
-			if text := p.whole(rows, room); text != "" {
-				return text
+// layOut makes text of a part. Columns that are empty throughout vanish.
+func (p *part) layOut() laidOut {
+	used := make([]bool, len(p.head))
+	for _, list := range [][][]string{p.rows, p.fewer} {
+		for _, cells := range list {
+			for i, c := range cells {
+				used[i] = used[i] || c != ""
 			}
 		}
 	}
-	open, end := p.frame()
-	more := func(n int) string { return "\nand " + count(n, "more row") + ", for which there is no room here\n" }
-	left := room - len(open) - len(end) - len(more(len(rows)))
-	n := 0
-	for n < len(rows) && len(rows[n]) <= left {
-		left -= len(rows[n])
-		n++
+	line := func(cells []string) string {
+		var kept []string
+		for i, c := range cells {
+			if used[i] {
+				kept = append(kept, c)
+			}
+		}
+		return "| " + strings.Join(kept, " | ") + " |\n"
 	}
-	switch {
-	case n > 0:
-		return open + strings.Join(rows[:n], "") + more(len(rows)-n) + end
-	case len(p.stub()) <= room:
-		return p.stub()
+	head, rule := make([]string, len(p.head)), make([]string, len(p.head))
+	for i, h := range p.head {
+		words, right := strings.CutSuffix(h, ":")
+		if head[i], rule[i] = words, "---"; right {
+			rule[i] = "--:"
+		}
 	}
-	return ""
+	out := laidOut{title: p.title, open: "<details><summary>" + p.title + "</summary>\n\n" + line(head) + line(rule)}
+	for _, cells := range p.rows {
+		out.rows = append(out.rows, line(cells))
+	}
+	if len(p.fewer) > 0 && len(p.fewer) < len(p.rows) {
+		for _, cells := range p.fewer {
+			out.fewer = append(out.fewer, line(cells))
+		}
+	}
+	return out
 }
 
-// size is the least room in which the part is whole, but no more than most.
-func (p *part) size(most int) int {
-	open, end := p.frame()
-	rows := p.rows
-	if p.fewer != nil && len(p.fewer) < len(rows) {
-		rows = p.fewer
+// stub stands for a part that there is no room for.
+func (p *laidOut) stub() string { return "- " + p.title + "\n\n" }
+
+// whole gives the part with all of some rows, "" where it does not fit.
+func (p *laidOut) whole(rows []string, room int) string {
+	if p.size(rows, room) > room {
+		return ""
 	}
-	size := len(open) + len(end)
+	return p.open + strings.Join(rows, "") + partEnd
+}
+
+// size is what the part takes with some rows; it is not told beyond most.
+func (p *laidOut) size(rows []string, most int) int {
+	size := len(p.open) + len(partEnd)
 	for _, r := range rows {
 		if size += len(r); size > most {
-			return most
+			return most + 1
 		}
 	}
 	return size
 }
 
+// fit gives as much of the part as there is room for, its stub where that is not
+// even one row.
+func (p *laidOut) fit(room int) string {
+	rows := p.rows
+	if text := p.whole(rows, room); text != "" {
+		return text
+	}
+	if p.fewer != nil {
+		if rows = p.fewer; p.size(rows, room) <= room {
+			return p.whole(rows, room)
+		}
+	}
+	more := func(n int) string { return "\nand " + count(n, "more row") + ", for which there is no room here\n" }
+	left := room - len(p.open) - len(partEnd) - len(more(len(rows)))
+	n := 0
+	for n < len(rows) && len(rows[n]) <= left {
+		left -= len(rows[n])
+		n++
+	}
+	if n > 0 {
+		return p.open + strings.Join(rows[:n], "") + more(len(rows)-n) + partEnd
+	}
+	return p.stub()
+}
+
 // page lays out Markdown within a limit: the head whole, then the parts, most
-// important first. Each part may take what those after it do not need; half of
-// the page is shared out evenly, so that a long part leaves room for the others.
+// important first; those without rows are left out. Each may take what those
+// after it do not need, and half of the page is shared out evenly, so that a
+// long one leaves room for the others. After one that there is no room for, the
+// others are named alone.
 func page(head string, parts []part, limit int) string {
-	var b strings.Builder
-	b.WriteString(head)
-	room := limit - len(head)
-	keep := make([]int, len(parts))
-	kept := 0
-	share := room / (2 * max(len(parts), 1))
+	var list []laidOut
 	for i := range parts {
-		keep[i] = max(len(parts[i].stub()), parts[i].size(share))
+		if len(parts[i].rows) > 0 {
+			list = append(list, parts[i].layOut())
+		}
+	}
+	room := limit - len(head)
+	share := room / (2 * max(len(list), 1))
+	keep, kept := make([]int, len(list)), 0
+	for i := range list {
+		p := &list[i]
+		rows := p.rows
+		if p.fewer != nil {
+			rows = p.fewer
+		}
+		keep[i] = max(len(p.stub()), min(p.size(rows, share), share))
 		if kept += keep[i]; kept > room {
 			kept -= keep[i]
 			keep[i] = 0
 		}
 	}
-	for i := range parts {
+	var b strings.Builder
+	b.WriteString(head)
+	full := false
+	for i := range list {
 		kept -= keep[i]
-		text := parts[i].fit(room - kept)
-		room -= len(text)
-		b.WriteString(text)
+		text := list[i].stub()
+		if !full {
+			text = list[i].fit(room - kept)
+			full = text == list[i].stub()
+		}
+		if len(text) <= room-kept {
+			room -= len(text)
+			b.WriteString(text)
+		}
 	}
 	return strings.TrimRight(b.String(), "\n") + "\n"
 }

@@ -127,7 +127,7 @@ func planParts(p *planner.Plan) []part {
 			warnings = append(warnings, pr)
 		}
 	}
-	all := []part{
+	return []part{
 		problemsPart("Errors", errors),
 		stuckPart("Failed", failedOnes(p.Failed)),
 		stuckPart("Held, for a person to decide", heldOnes(p.Held)),
@@ -139,27 +139,17 @@ func planParts(p *planner.Plan) []part {
 		changesPart("To be forgotten", forget),
 		waitingPart(p.Waiting),
 	}
-	parts := all[:0]
-	for _, pt := range all {
-		if len(pt.rows) > 0 {
-			parts = append(parts, pt)
-		}
-	}
-	return parts
 }
 
 func changesPart(name string, changes []planner.Change) part {
-	if len(changes) == 0 {
-		return part{}
+	return part{
+		title: name + ": " + count(len(changes), "batch"), head: []string{"Batches", "To do", "Why", "Model", "Rows:", "Size:", "Tokens:"},
+		rows: changeRows(groupChanges(changes, foldRanges)), fewer: changeRows(groupChanges(changes, foldAll)),
 	}
-	pt := part{title: name + ": " + count(len(changes), "batch"), head: []string{"Batches", "To do", "Why", "Model", "Rows", "Size", "Tokens"}}
-	pt.rows = changeRows(groupChanges(changes, foldAlike))
-	pt.fewer = changeRows(groupChanges(changes, foldAll))
-	return pt
 }
 
-func changeRows(groups []group) []string {
-	var rows []string
+func changeRows(groups []group) [][]string {
+	var rows [][]string
 	for _, g := range groups {
 		for i := range g.folds {
 			rows = append(rows, g.folds[i].markdown())
@@ -168,8 +158,8 @@ func changeRows(groups []group) []string {
 	return rows
 }
 
-// markdown is the fold as a line of a table.
-func (f *fold) markdown() string {
+// markdown is the fold as a row of a table.
+func (f *fold) markdown() []string {
 	c, d := f.change, &f.change.Detail
 	who := f.inCode()
 	words := make([]string, len(c.Actions))
@@ -202,7 +192,7 @@ func (f *fold) markdown() string {
 			tokens = "~" + amount(f.tokens)
 		}
 	}
-	return row(who, strings.Join(words, ", "), why, model, nonzero(int64(f.rows)), size(f.bytes), tokens)
+	return []string{who, strings.Join(words, ", "), why, model, nonzero(int64(f.rows)), size(f.bytes), tokens}
 }
 
 // named adds what something is called to the cell of a table.
@@ -235,9 +225,6 @@ func inWords(words, code string) string {
 }
 
 func stuckPart(name string, list []stuck) part {
-	if len(list) == 0 {
-		return part{}
-	}
 	pt := part{title: name + ": " + count(len(list), "batch") + reasonCounts(list), head: []string{"Batch", "Why", "What ends it"}}
 	for i := range list {
 		s := &list[i]
@@ -250,7 +237,7 @@ func stuckPart(name string, list []stuck) part {
 	return pt
 }
 
-func (s *stuck) markdown(who, job, exit string) string {
+func (s *stuck) markdown(who, job, exit string) []string {
 	why := inWords(trouble(s.why), string(s.why))
 	if job != "" {
 		why += ", " + inCode(job, roomForJob)
@@ -258,7 +245,7 @@ func (s *stuck) markdown(who, job, exit string) string {
 	if s.message != "" {
 		why += "; the service says: " + inCode(s.message, roomForMessage)
 	}
-	return row(who, why, inCode(exit, roomForExit))
+	return []string{who, why, inCode(exit, roomForExit)}
 }
 
 // reasonCounts counts the reasons that this version knows, where there are
@@ -286,31 +273,25 @@ func reasonCounts(list []stuck) string {
 }
 
 func problemsPart(name string, problems []planner.Problem) part {
-	if len(problems) == 0 {
-		return part{}
-	}
 	pt := part{title: fmt.Sprintf("%s: %d", name, len(problems)), head: []string{"Batches", name}}
 	for _, r := range remarks(problems, false) {
 		who := ""
 		if r.Address != nil {
 			who = r.inCode()
 		}
-		pt.rows = append(pt.rows, row(who, inCode(r.Summary, roomForMessage+roomForExit)))
+		pt.rows = append(pt.rows, []string{who, inCode(r.Summary, roomForMessage+roomForExit)})
 	}
 	return pt
 }
 
 func waitingPart(waiting []planner.Waiting) part {
-	if len(waiting) == 0 {
-		return part{}
-	}
 	pt := part{title: "In progress: " + count(len(waiting), "batch"), head: []string{"Batches", "Job", "Since"}}
 	for _, p := range pendings(waiting, false) {
 		since := ""
 		if p.since != nil {
 			since = minute(*p.since)
 		}
-		pt.rows = append(pt.rows, row(p.inCode(), inCode(waitingFor(p.first.JobState), roomForName), since))
+		pt.rows = append(pt.rows, []string{p.inCode(), inCode(waitingFor(p.first.JobState), roomForName), since})
 	}
 	return pt
 }

@@ -19,26 +19,20 @@ func RenderStateMarkdown(st *state.State, items []planner.Item, p *planner.Plan,
 	if st.Lineage != "" {
 		fmt.Fprintf(&b, "Lineage %s, serial %d.\n\n", inCode(st.Lineage, roomForName), st.Serial)
 	}
-	var parts []part
-	for _, pt := range []part{
+	return page(b.String(), []part{
 		stuckPart("Failed", failedOnes(p.Failed)),
 		stuckPart("Held, for a person to decide", heldOnes(p.Held)),
 		badPart(s),
 		batchesPart(s),
-	} {
-		if len(pt.rows) > 0 {
-			parts = append(parts, pt)
-		}
-	}
-	return page(b.String(), parts, v.Limit)
+	}, v.Limit)
 }
 
 // badPart lists the results with rows that have no good answer.
 func badPart(s *Status) part {
-	pt := part{head: []string{"Batch", "Bad rows", "Result"}}
+	pt := part{head: []string{"Batch", "Bad rows:", "Result"}}
 	for i := range s.Batches {
 		if b := &s.Batches[i]; b.Phase == planner.PhaseDone && b.Failed > 0 {
-			pt.rows = append(pt.rows, row(inCode(b.Address.String(), roomForBatch), fmt.Sprintf("%d of %d", b.Failed, b.Requests), inCode(b.Output, roomForBatch)))
+			pt.rows = append(pt.rows, []string{inCode(b.Address.String(), roomForBatch), fmt.Sprintf("%d of %d", b.Failed, b.Requests), inCode(b.Output, roomForBatch)})
 		}
 	}
 	pt.title = "Done with rows that have no good answer: " + count(len(pt.rows), "batch")
@@ -72,13 +66,13 @@ func batchesPart(s *Status) part {
 		}
 		list = append(list, x)
 	}
-	pt := part{title: "All: " + count(len(s.Batches), "batch"), head: []string{"Batches", "Phase", "Job", "Rows", "Good", "Bad"}}
+	pt := part{title: "All: " + count(len(s.Batches), "batch"), head: []string{"Batches", "Phase", "Job", "Rows:", "Good:", "Bad:"}}
 	for _, x := range mergeMany(list, key, join) {
 		phase := string(x.first.Phase)
 		if r := x.first.Reason; r != "" {
 			phase += ", " + inCode(string(r), roomForName)
 		}
-		pt.rows = append(pt.rows, row(x.inCode(), phase, inCode(x.first.JobState, roomForName), nonzero(x.rows), nonzero(x.good), nonzero(x.bad)))
+		pt.rows = append(pt.rows, []string{x.inCode(), phase, inCode(x.first.JobState, roomForName), nonzero(x.rows), nonzero(x.good), nonzero(x.bad)})
 	}
 	return pt
 }
