@@ -142,6 +142,26 @@ func TestSavedBuysNoFurtherAttempt(t *testing.T) {
 	})
 }
 
+// A run that was restricted to what was shown is like that of a saved plan.
+func TestRestrict(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 2, 1, quick(emulator.Fault{Name: emulator.FaultJobFailed, Op: "create", First: 1}))
+		var rep apply.Report
+		err := w.process(t.Context(), true, func(ctx context.Context, proc process) error {
+			p, _, err := proc.engine.Plan(ctx)
+			if err != nil {
+				return err
+			}
+			proc.engine.Restrict(p)
+			rep, err = proc.engine.Apply(ctx)
+			return err
+		})
+		if err != nil || rep.Summary.Created != 2 || rep.Summary.Downloaded != 1 || rep.Summary.Done != 1 {
+			t.Errorf("the run ends with %+v, %v", rep.Summary, err)
+		}
+	})
+}
+
 // A run that a selection narrows waits for the selected batches alone.
 func TestSelectedWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
