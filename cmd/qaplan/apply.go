@@ -57,6 +57,9 @@ ends at once. Running it again goes on from there, and nothing is paid twice.`,
 			if len(args) == 1 {
 				f.saved.file = args[0]
 			}
+			if cmd.Flags().Changed("expect-digest") && !planner.IsDigest(f.expect) { // "" is an unset variable, say
+				return fmt.Errorf("--expect-digest %s: it must be sha256: and 64 digits, as plan --format json shows it", f.expect)
+			}
 			return a.apply(cmd.Context(), &f)
 		},
 	}
@@ -79,8 +82,6 @@ func (f *applyFlags) check(a *app) error {
 	switch {
 	case f.saved.file != "" && f.selection.given() != "":
 		return fmt.Errorf("%s does not go with a saved plan, which holds its own selection; plan again with it", f.selection.given())
-	case f.expect != "" && !planner.IsDigest(f.expect):
-		return fmt.Errorf("--expect-digest %s: it must be sha256: and 64 digits, as plan --format json shows it", f.expect)
 	case f.json && !approved:
 		return errors.New("--json cannot ask for approval; pass --auto-approve with it, or a saved plan")
 	case !approved && !a.ui.Interactive():

@@ -64,7 +64,10 @@ Symbols:
 }
 
 func (f *planFlags) check(cmd *cobra.Command) error {
-	if f.out != "" && f.out == f.rendering.output {
+	switch {
+	case f.out == "" && cmd.Flags().Changed("out"):
+		return errors.New("--out: the name of the file is empty")
+	case f.out != "" && f.out == f.rendering.output:
 		return errors.New("--out and --output name the same file")
 	}
 	return f.rendering.check(cmd)

@@ -15,7 +15,12 @@ import (
 
 // onePlanFile is for commands that take a saved plan.
 func onePlanFile(cmd *cobra.Command, args []string) error {
-	if len(args) < 2 {
+	switch {
+	case len(args) == 0:
+		return nil
+	case len(args) == 1 && args[0] == "":
+		return fmt.Errorf("%s: the name of the plan file is empty", cmd.CommandPath()) // an unset variable, say
+	case len(args) == 1:
 		return nil
 	}
 	return advised(fmt.Errorf("%s takes one plan, but got %d arguments", cmd.CommandPath(), len(args)), seeHelp(cmd))
