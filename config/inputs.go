@@ -70,6 +70,7 @@ func (c *Config) Inputs(ctx context.Context, cache *source.Cache, bought Bought)
 	for i, print := range prints {
 		s := &g.in.Desired.Batches[g.batches[i]].Source
 		s.SHA256, s.Bytes, s.Rows, s.Tokens = print.SHA256, print.Bytes, print.Rows, print.Tokens
+		s.OutputLimit, s.Unlimited = print.OutputLimit, print.Unlimited
 	}
 	slices.SortFunc(g.in.Desired.Batches, func(a, b planner.Batch) int { return a.Address.Compare(b.Address) })
 	g.in.Desired.ConfigDigest, g.in.Desired.SettleTime = c.Digest, c.Provider.SettleTime

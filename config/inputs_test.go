@@ -33,7 +33,7 @@ func inputs(t *testing.T, dir string, bought Bought) (*Inputs, Diagnostics) {
 
 func rowSource(path string) planner.Source {
 	sum := sha256.Sum256([]byte(row))
-	return planner.Source{Path: path, SHA256: hex.EncodeToString(sum[:]), Bytes: int64(len(row)), Rows: 1, Tokens: 2}
+	return planner.Source{Path: path, SHA256: hex.EncodeToString(sum[:]), Bytes: int64(len(row)), Rows: 1, Tokens: 2, Unlimited: 1}
 }
 
 func TestInputs(t *testing.T) {

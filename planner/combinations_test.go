@@ -20,6 +20,15 @@ type option struct {
 
 func nothingMore(*scene) {}
 
+// badRows is a job that answered some rows badly, kept for a repair.
+var badRows = both(bought(JobSucceeded, output, part), judgedLast(bad(rest1)))
+
+// judgedLast records what the rows in hand were found to be with those of the
+// newest attempt.
+func judgedLast(rest *Rest) fact {
+	return func(s *scene) { judged(s.rec().Last().Number, rest)(s) }
+}
+
 // combinationAxes span every combination that matters of what one batch may
 // meet. A former result and a later attempt come as one axis, since a file can
 // be ours only when there was a result.
@@ -38,6 +47,10 @@ func combinationAxes() (jobs, results, sources, models, reruns, policies []optio
 		{"partial", bought(JobExpired, output)},
 		{"cancelled", bought(JobCancelled)},
 		{"gone", both(bought(JobRunning, unlisted, lastSeen("GONE")), func(s *scene) { s.rec().Last().Gone = true })},
+		{"bad-rows", both(badRows, repairs(2))},
+		{"cut-short", both(bought(JobExpired, output, part), judgedLast(notReached(rest1)))},
+		{"repair-failed", both(badRows, repairs(2), bought(JobFailed, repairing(rest1)))},
+		{"repair-ended", both(badRows, repairs(1), bought(JobSucceeded, repairing(rest1), output, part), judgedLast(bad(rest2)))},
 	}
 	former := func(r ResultSeen) fact { return both(finished(), seen(r)) }
 	results = []option{
@@ -87,7 +100,7 @@ func TestCombinations(t *testing.T) {
 			}
 		}
 	}
-	if want := 13 * 5 * 3 * 2 * 2 * 3; n != want {
+	if want := 17 * 5 * 3 * 2 * 2 * 3; n != want {
 		t.Errorf("%d combinations were tried, there are %d", n, want)
 	}
 	golden := filepath.Join("testdata", "combinations.txt")

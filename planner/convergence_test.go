@@ -5,7 +5,6 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 )
@@ -23,10 +22,18 @@ type world struct {
 	clock time.Time
 	jobs  map[string]*Job
 	files map[string]*File
-	disk  map[Address]string // the job whose answers stand at the result path
+	disk  map[Address]string // what stands at the result path, by its id
 	marks map[string]time.Time
 	sold  []sale
 	names int
+
+	inputs  map[string]rowSet  // the rows of a content
+	sent    map[string]rowSet  // the rows that a job was sent
+	answers map[string]answers // of a job that has ended
+	results map[string]answers // by their id
+	lost    map[string]bool    // jobs that the service has no more
+	hidden  map[Address]Source // of sources that are gone
+	trouble bool
 }
 
 // sale is one job that the service made for this state.
@@ -35,6 +42,8 @@ type sale struct {
 	sha, model string
 	job        string
 	rerun      bool
+	repairs    string // the job with which the series began, for a repair
+	rules      string // by which its rows were bad
 }
 
 // troubled is how many rounds of a world bring faults and changes.
@@ -42,11 +51,15 @@ const troubled = 25
 
 func newWorld(t *testing.T, rng *rand.Rand) *world {
 	w := &world{t: t, r: &dice{Rand: rng}, clock: now, jobs: map[string]*Job{}, files: map[string]*File{}, disk: map[Address]string{}, marks: map[string]time.Time{},
+		inputs: map[string]rowSet{contentA: allRows, contentB: allRows, contentC: allRows}, sent: map[string]rowSet{}, answers: map[string]answers{}, results: map[string]answers{}, lost: map[string]bool{}, hidden: map[Address]Source{},
 		rec: Recorded{Lineage: lineage, Batches: map[Address]*Record{}}, d: Desired{ConfigDigest: "c", SettleTime: settleTime}}
 	for number := range 5 {
 		b := wanted(Address{Block: "r", Number: number}, pick(w.r, contentA, contentB, contentC))
 		b.OnChange = pick(w.r, OnChangeHold, OnChangeRerun, OnChangeKeep)
 		b.MaxAttempts = 1 + w.r.IntN(3)
+		if w.r.percent(60) {
+			b.Repair = &Repair{MaxAttempts: 1 + w.r.IntN(3), Model: pick(w.r, "", "", "m3")}
+		}
 		w.d.Batches = append(w.d.Batches, b)
 	}
 	if w.r.percent(30) {
@@ -78,14 +91,10 @@ func (w *world) batch(a Address) *Batch {
 
 // observe lists the service and looks at the disk.
 func (w *world) observe() *Observed {
-	o := &Observed{Recorded: w.rec, Results: map[Address]ResultSeen{}, Marks: w.marks,
+	o := &Observed{Recorded: w.rec, Results: map[Address]ResultSeen{}, Judged: map[Address]*Judgement{}, Marks: w.marks,
 		Live: Live{Refreshed: true, Complete: true, FilesListed: true, First: w.clock, Last: w.clock, Missing: map[string]bool{}}}
-	for _, name := range slices.Sorted(maps.Keys(w.jobs)) {
-		o.Live.Jobs = append(o.Live.Jobs, *w.jobs[name])
-	}
-	for _, name := range slices.Sorted(maps.Keys(w.files)) {
-		o.Live.Files = append(o.Live.Files, *w.files[name])
-	}
+	w.told(o)
+	w.judgeAgain(o)
 	for i := range w.d.Batches {
 		a := w.d.Batches[i].Address
 		rec := w.rec.Batches[a]
@@ -103,7 +112,7 @@ func (w *world) observe() *Observed {
 }
 
 // round observes, learns, plans and carries out; it reports what is left.
-func (w *world) round(trouble bool) (*Plan, []Item) {
+func (w *world) round() (*Plan, []Item) {
 	o := w.observe()
 	l := Learn(&w.d, o)
 	w.marks = l.Marks
@@ -112,12 +121,12 @@ func (w *world) round(trouble bool) (*Plan, []Item) {
 	w.opts.FixReruns(items)
 	w.rec = l.Recorded
 	for i := range p.Changes {
-		w.carryOut(&p.Changes[i], trouble)
+		w.carryOut(&p.Changes[i])
 	}
 	return p, items
 }
 
-func (w *world) carryOut(c *Change, trouble bool) {
+func (w *world) carryOut(c *Change) {
 	rec := w.rec.Batches[c.Address].Clone()
 	if rec == nil {
 		rec = &Record{}
@@ -139,9 +148,9 @@ func (w *world) carryOut(c *Change, trouble bool) {
 				AdoptUpload(rec, b, f, ours6)
 			}
 		case ActionUpload:
-			w.upload(rec, b)
+			w.upload(rec, b, c)
 		case ActionCreate:
-			w.create(rec, b, c, trouble)
+			w.create(rec, b, c)
 		case ActionDownload:
 			w.download(rec, b, c)
 		default:
@@ -151,44 +160,58 @@ func (w *world) carryOut(c *Change, trouble bool) {
 	}
 }
 
-func (w *world) upload(rec *Record, b *Batch) {
+func (w *world) upload(rec *Record, b *Batch, c *Change) {
 	var files []File
 	for _, f := range w.files {
 		files = append(files, *f)
 	}
-	n := HighestUploads(&w.rec, files)[b.Source.SHA256[:24]] + 1
-	f := &File{Name: UploadName(b.Source.SHA256, ours6, n), SHA256: b.Source.SHA256, Bytes: b.Source.Bytes, Expires: w.clock.Add(48 * time.Hour), Active: true}
+	sha := c.Detail.SHA256
+	n := HighestUploads(&w.rec, files)[sha[:24]] + 1
+	f := &File{Name: UploadName(sha, ours6, n), SHA256: sha, Bytes: c.Detail.Bytes, Expires: w.clock.Add(48 * time.Hour), Active: true}
 	if w.files[f.Name] != nil {
 		w.t.Errorf("%s: the name %s is used twice", b.Address, f.Name)
 	}
 	w.files[f.Name] = f
-	rec.Source, rec.UploadN = b.Source.Record(), n
+	if !c.Detail.Subset {
+		rec.Source, rec.UploadN = b.Source.Record(), n
+	}
 	rec.Upload = &Upload{File: f.Name, SHA256: f.SHA256, Bytes: f.Bytes, Done: true, Expires: f.Expires}
 }
 
 // create buys a job. In troubled times the answer may be lost, on the way there
 // or on the way back, or the service may refuse.
-func (w *world) create(rec *Record, b *Batch, c *Change, trouble bool) {
+func (w *world) create(rec *Record, b *Batch, c *Change) {
 	tok := NewToken(ours6, c.Address, c.Attempt, c.Detail.SHA256, c.Detail.Model)
-	at := Attempt{Number: c.Attempt, Outcome: OutcomeIntent, Model: c.Detail.Model, SHA256: c.Detail.SHA256, Rows: c.Detail.Rows, Token: tok.String(),
-		File: rec.Upload.File, Sent: w.clock, Rerun: c.Reason == ReasonRerun}
+	at := Attempt{Number: c.Attempt, Outcome: OutcomeIntent, Model: c.Detail.Model, SHA256: b.Source.SHA256, Rows: c.Detail.Rows, Token: tok.String(),
+		File: rec.Upload.File, Sent: w.clock, Rerun: c.Reason == ReasonRerun, Repair: c.Reason == ReasonRepair}
+	if c.Detail.Subset {
+		at.Input = c.Detail.SHA256
+	}
+	w.checkRows(rec, b, c)
 	if rec.Upload.SHA256 != c.Detail.SHA256 || w.files[rec.Upload.File] == nil {
 		w.t.Errorf("%s: buys on an upload that is not the planned one", c.Address)
 	}
 	luck := 100
-	if trouble {
+	if w.trouble {
 		luck = w.r.IntN(100)
 	}
 	switch {
 	case luck < 10: // the service answers that it is too much
 		at.Outcome = OutcomeRefused
+		if luck < 2 && c.Detail.Subset { // or that it never takes these bytes
+			rec.Refused = &Refusal{SHA256: c.Detail.SHA256, Model: at.Model, Message: "no", Times: 1, Final: true}
+		}
 	case luck < 20: // lost on the way there
 	default:
 		w.names++
 		j := &Job{Name: fmt.Sprintf("batches/w%03d", w.names), DisplayName: JobDisplayName(b.DisplayName, tok), Model: at.Model, InputFile: at.File,
 			State: JobPending, RawState: "BATCH_STATE_PENDING", Created: w.clock}
-		w.jobs[j.Name] = j
-		w.sold = append(w.sold, sale{c.Address, at.SHA256, at.Model, j.Name, at.Rerun})
+		w.jobs[j.Name], w.sent[j.Name] = j, w.inputs[c.Detail.SHA256]
+		sold := sale{a: c.Address, sha: c.Detail.SHA256, model: at.Model, job: j.Name, rerun: at.Rerun}
+		if at.Repair {
+			sold.repairs, sold.rules = rec.baseFor(b).Job, b.Rules
+		}
+		w.sold = append(w.sold, sold)
 		if luck >= 35 { // else lost on the way back
 			at.Outcome = OutcomeBought
 			at.See(j)
@@ -197,29 +220,8 @@ func (w *world) create(rec *Record, b *Batch, c *Change, trouble bool) {
 	rec.Attempts = append(rec.Attempts, at)
 }
 
-// download delivers the answers where they make a result, and keeps them where
-// they do not.
-func (w *world) download(rec *Record, b *Batch, c *Change) {
-	i := slices.IndexFunc(rec.Attempts, func(at Attempt) bool { return at.Number == c.Attempt })
-	at := &rec.Attempts[i]
-	if w.jobs[at.Job].Output == "" {
-		w.t.Errorf("%s: downloads from %s, which has no output", c.Address, at.Job)
-	}
-	wrong := JobState(at.State) != JobSucceeded || b.Source.Missing || b.Source.SHA256 != at.SHA256 && b.OnChange != OnChangeKeep
-	inTheWay := rec.Result == nil && w.disk[c.Address] != "" && w.disk[c.Address] != at.Job
-	at.OutputRead = true
-	if wrong || inTheWay {
-		at.Part = &Part{Path: ".parts/" + at.Job, SHA256: at.Job, Rows: goodRows}
-		return
-	}
-	at.Part, rec.Upload = nil, nil
-	w.disk[c.Address] = at.Job
-	rec.Source = b.Source.Record()
-	rec.Result = &Result{Path: b.Output, SHA256: at.Job, Attempt: at.Number, Source: b.Source.SHA256, Rows: goodRows, Succeeded: goodRows}
-}
-
 // pass lets time go by: jobs go on, uploads expire.
-func (w *world) pass(trouble bool) {
+func (w *world) pass() {
 	w.clock = w.clock.Add(20 * time.Minute)
 	for _, name := range slices.Sorted(maps.Keys(w.jobs)) {
 		j := w.jobs[name]
@@ -227,14 +229,11 @@ func (w *world) pass(trouble bool) {
 		case j.State == JobPending:
 			j.State, j.RawState = JobRunning, "BATCH_STATE_RUNNING"
 		case j.State == JobRunning && w.r.percent(60):
-			j.State = JobSucceeded
-			if trouble {
-				j.State = pick(w.r, JobSucceeded, JobSucceeded, JobSucceeded, JobFailed, JobExpired, JobCancelled)
+			state := JobSucceeded
+			if w.trouble {
+				state = pick(w.r, JobSucceeded, JobSucceeded, JobSucceeded, JobFailed, JobExpired, JobCancelled)
 			}
-			j.RawState, j.Done, j.Ended = "BATCH_STATE_"+string(j.State), true, w.clock
-			if j.State == JobSucceeded || w.r.percent(30) {
-				j.Output = "files/batch-" + strings.TrimPrefix(name, "batches/")
-			}
+			w.end(j, state)
 		}
 	}
 	for name, f := range w.files {
@@ -247,9 +246,11 @@ func (w *world) pass(trouble bool) {
 // disturb changes what a person or an accident may change.
 func (w *world) disturb() {
 	b := &w.d.Batches[w.r.IntN(len(w.d.Batches))]
-	switch w.r.IntN(8) {
+	switch w.r.IntN(12) {
 	case 0:
-		b.Source.SHA256 = pick(w.r, contentA, contentB, contentC)
+		if !b.Source.Missing {
+			b.Source.SHA256 = pick(w.r, contentA, contentB, contentC)
+		}
 	case 1:
 		b.Model = pick(w.r, "m1", "m2")
 	case 2:
@@ -266,6 +267,18 @@ func (w *world) disturb() {
 			w.saved = w.snapshot()
 			w.opts = Options{} // a new run, in which nobody asks for more
 		}
+	case 6:
+		b.Rules = pick(w.r, "", "strict")
+	case 7:
+		w.loseJob()
+	case 8:
+		if w.hidden[b.Address].SHA256 != "" || w.r.percent(30) {
+			w.hide(b)
+		}
+	case 9:
+		if w.r.percent(30) {
+			w.cancel(b.Address)
+		}
 	}
 }
 
@@ -276,23 +289,28 @@ func TestPlansConverge(t *testing.T) {
 	t.Logf("seed %d", seed)
 	for n := range uint64(300) {
 		w := newWorld(t, rand.New(rand.NewPCG(seed, n)))
+		w.trouble = true
 		for range troubled {
-			w.round(true)
-			w.pass(true)
+			w.round()
+			w.pass()
 			w.disturb()
 		}
-		rest := false
-		for i := 0; i < 250 && !rest; i++ {
-			p, _ := w.round(false)
-			rest = len(p.Changes) == 0 && p.Summary.InProgress == 0
-			w.pass(false)
+		w.trouble = false
+		for a := range w.hidden {
+			w.hide(w.batch(a))
 		}
-		p, items := w.round(false)
+		rest := false
+		for i := 0; i < 400 && !rest; i++ {
+			p, _ := w.round()
+			rest = len(p.Changes) == 0 && p.Summary.InProgress == 0
+			w.pass()
+		}
+		p, items := w.round()
 		if !rest || len(p.Changes) > 0 {
 			t.Errorf("the plan does not come to rest: %+v", p.Changes)
 		}
 		w.checkSales()
-		w.checkItems(items)
+		w.checkItems(p, items)
 		if t.Failed() {
 			t.Fatalf("in world %d of seed %d", n, seed)
 		}
@@ -308,6 +326,9 @@ func (w *world) checkSales() {
 	}
 	good, asked := map[key]int{}, map[key]int{}
 	for _, s := range w.sold {
+		if s.repairs != "" {
+			continue // of the same rows there may be several; see checkRows
+		}
 		k := key{s.a, s.sha, s.model}
 		if s.rerun {
 			asked[k]++
@@ -338,13 +359,14 @@ func (w *world) checkSales() {
 
 // checkItems: what is done has its result on the disk, and nobody waits for a
 // person without need.
-func (w *world) checkItems(items []Item) {
+func (w *world) checkItems(p *Plan, items []Item) {
 	for _, it := range items {
 		switch it.Phase {
 		case PhaseDone:
 			if res := it.Record.Result; res == nil || w.disk[it.Address] != res.SHA256 {
 				w.t.Errorf("%s is done, and %q is on the disk", it.Address, w.disk[it.Address])
 			}
+			w.checkDone(p, &it)
 		case PhaseHeld, PhaseFailed:
 		default:
 			w.t.Errorf("%s ends in phase %s", it.Address, it.Phase)

@@ -157,6 +157,9 @@ func (v *view) current() *Attempt {
 	if newest == nil || v.want == nil || v.hangsOn(newest) {
 		return newest
 	}
+	if end := v.complete(); end != nil {
+		return end
+	}
 	for i := len(v.rec.Attempts) - 1; i >= 0; i-- {
 		a := &v.rec.Attempts[i]
 		if !v.isWanted(a) || JobState(a.State) != JobSucceeded || v.delivered(a) {
@@ -173,11 +176,11 @@ func (v *view) current() *Attempt {
 // hangsOn reports whether nothing older may stand in for the newest attempt.
 // Rows that were bought again stand beside what they were bought for.
 func (v *view) hangsOn(newest *Attempt) bool {
-	wanted := newest.SHA256 == v.want.Source.SHA256 && v.rec.boughtWith(newest) == v.want.Model
+	wanted := v.forWanted(newest)
 	if newest.partial() && wanted {
 		return true
 	}
-	return !newest.fruitless() && (!newest.kept() || wanted)
+	return !newest.fruitless() && !v.emptyRepair(newest) && (!newest.kept() || wanted)
 }
 
 // active gives the oldest job of the batch that may still do work.
@@ -341,7 +344,12 @@ func (v *view) refetch(a *Attempt) verdict {
 
 // purchased: the newest job is not delivered.
 func (v *view) purchased(last *Attempt) verdict {
-	switch older := v.unfetched(last); {
+	older := v.unfinished(last)
+	switch {
+	case v.broken(last):
+		return v.ended(last, HoldResultGone)
+	case older != nil && older.active():
+		return v.wait(older)
 	case older != nil:
 		return v.fetch(older)
 	case last.Repair:
@@ -393,36 +401,6 @@ func (v *view) answered(last *Attempt) verdict {
 	out := v.download(last, ReasonJobSucceeded)
 	v.warnChanged(&out, last)
 	return out
-}
-
-// inHand: the answers are in hand but do not make a result yet.
-func (v *view) inHand(last *Attempt) verdict {
-	answered := v.answeredWanted()
-	switch {
-	case v.rec.resultIn(last) && v.seen != ResultOurs:
-		return v.fetchAgain(last)
-	case !last.Repair && (last.CancelAsked || last.RowsCancelled):
-		return v.ended(last, HoldCancelled)
-	case v.rerun:
-		return v.buy(ReasonRerun)
-	case !last.Repair && answered != nil && v.rec.resultIn(answered):
-		return v.former(string(ReasonSourceChanged), fmt.Sprintf("the answers of attempt %d are to another content or model; the result of attempt %d is what is wanted now", last.Number, v.rec.Result.Attempt))
-	case v.want.Source.Missing:
-		return v.stays(HoldSourceGone, last)
-	case v.want.Source.SHA256 != last.SHA256 && v.want.OnChange == OnChangeRerun:
-		return v.buyWithin(ReasonSourceChanged)
-	case v.want.Source.SHA256 != last.SHA256 && v.want.OnChange != OnChangeKeep:
-		return v.stays(HoldSourceChanged, last)
-	case v.seen == ResultForeign:
-		return v.hold(HoldResultExists, last)
-	case v.want.Source.SHA256 != last.SHA256:
-		return v.download(last, ReasonSourceChanged)
-	case v.repairable(last) != nil:
-		return v.buyRepair(last)
-	case v.rec.judgement(v.want) != nil || last.Repair:
-		return v.deliverInHand(last)
-	}
-	return v.download(last, ReasonSourceBack)
 }
 
 // ended: the newest job gives nothing more by itself. A former result stands

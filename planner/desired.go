@@ -69,6 +69,10 @@ type Source struct {
 	Bytes  int64  `json:"bytes"`
 	Rows   int    `json:"rows"`
 	Tokens int64  `json:"tokens,omitempty"` // an estimate
+	// OutputLimit sums the limits of output tokens over the rows that have one, and
+	// Unlimited counts the rows without.
+	OutputLimit int64 `json:"output_limit,omitempty"`
+	Unlimited   int   `json:"unlimited,omitempty"`
 	// Missing says that the file is not there; only a batch for which
 	// something was bought may be desired without its source.
 	Missing bool `json:"missing,omitempty"`

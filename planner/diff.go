@@ -346,7 +346,7 @@ func AdoptJobs(old *Record, b *Batch, jobs []*Job) *Record {
 	}
 	for _, j := range jobs {
 		at := Attempt{Number: rec.NextNumber(), Outcome: OutcomeBought, Model: b.Model, SHA256: b.Source.SHA256,
-			Rows: b.Source.Rows, File: j.InputFile, Adopted: true}
+			Rows: b.Source.Rows, Estimate: b.Source.Tokens, File: j.InputFile, Adopted: true}
 		if tok, ok := ParseToken(j.DisplayName); ok {
 			at.Token = tok.String()
 			at.Number = tok.Attempt
@@ -355,6 +355,9 @@ func AdoptJobs(old *Record, b *Batch, jobs []*Job) *Record {
 					content.fill(&at)
 					break
 				}
+			}
+			if at.partial() && rec.newestJob() > at.Number {
+				at.Number = rec.NextNumber() // what it answers was open still, so it counts now
 			}
 		}
 		at.See(j)
@@ -367,6 +370,17 @@ func AdoptJobs(old *Record, b *Batch, jobs []*Job) *Record {
 		rec.Source = b.Source.Record()
 	}
 	return rec
+}
+
+// newestJob is the highest number of an attempt that has a job.
+func (r *Record) newestJob() int {
+	newest := 0
+	for i := range r.Attempts {
+		if r.Attempts[i].Job != "" {
+			newest = r.Attempts[i].Number
+		}
+	}
+	return newest
 }
 
 // place puts an adopted attempt where its number belongs. A number that

@@ -13,6 +13,12 @@
 //   - attempt: one create sent for a batch, or one job adopted for it, numbered
 //     from 1 ([Attempt]). Its [Outcome] says how the send ended: bought, refused,
 //     absent, withdrawn before its call, or not known yet.
+//   - series: an attempt for the whole source, and those after it for some rows
+//     of it; their answers are joined by key ([Record.Series]). What is found out
+//     about the rows in hand is a [Judgement]; the [Rest] are the rows that another
+//     attempt would buy: those that a job which ended early did not reach, or, of
+//     a complete answer, those that are not good. An attempt for the latter is a
+//     repair.
 //   - lineage: the identity of a state. Its first six digits stand in every name
 //     that this state gives to something at the service: the [Token] at the end
 //     of a job's display name, and the name of an upload ([UploadName]). Former
@@ -77,6 +83,12 @@
 //   - A run of a saved plan does nothing that a run without it would not do, buys
 //     nothing that the plan does not hold, and each purchase of it once, however
 //     often it is run.
+//   - No row is bought again that is good in hand, unless a person or on_change
+//     asks for the whole source anew. Repairs are as many in a series as the
+//     config allows; one model answers a batch, unless the repair names another.
+//   - A repair holds no batch: whatever becomes of it, what is in hand is
+//     delivered, with the rows that stay bad. What a person cancelled is not
+//     repaired, until that person asks for another job.
 //   - What was bought is followed to its end. A batch leaves the state only when
 //     nothing that was bought for it is undelivered.
 //   - A batch whose result is on disk and verified stays done while another

@@ -3,6 +3,7 @@ package planner
 import (
 	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -133,8 +134,8 @@ func (l *learner) indexStrange(r *Recorded) {
 	for i := range l.live.Files {
 		f := &l.live.Files[i]
 		p, ok := ParseUploadName(f.Name)
-		if !ok || !r.Owns(p.Lineage) {
-			continue
+		if !ok || !r.Owns(p.Lineage) || f.SHA256 != "" && !strings.HasPrefix(f.SHA256, p.Content) {
+			continue // on other bytes than its name says nothing was bought
 		}
 		if p.Lineage == r.Lineage6() && p.N > highest[p.Content] || p.Lineage != r.Lineage6() && !used[f.Name] {
 			if have := l.strange[p.Content]; have == nil || f.Name < have.Name {

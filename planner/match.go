@@ -189,6 +189,7 @@ type bytesModel struct {
 	source string
 	repair bool
 	rows   int
+	tokens int64
 }
 
 // fill makes an adopted attempt one of these bytes.
@@ -198,7 +199,7 @@ func (c *bytesModel) fill(at *Attempt) {
 		at.SHA256 = c.sha
 		return
 	}
-	at.SHA256, at.Input, at.Repair, at.Rows = c.source, c.sha, c.repair, c.rows
+	at.SHA256, at.Input, at.Repair, at.Rows, at.Estimate = c.source, c.sha, c.repair, c.rows, c.tokens
 }
 
 // contentsOf lists what may have been bought for a batch: what is wanted now,
@@ -212,12 +213,12 @@ func contentsOf(b *Batch, rec *Record) []bytesModel {
 		a := &rec.Attempts[i]
 		c := bytesModel{contentModel: contentModel{a.content(), a.Model}}
 		if a.partial() {
-			c.source, c.repair, c.rows = a.SHA256, a.Repair, a.Rows
+			c.source, c.repair, c.rows, c.tokens = a.SHA256, a.Repair, a.Rows, a.Estimate
 		}
 		list = append(list, c)
 	}
 	if rest := rec.rest(b); rest != nil {
-		list = append(list, bytesModel{contentModel{rest.SHA256, rec.restModel(b)}, b.Source.SHA256, rest.Repair, rest.Rows})
+		list = append(list, bytesModel{contentModel{rest.SHA256, rec.restModel(b)}, b.Source.SHA256, rest.Repair, rest.Rows, rest.Tokens})
 	}
 	return list
 }
@@ -355,7 +356,7 @@ func (m *matcher) guard(unclaimed []*Job) {
 	}
 	first, number := map[key]*Job{}, map[key]int{}
 	for _, j := range unclaimed {
-		if j.promising() {
+		if j.promising() && m.mayBeNew(j) {
 			k := key{j.Model, int(j.Stats.Requests)}
 			if first[k] == nil {
 				first[k] = j
@@ -374,7 +375,7 @@ func (m *matcher) guard(unclaimed []*Job) {
 		if m.record(b.Address).wrong() {
 			fitting[key{b.Model, b.Source.Rows}], fitting[key{b.Model, 0}] = true, true // one may be offered to it
 		}
-		if b.IgnoreUnclaimed || m.record(b.Address).Accepted() > 0 || len(m.out.adopt[b.Address]) > 0 {
+		if b.IgnoreUnclaimed || m.hasJob(b.Address) {
 			continue
 		}
 		if j := cmp.Or(first[key{b.Model, b.Source.Rows}], first[key{b.Model, 0}]); j != nil {
@@ -407,6 +408,18 @@ func (m *matcher) guard(unclaimed []*Job) {
 			m.unexplained = append(m.unexplained, j)
 		}
 	}
+}
+
+// hasJob reports whether a job was bought for the batch, or is adopted now.
+func (m *matcher) hasJob(a Address) bool {
+	return m.record(a).Accepted() > 0 || len(m.out.adopt[a]) > 0
+}
+
+// mayBeNew reports whether an unclaimed job may be one that a batch lacks. Its
+// answers may tell that it is not: those with its keys have jobs of their own.
+func (m *matcher) mayBeNew(j *Job) bool {
+	owner, told := m.live.Owners[j.Name]
+	return !told || owner.More || slices.ContainsFunc(owner.Fits, func(a Address) bool { return !m.hasJob(a) })
 }
 
 // files finds a live upload for each batch, its own first, then the one that

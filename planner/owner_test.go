@@ -37,7 +37,14 @@ func adopted(at *Attempt, j *Job) {
 // followed the strange upload.
 func strangeCancelled(s *scene) { s.rec().Strange.CancelAsked = true }
 
-var neighbour = Address{Block: "r", Number: 2}
+var neighbour, third = Address{Block: "r", Number: 2}, Address{Block: "r", Number: 3}
+
+// boughtFor is a job of another batch's own.
+func boughtFor(a Address) fact {
+	return func(s *scene) {
+		s.recOf(a).Attempts = []Attempt{{Number: 1, Outcome: OutcomeBought, Job: "batches/of" + a.String(), Model: "m1", SHA256: contentB, State: string(JobSucceeded), Created: now, Ended: now}}
+	}
+}
 
 // neighbourWanted is another batch of the block, with other bytes.
 func neighbourWanted(s *scene) { s.d.Batches = append(s.d.Batches, wanted(neighbour, contentB)) }
@@ -54,6 +61,12 @@ var ownerTransitions = []transition{
 		"phase=absent actions=upload+create reason=not_submitted held=- attempt=1 warn=-"},
 	{"unlabelled job, its answers are two batches'", when(neighbourWanted, unlabelledJob("x", "files/gone", "m1", 10, JobSucceeded, output), ownedBy("x", subject, neighbour)),
 		"phase=held actions=- reason=- held=maybe_bought attempt=0 warn=- heldjob=x"},
+	{"unlabelled job, its answers are two other batches'", when(alsoWanted(wanted(neighbour, contentB), wanted(third, contentB)), unlabelledJob("x", "files/gone", "m1", 10, JobSucceeded, output), ownedBy("x", neighbour, third)),
+		"phase=held actions=- reason=- held=maybe_bought attempt=0 warn=- heldjob=x"},
+	{"unlabelled job, its answers are two other batches', one of which is bought", when(alsoWanted(wanted(neighbour, contentB), wanted(third, contentB)), boughtFor(neighbour), unlabelledJob("x", "files/gone", "m1", 10, JobSucceeded, output), ownedBy("x", neighbour, third)),
+		"phase=held actions=- reason=- held=maybe_bought attempt=0 warn=- heldjob=x"},
+	{"unlabelled job, its answers are two other batches', which are bought", when(alsoWanted(wanted(neighbour, contentB), wanted(third, contentB)), boughtFor(neighbour), boughtFor(third), unlabelledJob("x", "files/gone", "m1", 10, JobSucceeded, output), ownedBy("x", neighbour, third)),
+		"phase=absent actions=upload+create reason=not_submitted held=- attempt=1 warn=-"},
 	{"unlabelled job, its answers are too many batches'", when(unlabelledJob("x", "files/gone", "m1", 10, JobSucceeded, output), manyOwners("x")),
 		"phase=held actions=- reason=- held=maybe_bought attempt=0 warn=- heldjob=x"},
 	{"unlabelled job, its answers are this batch's, rows not told", when(unlabelledJob("x", "files/gone", "m1", 0, JobSucceeded, output), ownedBy("x", subject)),
@@ -262,6 +275,11 @@ func TestUnneeded(t *testing.T) {
 		{"a twin is done too", when(finished(), alive, twin(twinDone)), own},
 		{"the listing is incomplete", when(finished(), alive, incomplete), ""},
 		{"another project", when(bought(JobRunning, unlisted), missing("batches/j1"), liveFile(uploadOfOurs(contentC, 1), contentC, time.Hour)), ""},
+		{"rows that are repaired now", when(repairs(2), deliveredBadly(), restUploaded(rest1)), ""},
+		{"rows whose repair is held", when(repairs(2), deliveredBadly(), restUploaded(rest1), alsoWanted(wanted(Address{"r", 3}, contentC)), unlabelledJob("x", "files/gone", "m1", 10, JobRunning)), ""},
+		{"rows that nobody repairs", when(deliveredBadly(), restUploaded(rest1)), uploadOfOurs(rest1, 1)},
+		{"rows whose repair failed, kept for another", when(repairs(2), answeredBadly(), bought(JobFailed, repairing(rest1)), restUploaded(rest1)), ""},
+		{"rows that were not reached, no attempt left", when(cutShort(JobExpired), maxAttempts(1), restUploaded(rest1)), ""},
 		{"still being taken in", when(finished(), alive, filesProcessing), ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -286,6 +304,10 @@ func TestStrangers(t *testing.T) {
 	if len(got) != 1 || got[0].Lineage != theirs6 || got[0].Jobs != 2 || got[0].Uploads != 1 || !slices.Equal(got[0].Batches, []Address{subject, neighbour}) ||
 		!got[0].First.Equal(now.Add(-5*time.Hour)) || !got[0].Last.Equal(now.Add(-2*time.Hour)) {
 		t.Errorf("got %+v, want one stranger with two jobs and one upload for two batches", got)
+	}
+	s = newScene(repairs(1), answeredBadly(), restLabelled("a", theirs6, rest1, "m1", 2, JobRunning))
+	if got := Strangers(&s.d, &s.o); len(got) != 1 || got[0].Jobs != 1 {
+		t.Errorf("got %+v, want one stranger with a job for some rows", got)
 	}
 	s = newScene(formerly(theirs6), labelled("a", theirs6, 1, JobRunning))
 	if got := Strangers(&s.d, &s.o); len(got) != 0 {

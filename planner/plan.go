@@ -62,9 +62,23 @@ const (
 	ReasonSourceBack       Reason = "source_back"
 	ReasonLeftConfig       Reason = "left_config"
 	ReasonRenamed          Reason = "renamed"
-	ReasonRepair           Reason = "repair"       // rows were answered, but not well
-	ReasonRowsInHand       Reason = "rows_in_hand" // nothing more is to be had or wanted
+	// ReasonRepair: rows were answered, but not well.
+	ReasonRepair Reason = "repair"
+	// ReasonRowsInHand: nothing more is to be had or wanted. The result is made of
+	// what is in hand, whatever rows are open; nothing is fetched of the attempt.
+	ReasonRowsInHand Reason = "rows_in_hand"
 )
+
+// Delivers reports whether a download for that reason makes the result of what is
+// in hand, whatever rows are open. For any other, what came is kept while
+// Record.Repairable gives rows, or where its job ended early.
+func (r Reason) Delivers() bool {
+	switch r {
+	case ReasonRowsInHand, ReasonResultMissing, ReasonResultChanged, ReasonSourceChanged:
+		return true
+	}
+	return false
+}
 
 // Reasons for a hold; see Exit for the way out of each. source_changed,
 // model_changed and left_config are shared with the changes.
@@ -129,6 +143,8 @@ type Plan struct {
 	Problems  []Problem `json:"problems"`
 	Summary   Summary   `json:"summary"`
 	Estimate  Estimate  `json:"estimate"`
+	// Forecast says how it is expected to go, nil where nothing is known.
+	Forecast *Forecast `json:"forecast,omitempty"`
 }
 
 // Service names the service that a plan is for.
@@ -159,6 +175,17 @@ const codeListing = "listing_incomplete"
 // while it was read: the next look may find more to do.
 func (p *Plan) Unsure() bool {
 	return slices.ContainsFunc(p.Problems, func(pr Problem) bool { return pr.Code == codeListing })
+}
+
+// Codes of problems that money makes.
+const (
+	CodeMaxCost  = "max_cost"  // a limit on the cost stands against a create
+	CodeCostOpen = "cost_open" // creates wait until jobs have shown what they cost
+)
+
+// Refused reports whether a limit on the cost stands against creates.
+func (p *Plan) Refused() bool {
+	return slices.ContainsFunc(p.Problems, func(pr Problem) bool { return pr.Code == CodeMaxCost })
 }
 
 // Change is what is to be done for one batch, in the order of doing.
@@ -204,18 +231,22 @@ type Detail struct {
 	SHA256 string `json:"sha256,omitempty"`
 	Bytes  int64  `json:"bytes,omitempty"`
 	Rows   int    `json:"rows,omitempty"`
-	Tokens int64  `json:"input_tokens,omitempty"` // estimated
-	Model  string `json:"model,omitempty"`
-	File   string `json:"file,omitempty"` // the upload that is used or adopted
-	Job    string `json:"job,omitempty"`  // the job that is adopted or downloaded
+	Tokens int64  `json:"input_tokens,omitempty"` // estimated: characters/4
+	// OutputTokens and CostUSD are estimates of what a create will take; 0 where
+	// they cannot be made.
+	OutputTokens int64   `json:"output_tokens,omitempty"`
+	CostUSD      float64 `json:"cost_usd,omitempty"`
+	Model        string  `json:"model,omitempty"`
+	File         string  `json:"file,omitempty"` // the upload that is used or adopted
+	Job          string  `json:"job,omitempty"`  // the job that is adopted or downloaded
 	// Jobs are further jobs adopted with it, older attempts of the same batch.
 	Jobs   []string `json:"jobs,omitempty"`
 	Output string   `json:"output,omitempty"` // path of the result file
 	From   string   `json:"from,omitempty"`   // the former address of a renamed batch
 	// Again is set when something is bought that was bought before.
 	Again bool `json:"again,omitempty"`
-	// Subset is set when only some rows of the source are bought; SHA256, Bytes,
-	// Rows and Tokens are theirs then.
+	// Subset is set when only some rows of the source are, or were, bought;
+	// SHA256, Bytes, Rows and Tokens are theirs then.
 	Subset bool `json:"subset,omitempty"`
 }
 
@@ -311,6 +342,25 @@ type Estimate struct {
 	CostUSD      float64 `json:"cost_usd"`
 	Waves        int     `json:"waves"`
 	Basis        string  `json:"basis"`
+}
+
+// Forecast says how what is planned and what runs is expected to go. Times are
+// rounded lengths in seconds.
+type Forecast struct {
+	// AtOnce is how many jobs run at once while some wait, and Waves how often
+	// that many are sent.
+	AtOnce int `json:"at_once"`
+	Waves  int `json:"waves"`
+	// All is over between OverMin and OverMax; both are 0 as long as no job has
+	// finished.
+	OverMin int64 `json:"over_min"`
+	OverMax int64 `json:"over_max"`
+	// Limit is what holds creates back, in words, "" where nothing is known to.
+	Limit string `json:"limit,omitempty"`
+	// Learned tells that the limit was found out by refusals, and Confidence how
+	// sure it is, from 0 to 1.
+	Learned    bool    `json:"learned,omitempty"`
+	Confidence float64 `json:"confidence,omitempty"`
 }
 
 // Item is one batch as Diff sees it; there is one for each batch that is

@@ -167,6 +167,8 @@ func TestDigest(t *testing.T) {
 		{"a purchase less", digest(bought(JobRunning), second, except("batch.r[2]"))},
 		{"another attempt of a purchase", digest(bought(JobFailed), bought(JobFailed), second)},
 		{"a batch less", digest(bought(JobRunning))},
+		{"a repair", digest(repairs(1), answeredBadly(), second)},
+		{"a repair of other rows", digest(repairs(1), bought(JobSucceeded, output, part), judged(1, bad(rest2)), second)},
 	} {
 		if other := seen[tt.got]; other != "" {
 			t.Errorf("%s: the digest is that of %s", tt.name, other)

@@ -3,8 +3,10 @@ package planner
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -49,6 +51,8 @@ func (r *dice) name(prefix string) string {
 }
 
 func (r *dice) content() string { return pick(r, contentA, contentB, contentC) }
+func (r *dice) subset() string  { return pick(r, rest1, rest1, rest2) }
+func (r *dice) rules() string   { return pick(r, "", "", "", "strict") }
 func (r *dice) model() string   { return pick(r, "m1", "m1", "m1", "m2") }
 func (r *dice) ago() time.Time  { return now.Add(-time.Duration(r.IntN(60)) * time.Hour) }
 
@@ -101,11 +105,18 @@ func randomScene(rng *rand.Rand) *scene {
 
 func (r *dice) want(a Address, ignore bool) {
 	b := wanted(a, r.content())
+	if last := r.s.o.Recorded.Batches[a].Last(); last != nil && r.percent(60) {
+		b.Source.SHA256 = last.SHA256
+	}
 	b.Model = r.model()
 	b.Source.Rows = pick(r, goodRows, goodRows, goodRows+1)
 	b.OnChange = pick(r, OnChangeHold, OnChangeRerun, OnChangeKeep)
 	b.MaxAttempts = 1 + r.IntN(3)
 	b.IgnoreUnclaimed = ignore
+	b.Rules = r.rules()
+	if r.percent(50) {
+		b.Repair = &Repair{MaxAttempts: 1 + r.IntN(3), Model: pick(r, "", "", "m2")}
+	}
 	if r.percent(8) {
 		b.Source = Source{Path: b.Source.Path, Missing: true}
 	}
@@ -120,52 +131,116 @@ func (r *dice) want(a Address, ignore bool) {
 func (r *dice) record(a Address) {
 	rec := r.s.recOf(a)
 	rec.Source = SourceRecord{SHA256: r.content(), Bytes: 1000, Rows: goodRows}
-	for range r.IntN(4) {
-		at := Attempt{Number: rec.NextNumber(), Model: r.model(), SHA256: r.content(), Rows: goodRows, Rerun: r.percent(20), CancelAsked: r.percent(8),
-			Outcome: pick(r, OutcomeBought, OutcomeBought, OutcomeBought, OutcomeBought, OutcomeIntent, OutcomeRefused, OutcomeAbsent, OutcomeNotSent)}
-		at.Token = NewToken(ours6, a, at.Number, at.SHA256, at.Model).String()
-		at.File = uploadOfOurs(at.SHA256, 1+r.IntN(3))
-		if at.Outcome == OutcomeIntent && r.percent(60) {
-			at.SettleFrom = now.Add(-time.Duration(r.IntN(40)) * time.Minute)
-			r.s.o.Marks[at.Token] = at.SettleFrom
+	if r.percent(30) {
+		r.series(a, rec)
+	} else {
+		for range r.IntN(4) {
+			r.attempt(a, rec, r.content(), pick(r, "", "", r.subset()), r.percent(60))
 		}
-		j := r.job(at.Model, at.File, "x ["+at.Token+"]")
-		if at.Outcome == OutcomeBought {
-			at.See(&j)
-			if r.percent(50) {
-				at.State, at.Ended, at.Output = string(JobPending), time.Time{}, "" // as it was last seen
-			}
-			at.OutputGone, at.OutputRead, at.Wrong = r.percent(5), r.percent(30), r.percent(3)
-			if r.percent(20) {
-				at.OutputRead, at.Part = true, &Part{Path: ".parts/" + j.Name, Rows: 3}
-			}
+		if r.percent(30) {
+			rec.Judged = r.judgement(rec)
 		}
-		if r.percent(80) && at.Outcome != OutcomeRefused && at.Outcome != OutcomeNotSent {
-			r.s.o.Live.Jobs = append(r.s.o.Live.Jobs, j)
-		} else if at.Job != "" && r.percent(50) {
-			r.s.o.Live.Missing[at.Job] = true
-		}
-		if at.Outcome == OutcomeBought && r.percent(30) {
-			rec.Result = &Result{SHA256: contentA, Attempt: at.Number, Source: at.SHA256, Rows: goodRows, Succeeded: goodRows - r.IntN(2)}
-		}
-		rec.Attempts = append(rec.Attempts, at)
 	}
-	if r.percent(40) {
-		r.uploads++
-		rec.UploadN = r.uploads // a name is one file
-		rec.Upload = &Upload{File: uploadOfOurs(rec.Source.SHA256, rec.UploadN), SHA256: rec.Source.SHA256, Bytes: 1000, Done: r.percent(80),
-			Expires: now.Add(time.Duration(r.IntN(100)) * time.Minute)}
-		if r.percent(70) {
-			r.s.o.Live.Files = append(r.s.o.Live.Files, File{Name: rec.Upload.File, SHA256: pick(r, rec.Source.SHA256, rec.Source.SHA256, contentB),
-				Bytes: 1000, Expires: rec.Upload.Expires, Active: r.percent(90)})
-		}
+	r.upload(rec)
+	if r.percent(10) {
+		r.s.o.Judged[a] = r.judgement(rec)
 	}
 	if r.percent(10) {
-		rec.Refused = &Refusal{SHA256: r.content(), Model: r.model(), Message: "no", Times: 1, Final: r.percent(70)}
+		rec.Refused = &Refusal{SHA256: pick(r, r.content(), r.subset()), Model: r.model(), Message: "no", Times: 1, Final: r.percent(70)}
 	}
 	if r.percent(8) {
-		rec.Strange = &StrangeUpload{File: uploadOfOurs(r.content(), 1+r.IntN(3)), Settled: r.percent(40)}
+		rec.Strange = &StrangeUpload{File: uploadOfOurs(pick(r, r.content(), r.subset()), 1+r.IntN(3)), Settled: r.percent(40), CancelAsked: r.percent(20)}
 	}
+}
+
+// series records a batch with some rows in hand, and what was bought for others.
+func (r *dice) series(a Address, rec *Record) {
+	sha, repair := r.content(), r.percent(60)
+	state := pick(r, JobFailed, JobExpired, JobCancelled)
+	if repair {
+		state = JobSucceeded
+	}
+	base := Attempt{Number: 1, Outcome: OutcomeBought, Model: r.model(), SHA256: sha, Rows: goodRows, File: uploadOfOurs(sha, 1), Rerun: r.percent(20),
+		Job: r.name("batches/s"), State: string(state), Created: now.Add(-3 * time.Hour), Ended: now.Add(-2 * time.Hour), OutputRead: true}
+	base.Output = "files/batch-" + strings.TrimPrefix(base.Job, "batches/")
+	if repair && r.percent(40) {
+		rec.Result = &Result{SHA256: contentA, Attempt: 1, Source: sha, Rows: goodRows, Succeeded: goodRows - restRows, Failed: restRows}
+	} else {
+		base.Part = &Part{Path: ".parts/" + base.Job, Rows: goodRows}
+	}
+	rec.Attempts = []Attempt{base}
+	rec.Judged = &Judgement{Source: sha, Rules: r.rules(), Attempt: 1, Classes: Classes{Good: goodRows - restRows, Error: restRows},
+		Rest: &Rest{Repair: repair, SHA256: r.subset(), Bytes: 300, Rows: restRows}}
+	for range r.IntN(3) {
+		r.attempt(a, rec, sha, pick(r, rec.Judged.Rest.SHA256, rec.Judged.Rest.SHA256, r.subset()), repair)
+	}
+}
+
+// attempt records some attempt, for some rows where those are given.
+func (r *dice) attempt(a Address, rec *Record, sha, rows string, repair bool) {
+	at := Attempt{Number: rec.NextNumber(), Model: r.model(), SHA256: sha, Rows: goodRows, Rerun: r.percent(20), CancelAsked: r.percent(8),
+		Outcome: pick(r, OutcomeBought, OutcomeBought, OutcomeBought, OutcomeBought, OutcomeIntent, OutcomeRefused, OutcomeAbsent, OutcomeNotSent)}
+	if rows != "" {
+		at.Input, at.Repair, at.Rows = rows, repair, restRows
+	}
+	at.Token = NewToken(ours6, a, at.Number, at.content(), at.Model).String()
+	at.File = uploadOfOurs(at.content(), 1+r.IntN(3))
+	if at.Outcome == OutcomeIntent && r.percent(60) {
+		at.SettleFrom = now.Add(-time.Duration(r.IntN(40)) * time.Minute)
+		r.s.o.Marks[at.Token] = at.SettleFrom
+	}
+	j := r.job(at.Model, at.File, "x ["+at.Token+"]")
+	if at.Outcome == OutcomeBought {
+		at.See(&j)
+		if r.percent(50) {
+			at.State, at.Ended, at.Output = string(JobPending), time.Time{}, "" // as it was last seen
+		}
+		at.OutputGone, at.OutputRead, at.Wrong, at.RowsCancelled = r.percent(5), r.percent(30), r.percent(3), r.percent(3)
+		if r.percent(20) {
+			at.OutputRead, at.Part = true, &Part{Path: ".parts/" + j.Name, Rows: 3}
+		}
+	}
+	if r.percent(80) && at.Outcome != OutcomeRefused && at.Outcome != OutcomeNotSent {
+		r.s.o.Live.Jobs = append(r.s.o.Live.Jobs, j)
+	} else if at.Job != "" && r.percent(50) {
+		r.s.o.Live.Missing[at.Job] = true
+	}
+	if at.Outcome == OutcomeBought && r.percent(20) {
+		rec.Result = &Result{SHA256: contentA, Attempt: at.Number, Source: at.SHA256, Rows: goodRows, Succeeded: goodRows - r.IntN(2)}
+	}
+	rec.Attempts = append(rec.Attempts, at)
+}
+
+// upload records an upload of the source or, where there are some, of the rows
+// that are left open.
+func (r *dice) upload(rec *Record) {
+	if r.percent(60) {
+		return
+	}
+	r.uploads++ // a name is one file
+	sha, size := rec.Source.SHA256, int64(1000)
+	if rec.Judged != nil && rec.Judged.Rest != nil && r.percent(50) {
+		sha, size = rec.Judged.Rest.SHA256, rec.Judged.Rest.Bytes
+	} else {
+		rec.UploadN = r.uploads
+	}
+	rec.Upload = &Upload{File: uploadOfOurs(sha, r.uploads), SHA256: sha, Bytes: size, Done: r.percent(80), Expires: now.Add(time.Duration(r.IntN(100)) * time.Minute)}
+	if r.percent(70) {
+		r.s.o.Live.Files = append(r.s.o.Live.Files, File{Name: rec.Upload.File, SHA256: pick(r, sha, sha, contentB),
+			Bytes: size, Expires: rec.Upload.Expires, Active: r.percent(90)})
+	}
+}
+
+// judgement is some judgement of the rows in hand.
+func (r *dice) judgement(rec *Record) *Judgement {
+	j := &Judgement{Source: r.content(), Rules: r.rules(), Attempt: 1 + r.IntN(3), Classes: Classes{Good: goodRows - restRows, Missing: restRows * r.IntN(2)}}
+	if last := rec.Last(); last != nil && r.percent(80) {
+		j.Source, j.Attempt = last.SHA256, last.Number
+	}
+	if r.percent(80) {
+		j.Rest = &Rest{Repair: r.percent(60), SHA256: r.subset(), Bytes: 300, Rows: restRows}
+	}
+	return j
 }
 
 // job is some job; most say what a job in their state says.
@@ -192,7 +267,7 @@ func (r *dice) job(model, input, display string) Job {
 // strayJob shows a job that nothing records.
 func (r *dice) strayJob() {
 	a := Address{Block: pick(r, "q", "r"), Number: r.IntN(4)}
-	sha, model := r.content(), r.model()
+	sha, model := pick(r, r.content(), r.content(), r.subset()), r.model()
 	input := pick(r, uploadOfOurs(sha, 1), uploadOfOurs(r.content(), 2), UploadName(sha, theirs6, 1), "files/f1", "files/f2", "")
 	display := pick(r, "", "", "somebody's",
 		JobDisplayName("x", NewToken(ours6, a, 1+r.IntN(3), sha, model)), JobDisplayName("x", NewToken(ours6, a, 1+r.IntN(3), sha, model)),
@@ -201,14 +276,17 @@ func (r *dice) strayJob() {
 }
 
 func (r *dice) strayFile() {
-	sha := r.content()
+	sha, size := r.content(), pick(r, int64(1000), 1000, 1000, 999)
+	if r.percent(30) {
+		sha, size = r.subset(), 300
+	}
 	name := pick(r, "files/f1", "files/f2", uploadOfOurs(sha, 1+r.IntN(4)), UploadName(sha, theirs6, 1))
 	for _, f := range r.s.o.Live.Files {
 		if f.Name == name {
 			return // a name is one file
 		}
 	}
-	r.s.o.Live.Files = append(r.s.o.Live.Files, File{Name: name, SHA256: sha, Bytes: pick(r, int64(1000), 1000, 1000, 999),
+	r.s.o.Live.Files = append(r.s.o.Live.Files, File{Name: name, SHA256: sha, Bytes: size,
 		Expires: now.Add(time.Duration(r.IntN(100)) * time.Minute), Active: r.percent(90)})
 }
 
@@ -261,7 +339,7 @@ func TestScenesVary(t *testing.T) {
 	for _, p := range Phases() {
 		want = append(want, string(p))
 	}
-	for _, why := range append(HoldReasons(), FailRefused, FailAttemptsUsedUp, ReasonRenamed, ReasonCreateAbsent, ReasonJobFound, ReasonPartialOutput) {
+	for _, why := range append(HoldReasons(), FailRefused, FailAttemptsUsedUp, ReasonRenamed, ReasonCreateAbsent, ReasonJobFound, ReasonPartialOutput, ReasonRepair, ReasonRowsInHand) {
 		want = append(want, string(why))
 	}
 	for _, act := range []Action{ActionAdopt, ActionUpload, ActionCreate, ActionDownload, ActionForget} {
@@ -308,17 +386,12 @@ func TestLearnIsIdempotent(t *testing.T) {
 		s := build()
 		before := planText(t, s)
 		l := Learn(&s.d, &s.o)
-		seen := map[Address]bool{}
+		learned := maps.Clone(s.o.Recorded.Batches)
 		for _, u := range l.Updates {
-			seen[u.Address] = true
-			if diff := cmp.Diff(l.Recorded.Batches[u.Address], u.Record); diff != "" && u.Op != "refresh" && u.Op != "create_found" && u.Op != "create_absent" {
-				t.Errorf("%s: the last update is not what was learned:\n%s", u.Address, diff)
-			}
+			learned[u.Address] = u.Record // several updates of one batch go on with each other
 		}
-		for a, rec := range l.Recorded.Batches {
-			if !seen[a] && s.o.Recorded.Batches[a] != rec {
-				t.Errorf("%s was learned without an update", a)
-			}
+		if diff := cmp.Diff(l.Recorded.Batches, learned); diff != "" {
+			t.Errorf("the updates do not make what was learned (-learned +updates):\n%s", diff)
 		}
 		s.o.Recorded = l.Recorded
 		if s.o.Live.Refreshed {
@@ -343,7 +416,8 @@ func TestNoRefreshTouchesNoLiveFacts(t *testing.T) {
 		s.o.Live.Refreshed = false
 		notRefreshed(blind)
 		same(t, "with live facts that were not asked for", planText(t, blind), planText(t, s))
-		if l := Learn(&s.d, &s.o); len(l.Updates) > 0 || l.OtherProject {
+		l := Learn(&s.d, &s.o)
+		if i := slices.IndexFunc(l.Updates, func(u Update) bool { return u.Op != "judged" }); i >= 0 || l.OtherProject {
 			t.Errorf("something is learned: %+v", l)
 		}
 	})

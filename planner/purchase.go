@@ -125,6 +125,9 @@ func (v *view) buy(why Reason) verdict {
 		out.phase, out.actions = PhaseUploaded, []Action{ActionAdopt, ActionCreate}
 		out.detail.File = up.File
 	}
+	if why == ReasonRepair {
+		out.phase = PhaseSucceeded // its job did, and its answers wait for the others
+	}
 	if v.rec != nil && v.rec.Result != nil && v.seen == ResultOurs {
 		out.phase = PhaseDone // the former result stands until the new one does
 	}

@@ -80,11 +80,16 @@ type Attempt struct {
 	Input string `json:"input_sha256,omitempty"`
 	// Repair is set when those rows were answered, but not well: such attempts
 	// are counted apart.
-	Repair  bool   `json:"repair,omitempty"`
-	Rows    int    `json:"rows"`            // that were sent
-	Token   string `json:"token,omitempty"` // what stands in brackets at the end of the display name
-	File    string `json:"file,omitempty"`  // the input it names
-	Adopted bool   `json:"adopted,omitempty"`
+	Repair bool `json:"repair,omitempty"`
+	Rows   int  `json:"rows"` // that were sent
+	// Estimate is what their input tokens were estimated at: characters/4.
+	Estimate int64 `json:"estimate,omitempty"`
+	// OutputLimit is the most that they allow as output tokens, 0 where one of
+	// them has no limit.
+	OutputLimit int64  `json:"output_limit,omitempty"`
+	Token       string `json:"token,omitempty"` // what stands in brackets at the end of the display name
+	File        string `json:"file,omitempty"`  // the input it names
+	Adopted     bool   `json:"adopted,omitempty"`
 	// Sent is the local time of the intent.
 	Sent time.Time `json:"sent,omitzero"`
 	// ServiceTime is the newest time that the service had told by then. One from
@@ -111,6 +116,9 @@ type Attempt struct {
 	// OutputGoneSince is when the service first said so; it is believed when it
 	// says so again a settle time later.
 	OutputGoneSince time.Time `json:"output_gone_since,omitzero"`
+	// ShortSince is when two downloads alike first held fewer answers than the
+	// service counted for the job; they are believed a settle time later.
+	ShortSince time.Time `json:"short_since,omitzero"`
 	// RowsCancelled is set when the answers hold rows that a cancel cut off.
 	RowsCancelled bool `json:"rows_cancelled,omitempty"`
 	// OutputRead is set when the output was fetched as far as it goes; what
@@ -212,6 +220,9 @@ type Rest struct {
 	Bytes  int64  `json:"bytes"`
 	Rows   int    `json:"rows"`
 	Tokens int64  `json:"tokens,omitempty"` // an estimate
+	// OutputLimit and Unlimited are as in Source.
+	OutputLimit int64 `json:"output_limit,omitempty"`
+	Unlimited   int   `json:"unlimited,omitempty"`
 }
 
 // Tokens are counts as the service reports them in its answers.

@@ -125,8 +125,8 @@ type Observed struct {
 	Recorded Recorded
 	Live     Live
 	Results  map[Address]ResultSeen
-	// Judged are the rows in hand of batches that have not been judged by the
-	// rules as they are now.
+	// Judged says what the rows in hand are of batches in which they had not been
+	// judged by the rules as they are now; see Record.Unjudged.
 	Judged map[Address]*Judgement
 	// Marks are the settle marks of this process, by token or file; used only
 	// where the service sends no usable times.

@@ -1,6 +1,9 @@
 package planner
 
-import "strings"
+import (
+	"iter"
+	"strings"
+)
 
 // A batch may be answered by a series of attempts: one for the whole source,
 // then others for rows that were not answered, or not well. Their answers are
@@ -74,30 +77,29 @@ func (r *Record) boughtWith(a *Attempt) string {
 	return a.Model
 }
 
-// follows gives the attempts after base whose answers are joined to its own.
-func (r *Record) follows(base *Attempt) []*Attempt {
-	var list []*Attempt
-	for i := range r.Attempts {
-		if a := &r.Attempts[i]; a.Number > base.Number && a.inSeries() && a.SHA256 == base.SHA256 {
-			if !a.partial() {
-				break // the next series begins
+// from goes through the series that begins with base, oldest first.
+func (r *Record) from(base *Attempt) iter.Seq[*Attempt] {
+	return func(yield func(*Attempt) bool) {
+		for i := range r.Attempts {
+			a := &r.Attempts[i]
+			if a.Number < base.Number || !a.inSeries() || a.SHA256 != base.SHA256 {
+				continue
 			}
-			list = append(list, a)
+			if a != base && !a.partial() || !yield(a) {
+				return // the next series begins
+			}
 		}
 	}
-	return list
 }
 
 // endOf gives the newest attempt of the series that a belongs to.
 func (r *Record) endOf(a *Attempt) *Attempt {
-	base := r.baseOf(a)
-	if base == nil {
-		return a
+	end := a
+	if base := r.baseOf(a); base != nil {
+		for end = range r.from(base) {
+		}
 	}
-	if more := r.follows(base); len(more) > 0 {
-		return more[len(more)-1]
-	}
-	return base
+	return end
 }
 
 // Series lists the attempts whose answers together make the result of the one
@@ -110,13 +112,39 @@ func (r *Record) Series(number int) []*Attempt {
 	if base == nil || !last.inSeries() {
 		return nil
 	}
-	series := []*Attempt{base}
-	for _, a := range r.follows(base) {
+	var series []*Attempt
+	for a := range r.from(base) {
 		if a.Number <= number {
 			series = append(series, a)
 		}
 	}
 	return series
+}
+
+// Pieces tells what the answers of the series are joined from that an attempt
+// belongs to: from the result, where that is of this series and stands as it was
+// written, and from the attempts to be added, oldest first. The answers of one
+// without a part are fetched, although they were read before: the parts go with
+// the next result, be it of another series.
+func (r *Record) Pieces(number int, seen ResultSeen) (result bool, add []*Attempt) {
+	of := r.attempt(number)
+	if of == nil {
+		return false, nil
+	}
+	series := r.Series(r.endOf(of).Number)
+	if series == nil {
+		series = []*Attempt{of}
+	}
+	result = seen == ResultOurs && r.resultIn(of)
+	for _, a := range series {
+		switch {
+		case a.Wrong || !a.OutputRead && (a.Number != number || a.Gone || !a.hasOutput()):
+		case result && a.Part == nil && a.Number <= r.Result.Attempt:
+		default:
+			add = append(add, a)
+		}
+	}
+	return result, add
 }
 
 // RestIsRepair tells which rows another attempt of the series that ends with
@@ -176,10 +204,13 @@ func (r *Record) judgeable(b *Batch) *Attempt {
 	}
 	delivered := r.resultIn(base) && r.Result.Source == b.Source.SHA256
 	var newest *Attempt
-	for _, a := range append([]*Attempt{base}, r.follows(base)...) {
+	for a := range r.from(base) {
 		inResult := delivered && (a == base || a.OutputRead && a.Number <= r.Result.Attempt)
 		if inResult || a.Part != nil && a.Part.Rows > 0 && !a.Wrong {
 			newest = a
+		}
+		if a.OutputRead && !a.Wrong && !inResult && a.lost() {
+			return nil
 		}
 	}
 	return newest

@@ -225,7 +225,7 @@ func sentSince(c *Change, rec *Record) (why Reason, job string) {
 	for i := len(rec.Attempts) - 1; i >= 0; i-- {
 		at := &rec.Attempts[i]
 		// One that counted as absent may turn up late, under an earlier number.
-		late := at.Outcome == OutcomeBought && rec.sends() > c.Prior.Bought && at.Job != c.Prior.Job && at.Job == rec.newestJob()
+		late := at.Outcome == OutcomeBought && rec.sends() > c.Prior.Bought && at.Job != c.Prior.Job && at.Job == rec.newestJobName()
 		if at.content() != c.Detail.SHA256 || at.Model != c.Detail.Model || at.Number < c.Attempt && !late {
 			continue
 		}
@@ -276,7 +276,7 @@ func (out *SavedItem) adoption(it *Item) {
 
 // prior is what had been bought for the batch by now.
 func (v *view) prior() Prior {
-	p := Prior{Bought: v.rec.sends(), Job: v.rec.newestJob(), OtherProject: v.otherProject}
+	p := Prior{Bought: v.rec.sends(), Job: v.rec.newestJobName(), OtherProject: v.otherProject}
 	if claimed := cmp.Or(v.claimed, v.claimedRest); claimed != nil {
 		p.Claimed = claimed.Name
 	}
@@ -307,8 +307,8 @@ func (r *Record) sends() int {
 	return n
 }
 
-// newestJob names the job of the newest attempt that has one.
-func (r *Record) newestJob() string {
+// newestJobName names the job of the newest attempt that has one.
+func (r *Record) newestJobName() string {
 	if r != nil {
 		for i := len(r.Attempts) - 1; i >= 0; i-- {
 			if r.Attempts[i].Outcome == OutcomeBought {

@@ -382,9 +382,10 @@ func TestSavedBuysOnce(t *testing.T) {
 	bought := 0
 	for n := range uint64(300) {
 		w := newWorld(t, rand.New(rand.NewPCG(seed, n)))
+		w.trouble = true
 		for range w.r.IntN(8) {
-			w.round(true)
-			w.pass(true)
+			w.round()
+			w.pass()
 			w.disturb()
 		}
 		o := w.observe()
@@ -393,11 +394,11 @@ func TestSavedBuysOnce(t *testing.T) {
 		w.opts = Options{Saved: NewSaved(plan, w.r.percent(50))}
 		var items []Item
 		for i := range troubled {
-			trouble := i < troubled/2
+			w.trouble = i < troubled/2
 			w.opts.Saved = NewSaved(plan, w.opts.Saved.follow) // another run
-			_, items = w.round(trouble)
-			w.pass(trouble)
-			if trouble && w.r.percent(30) {
+			_, items = w.round()
+			w.pass()
+			if w.trouble && w.r.percent(30) {
 				saved := w.opts
 				w.disturb()
 				w.opts = saved

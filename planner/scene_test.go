@@ -43,6 +43,7 @@ func newScene(facts ...fact) *scene {
 			Recorded: Recorded{Lineage: lineage, Serial: 7, Batches: map[Address]*Record{}},
 			Live:     Live{Refreshed: true, Complete: true, FilesListed: true, First: now, Last: now, Missing: map[string]bool{}},
 			Results:  map[Address]ResultSeen{},
+			Judged:   map[Address]*Judgement{},
 			Marks:    map[string]time.Time{},
 		},
 		opts: Options{Version: "0.1.0", Service: Service{Kind: "gemini", BaseURL: "https://example.com"}, Now: now},
@@ -466,6 +467,7 @@ func checkSound(t *testing.T, s *scene, p *Plan, items []Item) {
 		if c.Has(ActionCreate) {
 			i := slices.IndexFunc(items, func(it Item) bool { return it.Address == c.Address })
 			checkPurchase(t, s, items[i].Record, c)
+			checkSubset(t, &items[i], c)
 		}
 	}
 	if counted != p.Summary {
@@ -489,6 +491,10 @@ func checkPurchase(t *testing.T, s *scene, rec *Record, c *Change) {
 	t.Helper()
 	switch c.Phase {
 	case PhaseAbsent, PhaseUploaded, PhaseDone:
+	case PhaseSucceeded:
+		if c.Reason != ReasonRepair {
+			t.Errorf("%s: a create in phase %s for the reason %s", c.Address, c.Phase, c.Reason)
+		}
 	default:
 		t.Errorf("%s: a create in phase %s", c.Address, c.Phase)
 	}
@@ -514,8 +520,42 @@ func checkPurchase(t *testing.T, s *scene, rec *Record, c *Change) {
 			t.Errorf("%s: a create while attempt %d is active", c.Address, at.Number)
 		}
 		asked := slices.ContainsFunc(rec.Attempts[i:], func(later Attempt) bool { return later.Rerun })
-		if c.Reason != ReasonRerun && !asked && at.SHA256 == c.Detail.SHA256 && at.Model == c.Detail.Model && at.Outcome == OutcomeBought && JobState(at.State) == JobSucceeded {
+		if c.Reason != ReasonRerun && c.Reason != ReasonRepair && !asked && at.content() == c.Detail.SHA256 && at.Model == c.Detail.Model && at.Outcome == OutcomeBought && JobState(at.State) == JobSucceeded {
 			t.Errorf("%s: buys again what attempt %d answered", c.Address, at.Number)
 		}
+	}
+}
+
+// checkSubset fails when a create is of other rows than those that are open, or
+// of all rows where some are in hand.
+func checkSubset(t *testing.T, it *Item, c *Change) {
+	t.Helper()
+	d, rec, want := &c.Detail, it.Record, it.Want
+	if !d.Subset {
+		if c.Reason == ReasonRepair || d.SHA256 != want.Source.SHA256 || d.Model != want.Model {
+			t.Errorf("%s: the whole source for %s: %+v", c.Address, c.Reason, d)
+		}
+		if rest := rec.unreached(want); rest != nil {
+			t.Errorf("%s: the whole source (%s), and only %d rows are open", c.Address, c.Reason, rest.Rows)
+		}
+		return
+	}
+	rest := rec.rest(want)
+	if rest == nil || d.SHA256 != rest.SHA256 || d.Rows != rest.Rows || d.Bytes != rest.Bytes || rest.Repair != (c.Reason == ReasonRepair) {
+		t.Fatalf("%s: %s buys rows %+v, open are %+v", c.Address, c.Reason, d, rest)
+	}
+	base, repairs := rec.baseFor(want), 0
+	for at := range rec.from(base) {
+		if at.Repair {
+			repairs++
+		}
+	}
+	switch {
+	case !rest.Repair && (d.Model != want.Model || base.Model != want.Model):
+		t.Errorf("%s: rows of a batch of %s are bought with %s", c.Address, base.Model, d.Model)
+	case rest.Repair && (want.Repair == nil || repairs >= want.Repair.MaxAttempts):
+		t.Errorf("%s: after %d repairs there is another, %+v are declared", c.Address, repairs, want.Repair)
+	case rest.Repair && d.Model != want.Model && d.Model != want.Repair.Model:
+		t.Errorf("%s: repaired with %s, and nobody asked for that", c.Address, d.Model)
 	}
 }

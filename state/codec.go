@@ -21,12 +21,15 @@ func encode(v any) ([]byte, error) {
 	return json.Marshal(v,
 		json.Deterministic(true),
 		jsonv1.OmitEmptyWithLegacySemantics(true),
+		jsonv1.FormatDurationAsNano(true),
 		jsontext.AllowInvalidUTF8(true))
 }
 
 // decode reads what encode wrote. Keys that it does not know are passed over:
 // a later program of the same format version may have added them.
-func decode(data []byte, v any) error { return json.Unmarshal(data, v) }
+func decode(data []byte, v any) error {
+	return json.Unmarshal(data, v, jsonv1.FormatDurationAsNano(true))
+}
 
 // sum is what guards a line of the journal and the snapshot against damage.
 func sum(data []byte) string {

@@ -189,7 +189,7 @@ func TestFullDisk(t *testing.T) {
 		t.Errorf("error %v, want that of the disk", err)
 	}
 	full = false
-	if err := s.WriteBudget("creates", Budget{Strikes: 1}); !errors.Is(err, errBroken) {
+	if err := s.WriteDataset("x", Dataset{Digest: "d"}); !errors.Is(err, errBroken) {
 		t.Errorf("error %v after the failure, want the same again", err)
 	}
 	if s.Record(addr(2)) != nil || s.State().Serial != 1 {

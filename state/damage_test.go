@@ -35,9 +35,8 @@ func sample(t testing.TB) (path string, after []*State) {
 	after = append(after, s.State())
 	mustWrite(t, s, "forget", Change{addr(9), nil})
 	after = append(after, s.State())
-	if err := s.WriteBudget("creates", Budget{Strikes: 1, Reason: "429"}); err != nil {
-		t.Fatal(err)
-	}
+	s.Learn(learned(1))
+	mustWrite(t, s, "refused", Change{addr(10), rec(12)})
 	after = append(after, s.State())
 	s.Abandon()
 	return path, after
@@ -126,7 +125,7 @@ func TestJournalFlipped(t *testing.T) {
 
 func TestSnapshotFlipped(t *testing.T) {
 	small := &Snapshot{head: "12345678", State: State{
-		Lineage: testLineage, Serial: 3, Provider: gemini, Budgets: map[string]Budget{"creates": {Strikes: 3}},
+		Lineage: testLineage, Serial: 3, Provider: gemini, Learned: learned(3),
 		Batches: map[planner.Address]*planner.Record{addr(9): {Source: planner.SourceRecord{Path: "ü"}}, addr(10): {}},
 	}}
 	var data bytes.Buffer
@@ -172,7 +171,7 @@ func isCorrupt(err error) bool {
 func TestSnapshotLongLine(t *testing.T) {
 	long := &planner.Record{Refused: &planner.Refusal{Message: strings.Repeat("long ", 200_000)}}
 	want := &Snapshot{head: "12345678", State: State{
-		Version: 1, Lineage: testLineage, Serial: 3, Provider: gemini, Budgets: map[string]Budget{}, Datasets: map[string]Dataset{},
+		Version: 1, Lineage: testLineage, Serial: 3, Provider: gemini, Datasets: map[string]Dataset{},
 		Batches: map[planner.Address]*planner.Record{addr(1): rec(1), addr(2): long, addr(3): rec(3)},
 	}}
 	var data bytes.Buffer
@@ -274,9 +273,9 @@ func TestRefused(t *testing.T) {
 		{"snapshot lacks a key", edit(`"serial": 1`, `"cereal": 1`), gemini, new(*CorruptError), []string{`"serial" is missing`}},
 		{"snapshot has a key twice", edit(`"serial": 1`, `"version": 1`), gemini, new(*CorruptError), []string{`:4: "version" stands there twice`}},
 		{"snapshot with a bad serial", edit(`"serial": 1`, `"serial": -1`), gemini, new(*CorruptError), []string{`-1 is no serial`}},
-		{"snapshot with a batch twice", edit(`batch.refinement[10]`, `batch.refinement[9]`), gemini, new(*CorruptError), []string{":10: batch.refinement[9] stands behind batch.refinement[9]"}},
+		{"snapshot with a batch twice", edit(`batch.refinement[10]`, `batch.refinement[9]`), gemini, new(*CorruptError), []string{":9: batch.refinement[9] stands behind batch.refinement[9]"}},
 		{"snapshot with a bad address", edit(`batch.refinement[10]`, `batch.refinement[010]`), gemini, new(*CorruptError), []string{`"batch.refinement[010]" is not the address of one batch`}},
-		{"snapshot with a bad record", edit(`"rows":9`, `"rows":"9"`), gemini, new(*CorruptError), []string{":9: the record of batch.refinement[9] cannot be read"}},
+		{"snapshot with a bad record", edit(`"rows":9`, `"rows":"9"`), gemini, new(*CorruptError), []string{":8: the record of batch.refinement[9] cannot be read"}},
 		{"other lineage", edit(testLineage, other), gemini, new(*LineageError), []string{"qaplan.state.json.journal:1: it is of the state 012345…, but the snapshot beside it is of the state ffffff…"}},
 		{"other provider", func(*testing.T, string) {}, Identity{Kind: "emulator", ID: "7"}, new(*IdentityError), []string{"belongs to provider gemini at https://example.com", "the config names provider emulator with the data 7"}},
 		{"other base URL", func(*testing.T, string) {}, Identity{Kind: "gemini"}, new(*IdentityError), []string{"another path for its state"}},

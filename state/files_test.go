@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/qaplan/qaplan/planner"
+	"github.com/qaplan/qaplan/planner/budget"
 )
 
 const base = "qaplan.state.json"
@@ -25,7 +26,7 @@ func TestNothingWritten(t *testing.T) {
 	path := newPath(t)
 	for _, end := range []func(*Store){func(s *Store) { mustClose(t, s) }, (*Store).Abandon} {
 		s := mustOpen(t, path)
-		if diff := cmp.Diff(&State{Version: 1, Provider: gemini, Budgets: map[string]Budget{}, Datasets: map[string]Dataset{}, Batches: map[planner.Address]*planner.Record{}}, s.State()); diff != "" {
+		if diff := cmp.Diff(&State{Version: 1, Provider: gemini, Datasets: map[string]Dataset{}, Batches: map[planner.Address]*planner.Record{}}, s.State()); diff != "" {
 			t.Errorf("a new state (-want +got):\n%s", diff)
 		}
 		mustWrite(t, s, "nothing")
@@ -60,7 +61,7 @@ func TestNothingWritten(t *testing.T) {
 func TestReadMissing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "no", "such", base)
 	got := mustRead(t, path)
-	if got.Lineage != "" || got.Serial != 0 || got.Version != FormatVersion || got.Batches == nil || got.Budgets == nil || got.Datasets == nil {
+	if got.Lineage != "" || got.Serial != 0 || got.Version != FormatVersion || got.Batches == nil || got.Datasets == nil {
 		t.Errorf("a state that is not there: %+v", got)
 	}
 	if _, err := os.Stat(filepath.Dir(path)); !os.IsNotExist(err) {
@@ -239,9 +240,6 @@ func TestNotUTF8(t *testing.T) {
 	path := newPath(t)
 	s := mustOpen(t, path)
 	mustWrite(t, s, "x\xff", Change{addr(1), &planner.Record{Refused: &planner.Refusal{Message: "caf\xe9"}}})
-	if err := s.WriteBudget("b\xff", Budget{Reason: "\xff"}); err != nil {
-		t.Fatal(err)
-	}
 	want := s.State()
 	s.Abandon()
 	got := mustRead(t, path)
@@ -275,7 +273,7 @@ func TestIdentityAdopted(t *testing.T) {
 
 func TestSnapshotIsStable(t *testing.T) {
 	s := &Snapshot{head: "00000000", State: State{
-		Lineage: testLineage, Provider: gemini, Budgets: map[string]Budget{"b": {}, "a": {Strikes: 1}, "c": {}},
+		Lineage: testLineage, Provider: gemini, Learned: learned(5),
 		Batches: map[planner.Address]*planner.Record{},
 	}}
 	for _, n := range []int{10, 9, 100, 1, 11, 99} {
@@ -287,7 +285,7 @@ func TestSnapshotIsStable(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 20 {
-		s.Batches, s.Budgets = maps.Clone(s.Batches), maps.Clone(s.Budgets)
+		s.Batches, s.Learned.Models = maps.Clone(s.Batches), maps.Clone(s.Learned.Models)
 		var again bytes.Buffer
 		if err := writeSnapshot(&again, s); err != nil {
 			t.Fatal(err)
@@ -316,17 +314,13 @@ func TestGolden(t *testing.T) {
 	path := filepath.Join(dir, base)
 	s := mustOpen(t, path)
 	s.lineage = testLineage
+	s.Learn(learned(2))
 	mustWrite(t, s, "create_complete", Change{addr(9), rec(9)}, Change{addr(10), rec(10)}, Change{planner.Address{Block: "a-b"}, &planner.Record{}})
-	if err := s.WriteBudget("creates", Budget{Until: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC), Strikes: 2, Reason: "RESOURCE_EXHAUSTED", Since: time.Date(2026, 11, 23, 11, 0, 0, 5, time.UTC)}); err != nil {
-		t.Fatal(err)
-	}
 	mustClose(t, s)
 	s = mustOpen(t, path)
 	mustWrite(t, s, "create_intent", Change{addr(11), rec(11)}, Change{addr(9), rec(12)})
+	s.Learn(learned(3))
 	mustWrite(t, s, "forget", Change{addr(10), nil})
-	if err := s.WriteBudget("creates", Budget{}); err != nil {
-		t.Fatal(err)
-	}
 	want := s.State()
 	s.Abandon()
 
@@ -341,5 +335,12 @@ func TestGolden(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, mustRead(t, filepath.Join(golden, base))); diff != "" {
 		t.Errorf("read from testdata (-want +got):\n%s", diff)
+	}
+	// Early files of the version name pauses, which nothing needs any more.
+	want.Learned = budget.Knowledge{}
+	early := mustRead(t, filepath.Join("testdata", "v1-budgets", base))
+	want.Serial = early.Serial // they took a transition more
+	if diff := cmp.Diff(want, early); diff != "" {
+		t.Errorf("read from early testdata (-want +got):\n%s", diff)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/qaplan/qaplan/planner"
+	"github.com/qaplan/qaplan/planner/budget"
 )
 
 // The journal is a header and any number of entries, one a line:
@@ -16,7 +17,7 @@ import (
 //	{"crc32c":"…","version":1,"provider":{…},"lineage":"…","after":12}
 //	{"crc32c":"…","lineage":"…","seq":13,"op":"create_intent","changes":[{"address":"batch.refinement[51]","record":{…}}]}
 //	{"crc32c":"…","lineage":"…","seq":14,"op":"forget","changes":[{"address":"batch.refinement[51]","record":null}]}
-//	{"crc32c":"…","lineage":"…","seq":15,"op":"cooldown","budgets":{"creates":{…}}}
+//	{"crc32c":"…","lineage":"…","seq":15,"op":"create_refused","changes":[…],"learned":{…}}
 //	{"crc32c":"…","lineage":"…","seq":16,"op":"rebuild","former_lineages":["…"]}
 //	{"crc32c":"…","lineage":"…","seq":17,"op":"dataset","datasets":{"qa.jsonl":{…}}}
 //
@@ -53,7 +54,7 @@ type entry struct {
 type transition struct {
 	Op       string              `json:"op"`
 	Changes  []change            `json:"changes,omitempty"`
-	Budgets  map[string]*Budget  `json:"budgets,omitempty"`  // null removes
+	Learned  *budget.Knowledge   `json:"learned,omitempty"`
 	Datasets map[string]*Dataset `json:"datasets,omitempty"` // null removes
 	// Former are all lineages that were taken over, this entry's included.
 	Former []string `json:"former_lineages,omitempty"`
@@ -245,7 +246,9 @@ func (e *entry) apply(s *State) {
 			s.Batches[c.address] = c.record
 		}
 	}
-	merge(s.Budgets, e.Budgets)
+	if e.Learned != nil {
+		s.Learned = *e.Learned
+	}
 	merge(s.Datasets, e.Datasets)
 	if e.Former != nil {
 		s.Former = e.Former

@@ -132,7 +132,7 @@ func TestEndInFlight(t *testing.T) {
 				t.Errorf("%s: close once more: %v, want ErrClosed", end, err)
 			}
 			s.Abandon() // does no harm
-			if err := s.WriteBudget("x", Budget{}); !errors.Is(err, ErrClosed) {
+			if err := s.WriteDataset("x", Dataset{}); !errors.Is(err, ErrClosed) {
 				t.Errorf("%s: write afterwards: %v, want ErrClosed", end, err)
 			}
 		})

@@ -26,7 +26,7 @@ import (
 //	  "serial": 12,
 //	  "head": "…",
 //	  "provider": {…},
-//	  "budgets": {…},
+//	  "learned": {…},
 //	  "datasets": {…},
 //	  "batches": {
 //	    "batch.refinement[9]": {…},
@@ -35,7 +35,8 @@ import (
 //	  "checksum": "crc32c:…"
 //	}
 //
-// "former_lineages" and "datasets" stand there only when there are any.
+// "former_lineages", "learned" and "datasets" stand there only when there are
+// any.
 // "head" is the checksum of the last journal entry that was folded in. The
 // checksum at the end covers all the lines before its own; CR LF counts as LF,
 // since version control may turn one into the other.
@@ -85,11 +86,14 @@ func writeSnapshot(w io.Writer, s *Snapshot) error {
 		}
 		return field(key, v)
 	}
-	out.WriteString("{\n")
-	budgets := s.Budgets
-	if budgets == nil {
-		budgets = map[string]Budget{}
+	known := func() error { // as long as nothing was learned, nothing is said
+		data, err := encode(s.Learned)
+		if err != nil || string(data) == "{}" {
+			return err
+		}
+		return field("learned", s.Learned)
 	}
+	out.WriteString("{\n")
 	if err := errors.Join(
 		field("version", FormatVersion),
 		field("lineage", s.Lineage),
@@ -97,7 +101,7 @@ func writeSnapshot(w io.Writer, s *Snapshot) error {
 		field("serial", s.Serial),
 		field("head", s.head),
 		field("provider", s.Provider),
-		field("budgets", budgets),
+		known(),
 		optional("datasets", len(s.Datasets), s.Datasets),
 	); err != nil {
 		return err
@@ -282,8 +286,8 @@ func (p *snapshotReader) field(line string) error {
 		err = decode([]byte(value), &p.s.head)
 	case "provider":
 		err = decode([]byte(value), &p.s.Provider)
-	case "budgets":
-		err = decode([]byte(value), &p.s.Budgets)
+	case "learned":
+		err = decode([]byte(value), &p.s.Learned)
 	case "datasets":
 		err = decode([]byte(value), &p.s.Datasets)
 	case "batches":

@@ -2,9 +2,9 @@ package state
 
 import (
 	"maps"
-	"time"
 
 	"github.com/qaplan/qaplan/planner"
+	"github.com/qaplan/qaplan/planner/budget"
 )
 
 // FormatVersion is the version of snapshot and journal that this program
@@ -45,8 +45,8 @@ type State struct {
 	Serial int64
 	// Provider is the service it belongs to.
 	Provider Identity
-	// Budgets are by the name of the budget, such as "creates".
-	Budgets map[string]Budget
+	// Learned is what creates have taught about the service's limits.
+	Learned budget.Knowledge
 	// Datasets are the files that were put together from results, by their
 	// paths as messages show them.
 	Datasets map[string]Dataset
@@ -55,25 +55,13 @@ type State struct {
 
 // cloneMaps gives s maps of its own. None of them is nil then.
 func (s *State) cloneMaps() {
-	s.Budgets, s.Datasets, s.Batches = clone(s.Budgets), clone(s.Datasets), clone(s.Batches)
+	s.Datasets, s.Batches = clone(s.Datasets), clone(s.Batches)
 }
 
 func clone[K comparable, V any](m map[K]V) map[K]V {
 	c := make(map[K]V, len(m))
 	maps.Copy(c, m)
 	return c
-}
-
-// Budget is what must outlive a run so that the next one does not run into the
-// same refusal.
-type Budget struct {
-	// Until ends the cool-down; zero when there is none.
-	Until time.Time `json:"until,omitzero"`
-	// Strikes counts the refusals in a row.
-	Strikes int    `json:"strikes,omitempty"`
-	Reason  string `json:"reason,omitempty"`
-	// Since is when the first of them came.
-	Since time.Time `json:"since,omitzero"`
 }
 
 // Dataset is what is known of the file that a dataset was written to.

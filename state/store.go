@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/qaplan/qaplan/planner"
+	"github.com/qaplan/qaplan/planner/budget"
 	"github.com/qaplan/qaplan/state/durable"
 )
 
@@ -46,7 +47,8 @@ type Store struct {
 	// One writer leads: it writes and syncs for all that wait.
 	leading bool
 	pending []*ticket
-	err     error // refuses all further writes
+	learned *budget.Knowledge // waits for the next write
+	err     error             // refuses all further writes
 	closed  bool
 
 	// Only the leader touches what follows.
@@ -142,11 +144,12 @@ func (s *Store) Record(a planner.Address) *planner.Record {
 	return s.state.Batches[a]
 }
 
-// Budget gives the durable budget of that name, zero when there is none.
-func (s *Store) Budget(name string) Budget {
+// Learn takes over what creates have taught. It is durable with the next write,
+// and with Close at the latest: a crash in between costs time alone.
+func (s *Store) Learn(k budget.Knowledge) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.state.Budgets[name]
+	s.learned = &k
 }
 
 // Write makes one transition durable: when it returns nil, all the changes
@@ -170,19 +173,6 @@ func (s *Store) Write(op string, changes ...Change) error {
 	}
 	if err := s.record(transition{Op: op, Changes: list}); err != nil {
 		return fmt.Errorf("record %s of %s: %w", op, changes[0].Address, err)
-	}
-	return nil
-}
-
-// WriteBudget makes the budget of that name durable, under the rules of
-// [Store.Write]. The zero Budget removes it.
-func (s *Store) WriteBudget(name string, b Budget) error {
-	value := &b
-	if b == (Budget{}) {
-		value = nil
-	}
-	if err := s.record(transition{Op: "budget", Budgets: map[string]*Budget{name: value}}); err != nil {
-		return fmt.Errorf("record budget %s: %w", name, err)
 	}
 	return nil
 }
@@ -235,6 +225,9 @@ func (c *change) fill(from Change) (err error) {
 // record makes one entry durable. The store keeps it as a later run will read
 // it, so that what it shows never differs from what it holds.
 func (s *Store) record(what transition) error {
+	s.mu.Lock()
+	what.Learned, s.learned = s.learned, nil
+	s.mu.Unlock()
 	body, err := encode(what)
 	if err != nil {
 		return err
@@ -404,11 +397,12 @@ func (s *Store) cutBack(err error) error {
 // After an error the state is nevertheless whole: what was recorded stands in
 // the journal.
 func (s *Store) Close() error {
+	unsaved := s.saveLearned()
 	first, failed := s.end()
 	if !first {
 		return ErrClosed
 	}
-	err := failed
+	err := errors.Join(failed, unsaved)
 	if err == nil {
 		err = s.compact()
 	}
@@ -419,6 +413,17 @@ func (s *Store) Close() error {
 		return fmt.Errorf("close state: %w", err)
 	}
 	return nil
+}
+
+// saveLearned makes durable what no write has taken along.
+func (s *Store) saveLearned() error {
+	s.mu.Lock()
+	unsaved := s.learned != nil && s.refused() == nil
+	s.mu.Unlock()
+	if !unsaved {
+		return nil
+	}
+	return s.record(transition{Op: "learned"})
 }
 
 // Abandon releases the lock and leaves the journal for the next run, which

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/qaplan/qaplan/planner"
+	"github.com/qaplan/qaplan/planner/budget"
 )
 
 var gemini = Identity{Kind: "gemini", BaseURL: "https://example.com/?a=1&b=<2>"}
@@ -93,6 +94,14 @@ func folder(t testing.TB, dir string) map[string]string {
 	return got
 }
 
+// learned is some knowledge, different for each n.
+func learned(n int64) budget.Knowledge {
+	return budget.Knowledge{
+		Jobs:   budget.Ceiling{Good: n, Bad: n + 10, At: time.Date(2026, 11, 23, 12, 0, 0, int(n), time.UTC)},
+		Models: map[string]budget.Model{"m2": {}, "m1": {Tokens: budget.Ceiling{Good: 1000 * n}, Rhythm: budget.Rhythm{Cycles: []budget.Cycle{{Refused: time.Minute}}}}},
+	}
+}
+
 func newPath(t testing.TB) string { return filepath.Join(t.TempDir(), "qaplan.state.json") }
 
 func TestRoundTrip(t *testing.T) {
@@ -104,19 +113,11 @@ func TestRoundTrip(t *testing.T) {
 			if err != nil || !validLineage(lineage) {
 				t.Fatalf("lineage %q, %v", lineage, err)
 			}
-			until := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 			mustWrite(t, s, "create_intent", Change{addr(9), rec(9)}, Change{addr(10), rec(10)})
 			mustWrite(t, s, "create_complete", Change{addr(10), rec(11)}, Change{planner.Address{Block: "a"}, &planner.Record{}})
 			mustWrite(t, s, "forget", Change{addr(9), nil})
-			if err := s.WriteBudget("creates", Budget{Until: until, Strikes: 2, Reason: "429"}); err != nil {
-				t.Fatal(err)
-			}
-			if err := s.WriteBudget("calls", Budget{Strikes: 1}); err != nil {
-				t.Fatal(err)
-			}
-			if err := s.WriteBudget("calls", Budget{}); err != nil {
-				t.Fatal(err)
-			}
+			s.Learn(learned(1))
+			s.Learn(learned(2)) // goes with the next write
 			for _, d := range []Dataset{{Next: "s"}, {Digest: "d", SHA256: "s", Bytes: 9, ModTime: 1, Rows: 2, Batches: 1}} {
 				if err := s.WriteDataset("out/qa.jsonl", d); err != nil {
 					t.Fatal(err)
@@ -128,20 +129,15 @@ func TestRoundTrip(t *testing.T) {
 				}
 			}
 			want := &State{
-				Version: 1, Lineage: lineage, Serial: 10, Provider: gemini,
-				Budgets:  map[string]Budget{"creates": {Until: until, Strikes: 2, Reason: "429"}},
+				Version: 1, Lineage: lineage, Serial: 7, Provider: gemini,
+				Learned:  learned(2),
 				Datasets: map[string]Dataset{"out/qa.jsonl": {Digest: "d", SHA256: "s", Bytes: 9, ModTime: 1, Rows: 2, Batches: 1}},
 				Batches:  map[planner.Address]*planner.Record{addr(10): rec(11), {Block: "a"}: {}},
 			}
 			if diff := cmp.Diff(want, s.State()); diff != "" {
 				t.Errorf("state of the store (-want +got):\n%s", diff)
 			}
-			for _, name := range []string{"creates", "calls"} {
-				if got := s.Budget(name); got != want.Budgets[name] {
-					t.Errorf("budget %s: %+v, want %+v", name, got, want.Budgets[name])
-				}
-			}
-			recorded := planner.Recorded{Lineage: lineage, Serial: 10, Batches: want.Batches}
+			recorded := planner.Recorded{Lineage: lineage, Serial: 7, Batches: want.Batches}
 			if diff := cmp.Diff(recorded, s.State().Recorded()); diff != "" {
 				t.Errorf("recorded (-want +got):\n%s", diff)
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -11,6 +12,7 @@ import (
 	"github.com/qaplan/qaplan/cmd/qaplan/internal/ui"
 	"github.com/qaplan/qaplan/planner"
 	"github.com/qaplan/qaplan/planner/apply"
+	"github.com/qaplan/qaplan/planner/budget"
 )
 
 // applyFlags are what an apply can be asked for.
@@ -22,6 +24,7 @@ type applyFlags struct {
 	detailed    bool
 	verbose     bool
 	timeout     time.Duration
+	maxCost     float64
 	lockTimeout time.Duration
 	expect      string // the digest that was reviewed
 	saved       savedRun
@@ -72,7 +75,7 @@ ends at once. Running it again goes on from there, and nothing is paid twice.`,
 	fl.BoolVar(&f.detailed, "detailed-exitcode", false, "exit 2 when all went well but work remains for a later run")
 	fl.DurationVar(&f.lockTimeout, "lock-timeout", 0, "how long, as a `TIME`, to wait for another run that holds the state, such as 10m")
 	fl.BoolVar(&f.verbose, "verbose", false, "a line of the plan for each batch")
-	laterFlag(cmd, "max-cost", "limiting the cost of a run")
+	fl.Float64Var(&f.maxCost, "max-cost", 0, "buy for at most so many `USD` in this run; what would exceed it is left, and the exit code is 3")
 	fl.StringVar(&f.expect, "expect-digest", "", "do nothing, and exit 5, unless the plan has this `DIGEST`")
 	return cmd
 }
@@ -86,6 +89,8 @@ func (f *applyFlags) check(a *app) error {
 		return errors.New("--json cannot ask for approval; pass --auto-approve with it, or a saved plan")
 	case !approved && !a.ui.Interactive():
 		return errors.New("stdin is not a terminal, so nobody can approve the plan; pass --auto-approve, or a saved plan")
+	case f.maxCost < 0 || f.maxCost > 0 && budget.FromDollars(f.maxCost) == 0:
+		return fmt.Errorf("--max-cost %v: it must be an amount of USD above 0", f.maxCost)
 	case f.timeout < 0:
 		return fmt.Errorf("--timeout %s: it must not be negative", f.timeout)
 	case f.lockTimeout < 0:
@@ -137,7 +142,9 @@ func endedByContext(err error) bool {
 }
 
 func (a *app) applyWithin(ctx context.Context, f *applyFlags) (err error) {
-	w, err := a.openWork(ctx, workOptions{operation: "apply", selection: f.selection, saved: f.saved.plan, wait: f.wait, lockTimeout: f.lockTimeout})
+	w, err := a.openWork(ctx, workOptions{
+		operation: "apply", selection: f.selection, saved: f.saved.plan, wait: f.wait, maxCost: budget.FromDollars(f.maxCost), lockTimeout: f.lockTimeout,
+	})
 	if err != nil {
 		return err
 	}
@@ -210,7 +217,7 @@ func (a *app) approve(ctx context.Context, f *applyFlags, p *planner.Plan) error
 	if f.approved || f.saved.plan != nil {
 		return nil
 	}
-	return a.confirm(ctx, ui.Question(p, f.wait), "the plan was not approved; nothing was done")
+	return a.confirm(ctx, ui.Question(p, f.wait && f.expect == ""), "the plan was not approved; nothing was done")
 }
 
 // watcher is what follows the events of an apply.
@@ -276,6 +283,9 @@ func (a *app) applyEnd(ctx context.Context, f *applyFlags, rep apply.Report) err
 	if f.saved.count(planner.StandsStale) > 0 {
 		codes = append(codes, exitStale)
 	}
+	if refused(&rep) {
+		codes = append(codes, exitRefused)
+	}
 	if f.detailed && rep.Remains {
 		codes = append(codes, exitChanges)
 	}
@@ -292,6 +302,11 @@ func (a *app) applyEnd(ctx context.Context, f *applyFlags, rep apply.Report) err
 // done what it could. It was told when it happened, or is told at the end.
 func unfinished(rep *apply.Report) bool {
 	return rep.Stopped != nil || len(rep.Errors) > 0 || len(rep.Unwritten) > 0
+}
+
+// refused reports whether a limit on the cost stands against purchases.
+func refused(rep *apply.Report) bool {
+	return slices.ContainsFunc(rep.Left, func(l apply.Left) bool { return l.Refused })
 }
 
 // stuck reports whether a person has to look at some batches.

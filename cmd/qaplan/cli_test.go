@@ -218,7 +218,6 @@ func TestHelp(t *testing.T) {
 func TestLater(t *testing.T) {
 	tests := []string{
 		"init", "report --format html",
-		"apply --max-cost 3",
 	}
 	for _, line := range tests {
 		t.Run(line, func(t *testing.T) {

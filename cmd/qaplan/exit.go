@@ -34,7 +34,7 @@ func exitCodes() []exitMeaning {
 		{exitDone, "done; for plan: success, with or without changes"},
 		{exitError, "error, usage included"},
 		{exitChanges, "with --detailed-exitcode only: plan found changes; apply went well but work remains for a later run"},
-		{exitRefused, "fmt --check would change something"},
+		{exitRefused, "fmt --check would change something; a limit on the cost (max_cost, --max-cost) stands against purchases"},
 		{exitLocked, "the state is locked by another run"},
 		{exitStale, "a saved plan is stale, all of it or some items, which were left alone; or its digest is not the expected one"},
 		{exitStuck, "apply, status: batches are failed or held, or done with rows that stay bad, and nothing else is left to do"},

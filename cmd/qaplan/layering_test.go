@@ -18,7 +18,7 @@ const module = "github.com/qaplan/qaplan/"
 func layers() map[string][]string {
 	batchfile := []string{"provider/batchfile"}
 	durable := []string{"state/durable"}
-	state := join([]string{"planner", "state"}, durable)
+	state := join([]string{"planner", "planner/budget", "state"}, durable)
 	results := join([]string{"state/results"}, durable)
 	sources := join([]string{"config/source", "planner"}, batchfile, durable)
 	apply := join([]string{"planner/apply", "planner/budget", "provider"}, batchfile, state, results)

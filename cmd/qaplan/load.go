@@ -9,6 +9,7 @@ import (
 	"github.com/qaplan/qaplan/config/source"
 	"github.com/qaplan/qaplan/planner"
 	"github.com/qaplan/qaplan/planner/apply"
+	"github.com/qaplan/qaplan/planner/budget"
 	"github.com/qaplan/qaplan/state"
 )
 
@@ -110,10 +111,24 @@ func rowRules(cfg *config.Config) map[string]apply.Rows {
 	return rows
 }
 
+// costs is how the purchases of each block are priced and limited.
+func costs(cfg *config.Config) map[string]apply.Cost {
+	out := make(map[string]apply.Cost, len(cfg.Blocks))
+	for i := range cfg.Blocks {
+		b := &cfg.Blocks[i]
+		c := apply.Cost{Max: budget.FromDollars(b.MaxCost)}
+		if p := b.Price; p != nil {
+			c.Price = &budget.Price{Input: budget.FromDollars(p.Input), Output: budget.FromDollars(p.Output), Cached: budget.FromDollars(p.Cached), Source: "the config"}
+		}
+		out[b.Name] = c
+	}
+	return out
+}
+
 func limits(r config.Rate) apply.Limits {
 	return apply.Limits{
 		RequestsPerMinute: r.RequestsPerMinute, CreatesPerMinute: r.CreatesPerMinute,
-		MaxActiveJobs: r.MaxActiveJobs, Parallelism: r.Parallelism,
+		MaxActiveJobs: r.MaxActiveJobs, EnqueuedTokens: r.MaxEnqueuedTokensAll, TokensByModel: r.MaxEnqueuedTokens, Parallelism: r.Parallelism,
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -53,7 +54,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "gen-batches": genBatches, "purchases": purchases, "bought": bought, "uploads": uploads, "answered": answered,
+			"exits": exits, "gen-batches": genBatches, "purchases": purchases, "charged": charged, "bought": bought, "uploads": uploads, "answered": answered,
 			"ndjson": ndjson, "json": jsonValue, "set-json": setJSON, "edit-file": editFile, "wait-for": waitFor, "emulator": startEmulator, "web-page": webPage,
 			"same-files": sameFiles, "files-of": filesOf, "copy-tree": copyTree,
 			"aged": aged, "same-keys": sameKeys, "import-jobs": importJobs, "swap": swap,
@@ -129,6 +130,36 @@ func purchases(ts *testscript.TestScript, neg bool, args []string) {
 		} else {
 			seen[content] = true
 		}
+	}
+}
+
+// charged DIR STATUS compares what a status tells to have been spent with the
+// books, to the cent; ! charged DIR USD that the
+// books have no more than that.
+func charged(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: charged DIR STATUS|USD")
+	}
+	sum := 0.0
+	for _, p := range readLedger(ts, args[0]).Purchases {
+		sum += p.CostUSD
+	}
+	if neg {
+		most, err := strconv.ParseFloat(args[1], 64)
+		ts.Check(err)
+		if sum > most || sum == 0 {
+			ts.Fatalf("$%.6f were charged, want some, at most $%.6f", sum, most)
+		}
+		return
+	}
+	var status struct {
+		Cost struct {
+			USD float64 `json:"cost_usd"`
+		}
+	}
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[1])), &status))
+	if got := status.Cost.USD; math.Abs(got-sum) > 0.005 || got == 0 {
+		ts.Fatalf("status tells $%.6f, the books say $%.6f", got, sum)
 	}
 }
 

@@ -97,7 +97,10 @@ func (a *app) plan(ctx context.Context, f *planFlags) error {
 	if f.out != "" {
 		a.ui.Tell(ui.Saved(f.out, a.global.chdir))
 	}
-	if f.detailed && p.Applyable {
+	switch {
+	case p.Refused():
+		return ended{exitRefused}
+	case f.detailed && p.Applyable:
 		return ended{exitChanges}
 	}
 	return nil
@@ -162,7 +165,7 @@ func (a *app) observing(ctx context.Context, cfg *config.Config, sel *selection,
 	}
 	opts.Version, opts.Service = version, plannedFor(cfg)
 	o := apply.Options{
-		Recorded: st, Desired: in.Desired, Paths: enginePaths(in), Rows: rowRules(cfg), Refresh: refresh, Plan: opts,
+		Recorded: st, Desired: in.Desired, Paths: enginePaths(in), Rows: rowRules(cfg), Costs: costs(cfg), Refresh: refresh, Plan: opts,
 		Limits: limits(cfg.Provider.Rate), Cooldown: cfg.Provider.Cooldown, PollInterval: cfg.Provider.PollInterval, Log: a.log(),
 	}
 	o.Gate = apply.NewGate(o.Limits, lastCreate(st))

@@ -68,6 +68,9 @@ func TestReadme(t *testing.T) {
 			if err := os.WriteFile(file, []byte(block), 0o666); err != nil {
 				t.Fatal(err)
 			}
+			if err := os.WriteFile(filepath.Join(filepath.Dir(file), "qa.schema.json"), []byte(`{"type":"object"}`), 0o666); err != nil {
+				t.Fatal(err)
+			}
 			_, ds = config.Load(t.Context(), config.Options{Path: file, Version: version, CheckFault: checkFault})
 			if len(ds) > 0 {
 				t.Errorf("it has something to say: %v", ds)

@@ -53,7 +53,7 @@ func changeRows() []scene {
 				t.Error("the answers were not kept")
 			}
 			s.put(s.source(1), former)
-			s.is(1, "succeeded download source_back")
+			s.is(1, "succeeded download rows_in_hand")
 			s.apply(exitDone)
 			s.mustHaveBought(1)
 			s.mustBeDone()
@@ -229,6 +229,7 @@ func changeRows() []scene {
 			}
 			s.follow(2, "state rm", exitDone)
 			s.mustBe(1)
+			s.apply(exitDone) // the manifest follows the state
 			s.settled()
 			s.mustHaveBought(3)
 		}},

@@ -132,8 +132,8 @@ func jobRows() []scene {
 			if s.record(1).Last().Part == nil {
 				t.Error("the answers were not kept")
 			}
-			s.mustHaveBought(1) // what comes next was not shown yet
-			s.is(1, "uploaded create job_expired")
+			s.mustHaveBought(1)                         // what comes next was not shown yet
+			s.is(1, "absent upload+create job_expired") // the rows that it did not reach
 			s.finish(1)
 			s.mustHaveBought(2)
 			s.mustBe(1)

@@ -162,6 +162,11 @@ func refusalRows() []scene {
 			}
 			s.ended()
 			s.apply(exitDone) // a job has ended, and with it the pause
+			s.mustHaveBought(2)
+			s.apply(exitDone) // and two at once are more than what was accepted
+			s.mustHaveBought(2)
+			s.ended()
+			s.apply(exitDone)
 			s.mustHaveBought(3)
 			s.ended()
 			s.apply(exitDone)

@@ -309,7 +309,7 @@ func (s *site) mustBeDone() {
 		if folder, _, below := strings.Cut(name, "/"); below && folder == "in" {
 			continue
 		}
-		known := regexp.MustCompile(`^(qaplan\.hcl|qaplan\.state\.json(\.backup|\.lock|\.journal)?|out/batch_\d+_proper\.jsonl|\.qaplan/sources)$`)
+		known := regexp.MustCompile(`^(qaplan\.hcl|qaplan\.state\.json(\.backup|\.lock|\.journal)?|out/(batch_\d+_proper\.jsonl|manifest\.json)|\.qaplan/sources)$`)
 		if !known.MatchString(name) {
 			s.t.Errorf("%s was left behind", name)
 		}

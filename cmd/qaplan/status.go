@@ -19,9 +19,10 @@ func statusCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show where the batches stand",
-		Long: `Show the batches and their phases, the age of jobs, rows and tokens. Nothing is
-changed. The exit code is 6 when batches are failed or held, or done with rows that
-stay bad, and nothing else is left to do.`,
+		Long: `Show the batches and their phases, the age of jobs, rows and tokens; with --failed
+the rows without a good answer as well. Nothing is changed. The exit code is 6
+when batches are failed or held, or done with rows that stay bad, and nothing else
+is left to do.`,
 		Example: "  qaplan status\n  qaplan status --failed\n  qaplan status --format json | jq .summary",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -42,7 +43,9 @@ func (a *app) status(ctx context.Context, asJSON, refresh, failed bool) error {
 	view := ui.StatusView{Style: a.ui.OutStyle(), Width: a.ui.Width()}
 	var s *ui.Status
 	p, items, _, err := a.observing(ctx, cfg, &selection{}, refresh, func(e *apply.Engine, items []planner.Item) (err error) {
-		if s = ui.NewStatus(items); failed {
+		s = ui.NewStatus(items)
+		s.AddCosts(e.Spending(items))
+		if failed {
 			s = s.OnlyBad()
 			view.MoreBadRows, err = a.addBadRows(ctx, e, s, items, asJSON)
 		}

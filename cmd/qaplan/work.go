@@ -11,6 +11,7 @@ import (
 	"github.com/qaplan/qaplan/config"
 	"github.com/qaplan/qaplan/planner"
 	"github.com/qaplan/qaplan/planner/apply"
+	"github.com/qaplan/qaplan/planner/budget"
 	"github.com/qaplan/qaplan/state"
 )
 
@@ -20,7 +21,8 @@ type workOptions struct {
 	selection   selection
 	saved       *planner.Plan // what to restrict the run to, nil for nothing
 	wait        bool
-	adoptOnly   bool // carry out adoptions and leave everything else
+	adoptOnly   bool       // carry out adoptions and leave everything else
+	maxCost     budget.USD // of what this run buys, 0 for no limit
 	lockTimeout time.Duration
 }
 
@@ -73,7 +75,7 @@ func (a *app) openWork(ctx context.Context, f workOptions) (_ *work, err error) 
 		w.saved = opts.Saved
 	}
 	o := apply.Options{
-		Journal: w.store, Desired: in.Desired, Paths: enginePaths(in), Rows: rowRules(cfg), Refresh: true, Plan: opts,
+		Journal: w.store, Desired: in.Desired, Paths: enginePaths(in), Rows: rowRules(cfg), Costs: costs(cfg), MaxCost: f.maxCost, Refresh: true, Plan: opts,
 		Limits: limits(cfg.Provider.Rate), Cooldown: cfg.Provider.Cooldown, PollInterval: cfg.Provider.PollInterval,
 		TookOver: w.store.TookOver(), AdoptOnly: f.adoptOnly, Wait: f.wait, Emit: func(e apply.Event) { w.sink(e) }, Log: a.log(),
 	}

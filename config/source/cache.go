@@ -22,6 +22,10 @@ type Fingerprint struct {
 	Bytes  int64
 	Rows   int
 	Tokens int64 // estimated input tokens
+	// OutputLimit sums the limits of output tokens over the rows that have one, and
+	// Unlimited counts the rows without.
+	OutputLimit int64
+	Unlimited   int
 }
 
 // Cache remembers fingerprints. It may be used by several goroutines.
@@ -43,7 +47,7 @@ type entry struct {
 
 // cacheHeader starts the file. The number changes with the rules by which
 // package batchfile checks and counts: fingerprints of other rules are void.
-const cacheHeader = "qaplan sources 3"
+const cacheHeader = "qaplan sources 4"
 
 // cacheSum begins the last line, with the CRC-32C of all lines before it. A
 // digit that went wrong would otherwise pass for another file's fingerprint.
@@ -102,8 +106,9 @@ func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
 func sumText(h hash.Hash32) string { return fmt.Sprintf("%08x", h.Sum32()) }
 
 func parseEntry(line string) (string, entry, bool) {
-	fields := strings.SplitN(line, "\t", 7)
-	if len(fields) != 7 || len(fields[0]) != 64 || fields[6] == "" {
+	const path = 8
+	fields := strings.SplitN(line, "\t", path+1)
+	if len(fields) != path+1 || len(fields[0]) != 64 || fields[path] == "" {
 		return "", entry{}, false
 	}
 	var e entry
@@ -117,13 +122,15 @@ func parseEntry(line string) (string, entry, bool) {
 	e.fingerprint.Bytes = number(fields[1])
 	e.fingerprint.Rows = int(number(fields[2]))
 	e.fingerprint.Tokens = number(fields[3])
-	modTime, err := strconv.ParseInt(fields[4], 10, 64)
+	e.fingerprint.OutputLimit = number(fields[4])
+	e.fingerprint.Unlimited = int(number(fields[5]))
+	modTime, err := strconv.ParseInt(fields[6], 10, 64)
 	ok = ok && err == nil
 	e.modTime = modTime
-	inode, err := strconv.ParseUint(fields[5], 10, 64)
+	inode, err := strconv.ParseUint(fields[7], 10, 64)
 	ok = ok && err == nil
 	e.inode = inode
-	return fields[6], e, ok
+	return fields[path], e, ok
 }
 
 // lookup gives the remembered fingerprint of a file that has not changed.
@@ -204,6 +211,8 @@ func (c *Cache) write(w io.Writer, keep []string) error {
 		line = append(strconv.AppendInt(line, e.fingerprint.Bytes, 10), '\t')
 		line = append(strconv.AppendInt(line, int64(e.fingerprint.Rows), 10), '\t')
 		line = append(strconv.AppendInt(line, e.fingerprint.Tokens, 10), '\t')
+		line = append(strconv.AppendInt(line, e.fingerprint.OutputLimit, 10), '\t')
+		line = append(strconv.AppendInt(line, int64(e.fingerprint.Unlimited), 10), '\t')
 		line = append(strconv.AppendInt(line, e.modTime, 10), '\t')
 		line = append(strconv.AppendUint(line, e.inode, 10), '\t')
 		line = append(append(line, name...), '\n')

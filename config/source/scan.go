@@ -133,7 +133,7 @@ func read(ctx context.Context, f *File) (Fingerprint, []Problem, error) {
 	for i, p := range found {
 		problems[i] = Problem{Path: f.Shown, Line: p.Line, Column: p.Column, Summary: p.Summary, Detail: p.Detail}
 	}
-	return Fingerprint{SHA256: sum.SHA256, Bytes: sum.Bytes, Rows: sum.Rows, Tokens: sum.Tokens}, problems, nil
+	return Fingerprint{SHA256: sum.SHA256, Bytes: sum.Bytes, Rows: sum.Rows, Tokens: sum.Tokens, OutputLimit: sum.OutputLimit, Unlimited: sum.Unlimited}, problems, nil
 }
 
 func tooLarge(f *File) Problem {

@@ -18,7 +18,7 @@ import (
 const row = `{"key":"a","request":{"contents":[{"parts":[{"text":"hello there"}]}]}}` + "\n"
 
 // rowPrint is the fingerprint of a file with row in it, but for its hash.
-var rowPrint = Fingerprint{Bytes: int64(len(row)), Rows: 1, Tokens: 3}
+var rowPrint = Fingerprint{Bytes: int64(len(row)), Rows: 1, Tokens: 3, Unlimited: 1}
 
 func writeFile(t *testing.T, path, text string) {
 	t.Helper()

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/qaplan/qaplan/planner"
+	"github.com/qaplan/qaplan/planner/budget"
 	"github.com/qaplan/qaplan/provider"
 	"github.com/qaplan/qaplan/state"
 )
@@ -43,20 +44,21 @@ type Answers interface {
 	InlineAnswers(ctx context.Context, job string, w io.Writer) error
 }
 
-// Journal is the record that is durable before and after each call. Record and
-// Budget cost the same whatever the number of batches; State may not.
+// Journal is the record that is durable before and after each call. Record
+// costs the same whatever the number of batches; State may not.
 type Journal interface {
 	Recorder
 	State() *state.State
 	Record(a planner.Address) *planner.Record
-	Budget(name string) state.Budget
 }
 
 // Recorder makes transitions durable: each is when the call returns.
 type Recorder interface {
 	Lineage() (string, error)
 	Write(op string, changes ...state.Change) error
-	WriteBudget(name string, b state.Budget) error
+	// Learn takes over what creates have taught; it is durable with the next
+	// write.
+	Learn(k budget.Knowledge)
 	WriteDataset(path string, d state.Dataset) error
 }
 
@@ -72,7 +74,11 @@ type Limits struct {
 	RequestsPerMinute int // all calls together
 	CreatesPerMinute  int
 	MaxActiveJobs     int // in the whole project, foreign jobs counted
-	Parallelism       int // calls in flight; 0 means 4
+	// EnqueuedTokens is over the active jobs of a model, for each model that
+	// TokensByModel does not name.
+	EnqueuedTokens int64
+	TokensByModel  map[string]int64
+	Parallelism    int // calls in flight; 0 means 4
 }
 
 // Options is everything that an Engine works with.
@@ -87,6 +93,11 @@ type Options struct {
 	Desired  planner.Desired
 	Paths    map[planner.Address]Path
 	Rows     map[string]Rows // by block
+	Costs    map[string]Cost // by block
+	// Prices is the table of prices; nil is the built-in one.
+	Prices []budget.Price
+	// MaxCost is what the purchases of this run may cost, 0 for no limit.
+	MaxCost  budget.USD
 	Datasets []Dataset
 	// Refresh is false for a plan that asks the service nothing.
 	Refresh  bool

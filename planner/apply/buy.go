@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/qaplan/qaplan/planner"
+	"github.com/qaplan/qaplan/planner/budget"
 	"github.com/qaplan/qaplan/provider"
 	"github.com/qaplan/qaplan/state"
 )
@@ -21,29 +22,20 @@ const sendWithin = 5 * time.Second
 // counts as final.
 const maxRepeats = 3
 
-// admitted books a place for a purchase, or puts it off.
-func (e *Engine) admitted(c *planner.Change) bool {
-	d := e.admitPurchase(c)
-	if d != nil {
-		e.putOff(c, d)
-	}
-	return d == nil
-}
-
 // buy uploads what is to be uploaded and sends the create. It returns an
 // error only when something that was done could not be recorded.
 func (e *Engine) buy(ctx context.Context, r *round, c *planner.Change) error {
-	if ctx.Err() != nil {
-		return nil
-	}
-	if d := e.stillCooling(c); d != nil { // a refusal came while it waited for its turn
-		e.giveBack()
-		e.putOff(c, d)
+	// A refusal may have come while it waited for its turn.
+	if d := e.stillStands(c); d != nil || ctx.Err() != nil {
+		e.giveBack(c)
+		if d != nil {
+			e.putOff(c, d)
+		}
 		return nil
 	}
 	spent, err := e.purchase(ctx, r, c)
 	if !spent {
-		e.giveBack()
+		e.giveBack(c)
 	}
 	return err
 }
@@ -70,6 +62,10 @@ func (e *Engine) purchase(ctx context.Context, r *round, c *planner.Change) (spe
 			e.failed(c.Address, errors.New("the service says twice in a row that the upload is gone; it is uploaded again in the next run"), true)
 			return false, nil
 		}
+		if d, _ := e.admitPurchase(c); d != nil { // its place was given back with the refusal
+			e.putOff(c, d)
+			return false, nil
+		}
 		up = true
 		next := *c
 		next.Attempt++ // a new number for each send
@@ -87,18 +83,6 @@ const (
 
 // create buys one job: intent, call, outcome, each durable before the next.
 func (e *Engine) create(ctx context.Context, c *planner.Change) (createResult, error) {
-	if e.probing() {
-		select {
-		case e.probe <- struct{}{}:
-		case <-ctx.Done():
-			return createNothing, nil
-		}
-		defer func() { <-e.probe }()
-		if d := e.stillCooling(c); d != nil {
-			e.putOff(c, d)
-			return createNothing, nil
-		}
-	}
 	// The call outlives an interrupt, but it does not begin after one.
 	call, done, err := e.opt.Gate.Reserve(ctx)
 	if err != nil {
@@ -106,10 +90,6 @@ func (e *Engine) create(ctx context.Context, c *planner.Change) (createResult, e
 	}
 	done = sync.OnceFunc(done)
 	defer done()
-	if d := e.stillCooling(c); d != nil {
-		e.putOff(c, d)
-		return createNothing, nil
-	}
 	rec := e.opt.Journal.Record(c.Address).Clone()
 	if rec == nil || rec.Upload == nil || !rec.Upload.Done || rec.Upload.SHA256 != c.Detail.SHA256 {
 		e.failed(c.Address, errors.New("its upload is no longer the planned one; it is planned again in the next run"), true)
@@ -118,17 +98,20 @@ func (e *Engine) create(ctx context.Context, c *planner.Change) (createResult, e
 	if rec.NextNumber() > c.Attempt {
 		return createNothing, nil // that attempt exists: somebody was faster
 	}
+	if d := e.sending(c); d != nil {
+		e.putOff(c, d)
+		return createNothing, nil
+	}
 	want := e.want(c.Address)
 	began := time.Now().Round(0)
 	at := e.newAttempt(rec, c, began)
 	if err := e.opt.Journal.Write("create_intent", state.Change{Address: c.Address, Record: rec}); err != nil {
 		return createNothing, fmt.Errorf("%w; nothing was sent", err)
 	}
-	if at.Rerun {
-		e.mu.Lock()
-		e.reran[c.Address] = true
-		e.mu.Unlock()
-	}
+	e.mu.Lock()
+	e.reran[c.Address] = e.reran[c.Address] || at.Rerun
+	e.mine[c.Address] = append(e.mine[c.Address], at.Number)
+	e.mu.Unlock()
 	e.emit(Event{Type: EventCreateIntent, Address: &c.Address, Attempt: at.Number, File: at.File})
 	if time.Now().Round(0).Sub(began) > sendWithin {
 		return createNothing, e.withdraw(c, at.Number)
@@ -139,18 +122,9 @@ func (e *Engine) create(ctx context.Context, c *planner.Change) (createResult, e
 	})
 	done() // what follows may call the service, and would wait for this very slot
 	if err != nil {
-		return e.notBought(ctx, c, at.Number, began, err)
+		return e.notBought(ctx, c, at.Number, err)
 	}
 	return createSpent, e.bought(c, at.Number, &job)
-}
-
-func (e *Engine) stillCooling(c *planner.Change) *deferral {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.stopped != nil || e.blocks[c.Block] != nil {
-		return e.deferralLocked(c)
-	}
-	return e.cooling(BudgetCreates)
 }
 
 // newAttempt appends the intent to the record. Refused sends and withdrawn
@@ -166,9 +140,9 @@ func (e *Engine) newAttempt(rec *planner.Record, c *planner.Change, sent time.Ti
 	rec.Source = e.want(c.Address).Source.Record()
 	rec.Attempts = append(kept, planner.Attempt{
 		Number: c.Attempt, Outcome: planner.OutcomeIntent, Model: c.Detail.Model, SHA256: rec.Source.SHA256, Rows: c.Detail.Rows,
-		Repair: c.Reason == planner.ReasonRepair,
-		Token:  planner.NewToken(e.lineage6, c.Address, c.Attempt, c.Detail.SHA256, c.Detail.Model).String(),
-		File:   rec.Upload.File, Sent: sent.UTC(), ServiceTime: e.lastDate.UTC(), Rerun: c.Reason == planner.ReasonRerun,
+		Repair: c.Reason == planner.ReasonRepair, Estimate: c.Detail.Tokens, OutputLimit: e.outputLimit(c, rec),
+		Token: planner.NewToken(e.lineage6, c.Address, c.Attempt, c.Detail.SHA256, c.Detail.Model).String(),
+		File:  rec.Upload.File, Sent: sent.UTC(), ServiceTime: e.lastDate.UTC(), Rerun: c.Reason == planner.ReasonRerun,
 	})
 	at := rec.Last()
 	if c.Detail.Subset {
@@ -198,6 +172,7 @@ func (e *Engine) withdraw(c *planner.Change, number int) error {
 
 func (e *Engine) bought(c *planner.Change, number int, job *provider.Job) error {
 	j := normaliseJob(job)
+	e.outcome(func(p *budget.Creates, now time.Time) { p.Accepted(now, c.Address.String(), j.Created) })
 	if err := e.change("create_complete", c.Address, number, func(rec *planner.Record, at *planner.Attempt) {
 		at.Outcome = planner.OutcomeBought
 		at.See(&j)
@@ -208,12 +183,12 @@ func (e *Engine) bought(c *planner.Change, number int, job *provider.Job) error 
 	e.mended(c.Address)
 	e.count(func(s *Summary) { s.Created++ })
 	e.emit(Event{Type: EventCreateComplete, Address: &c.Address, Attempt: number, Job: j.Name, JobState: string(j.State)})
-	return e.accepted(BudgetCreates)
+	return nil
 }
 
 // notBought sorts a create that did not answer with a job. Only the service's
 // own refusal proves that nothing was bought.
-func (e *Engine) notBought(ctx context.Context, c *planner.Change, number int, sent time.Time, err error) (createResult, error) {
+func (e *Engine) notBought(ctx context.Context, c *planner.Change, number int, err error) (createResult, error) {
 	pe, ok := errors.AsType[*provider.Error](err)
 	if ok && pe.NotSent {
 		e.failed(c.Address, fmt.Errorf("%w; nothing was sent", err), false)
@@ -222,6 +197,7 @@ func (e *Engine) notBought(ctx context.Context, c *planner.Change, number int, s
 		})
 	}
 	if !ok || pe.Class != provider.ClassRefused && pe.Class != provider.ClassQuota && pe.Class != provider.ClassGone {
+		e.outcome(func(p *budget.Creates, now time.Time) { p.Unknown(now, c.Address.String()) })
 		e.emit(Event{Type: EventCreateUnknown, Severity: planner.SeverityWarning, Address: &c.Address, Attempt: number, Message: err.Error()})
 		return createSpent, e.change("create_unknown", c.Address, number, func(_ *planner.Record, at *planner.Attempt) {
 			at.Error = err.Error()
@@ -229,6 +205,11 @@ func (e *Engine) notBought(ctx context.Context, c *planner.Change, number int, s
 	}
 	refusal := e.judge(ctx, pe, e.opt.Journal.Record(c.Address).Upload)
 	said := e.saidOf(ctx, c, refusal, pe)
+	if refusal == refusalQuota {
+		e.refusedByQuota(c, pe)
+	} else {
+		e.giveBack(c)
+	}
 	if werr := e.change("create_refused", c.Address, number, func(rec *planner.Record, at *planner.Attempt) {
 		at.Outcome = planner.OutcomeRefused
 		at.Error = said
@@ -238,8 +219,6 @@ func (e *Engine) notBought(ctx context.Context, c *planner.Change, number int, s
 	}
 	e.emit(Event{Type: EventCreateRefused, Severity: planner.SeverityWarning, Address: &c.Address, Attempt: number, Message: said, Reason: string(refusal)})
 	switch refusal {
-	case refusalQuota:
-		return createNothing, e.refusedByQuota(BudgetCreates, pe, sent)
 	case refusalRun:
 		e.stop(pe)
 	case refusalModel:

@@ -76,8 +76,9 @@ type part struct {
 	want  *planner.Batch
 	rec   *planner.Record
 	model string // of all its rows, "" where they have several
-	// judged tells that the requests are there, for rules that need them.
-	judged bool
+	// blind tells that the rules look at the requests, and that these are not
+	// there any more.
+	blind bool
 }
 
 // gather finds the batches that have a result, in order, and makes a digest of
@@ -105,9 +106,10 @@ func (w *datasetWriter) gather(r *round) {
 			if rec == nil || rec.Result == nil || r.observed.Results[b.Address] != planner.ResultOurs {
 				continue
 			}
-			p := part{want: b, rec: rec, model: oneModel(rec), judged: !b.Source.Missing && b.Source.SHA256 == rec.Result.Source}
+			p := part{want: b, rec: rec, model: oneModel(rec)}
+			p.blind = w.e.opt.Rows[block].Rules.AsRequested && (b.Source.Missing || b.Source.SHA256 != rec.Result.Source)
 			w.parts = append(w.parts, p)
-			add(b.Address.String(), rec.Result.SHA256, b.Rules, p.model, fmt.Sprint(p.judged))
+			add(b.Address.String(), rec.Result.SHA256, b.Rules, p.model, fmt.Sprint(p.blind))
 		}
 	}
 	w.digest = hex.EncodeToString(sum.Sum(nil))
@@ -127,17 +129,15 @@ func oneModel(rec *planner.Record) string {
 
 // look reports whether the file has to be written: for one that is right it
 // costs a stat. A file that this state did not write, or that was changed since,
-// is an error.
+// is an error unless it holds what would be written: then the state is the older
+// one.
 func (w *datasetWriter) look(ctx context.Context) (todo bool, err error) {
+	if len(w.parts) == 0 {
+		return false, nil // there is nothing to make it of, and what is there may be of use
+	}
 	info, there, err := w.dir.Stat(w.name)
-	if err != nil {
-		return false, err
-	}
-	if !there {
-		return len(w.parts) > 0 || w.known != state.Dataset{}, nil
-	}
-	if len(w.parts) == 0 && w.known == (state.Dataset{}) {
-		return false, nil // there is nothing to write yet
+	if err != nil || !there {
+		return err == nil, err
 	}
 	w.there = &info
 	if w.known.SHA256 != "" && info.Size == w.known.Bytes && info.ModTime.UnixNano() == w.known.ModTime {
@@ -147,19 +147,38 @@ func (w *datasetWriter) look(ctx context.Context) (todo bool, err error) {
 	switch {
 	case err != nil:
 		return false, err
+	case sum == w.known.SHA256 && w.digest == w.known.Digest:
+		// Only its time is another one. Told to the state, it costs a stat again.
+		now := w.known
+		now.ModTime = info.ModTime.UnixNano()
+		return false, w.e.opt.Journal.WriteDataset(w.d.Path, now)
 	case sum == w.known.SHA256 || sum == w.known.Next:
-	case w.known.SHA256 == "":
-		return false, fmt.Errorf("%s is there and was not written by qaplan for this state; it is left alone: move it away, or name another path", w.d.Path)
-	default:
-		return false, fmt.Errorf("%s was changed since qaplan wrote it; it is left alone: move it away, and the next apply writes it anew", w.d.Path)
-	}
-	if sum != w.known.SHA256 || w.digest != w.known.Digest {
 		return true, nil
 	}
-	// Only its time is another one. Told to the state, it costs a stat again.
-	now := w.known
-	now.ModTime = info.ModTime.UnixNano()
-	return false, w.e.opt.Journal.WriteDataset(w.d.Path, now)
+	return false, w.take(ctx, info, sum)
+}
+
+// take makes a file this state's own that holds what would be written.
+func (w *datasetWriter) take(ctx context.Context, info results.Info, sum string) error {
+	if w.digest != w.known.Digest {
+		same, err := w.dir.Same(ctx, w.name, func(out io.Writer) error { return w.fill(ctx, out) })
+		if err != nil {
+			return err
+		}
+		if same {
+			return w.record(results.Written{Info: info, SHA256: sum})
+		}
+	}
+	if w.known.SHA256 == "" {
+		return fmt.Errorf("%s is there and was not written by qaplan for this state; it is left alone: move it away, or name another path", w.d.Path)
+	}
+	return fmt.Errorf("%s was changed since qaplan wrote it; it is left alone: move it away, and the next apply writes it anew", w.d.Path)
+}
+
+func (w *datasetWriter) record(f results.Written) error {
+	return w.e.opt.Journal.WriteDataset(w.d.Path, state.Dataset{
+		Digest: w.digest, SHA256: f.SHA256, Bytes: f.Size, ModTime: f.ModTime.UnixNano(), Rows: w.rows, Batches: len(w.parts),
+	})
 }
 
 // write writes the file and records it. What is about to take its place is
@@ -180,9 +199,7 @@ func (w *datasetWriter) write(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := w.e.opt.Journal.WriteDataset(w.d.Path, state.Dataset{
-		Digest: w.digest, SHA256: written.SHA256, Bytes: written.Size, ModTime: written.ModTime.UnixNano(), Rows: w.rows, Batches: len(w.parts),
-	}); err != nil {
+	if err := w.record(written); err != nil {
 		return err
 	}
 	w.e.emit(Event{Type: EventDatasetWritten, Dataset: w.d.Name, Path: w.d.Path, SHA256: written.SHA256, Bytes: written.Size,
@@ -204,6 +221,7 @@ func (h *hashing) Write(p []byte) (int, error) {
 // fill writes the rows, one batch after the other.
 func (w *datasetWriter) fill(ctx context.Context, out io.Writer) error {
 	enc := newRowEncoder(out, w.d.Format, w.d.Fields)
+	w.rows = 0
 	for i := range w.parts {
 		p := &w.parts[i]
 		if err := w.e.eachGood(ctx, p, func(row *batchfile.Row) error {
@@ -229,10 +247,10 @@ func (e *Engine) eachGood(ctx context.Context, p *part, yield func(*batchfile.Ro
 	if err != nil {
 		return err
 	}
-	if !files.rows.Rules.AsRequested || !p.judged {
-		if files.rows.Rules.AsRequested {
-			e.warn(&p.want.Address, "its source is not the one that was answered: whether its rows have the form that the requests ask for is not looked at for the dataset")
-		}
+	if p.blind {
+		e.warn(&p.want.Address, "the source is not the one that was answered: the dataset takes its rows without looking whether they have the form that the requests ask for")
+	}
+	if p.blind || !files.rows.Rules.AsRequested {
 		return batchfile.Rows(ctx, result, files.rows.Rules, yield)
 	}
 	src, err := files.openSource(ctx)

@@ -20,6 +20,7 @@ import (
 	"github.com/qaplan/qaplan/planner/apply"
 	"github.com/qaplan/qaplan/provider/batchfile"
 	"github.com/qaplan/qaplan/provider/emulator"
+	"github.com/qaplan/qaplan/state"
 )
 
 // jsonRequests makes the input of a batch whose answers are JSON objects.
@@ -285,6 +286,34 @@ func TestDatasetInTheWay(t *testing.T) {
 		}
 		if rep, err := w.apply(t.Context(), true); err != nil || len(rep.Unwritten) != 1 {
 			t.Errorf("a folder in its place: error %v, unwritten %v", err, rep.Unwritten)
+		}
+	})
+}
+
+// A state that knows nothing of a file, or an older one, takes what it would write
+// itself.
+func TestDatasetThatIsRightAlready(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 2, 2, emulator.Config{})
+		d := w.dataset("all.jsonl", allFields()[:2], "qa")
+		w.mustConverge()
+		info, err := os.Stat(d.File)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, known := range []state.Dataset{{}, {Digest: "old", SHA256: "old", Bytes: 1}} {
+			if err := w.process(t.Context(), false, func(_ context.Context, p process) error { return p.store.WriteDataset(d.Path, known) }); err != nil {
+				t.Fatal(err)
+			}
+			if rep, err := w.apply(t.Context(), true); err != nil || len(rep.Unwritten) != 0 {
+				t.Errorf("known as %+v: %v, %v", known, err, rep.Unwritten)
+			}
+			if now := w.state().Datasets[d.Path]; now.Rows != 4 || now.Batches != 2 || now.ModTime != info.ModTime().UnixNano() {
+				t.Errorf("known as %+v before, and now as %+v", known, now)
+			}
+		}
+		if now, err := os.Stat(d.File); err != nil || !os.SameFile(now, info) || len(w.eventsOf(apply.EventDatasetWritten)) != 1 {
+			t.Errorf("the file was written again (%v)", err)
 		}
 	})
 }

@@ -14,23 +14,34 @@
 //     rows that another attempt would buy.
 //   - deferred: left for a later run because a limit or a pause stands against
 //     it. A deferral is no failure.
+//   - manifest: the file in an output folder that says what was run with what, a
+//     projection of the state; dataset: one file made of the good answers of
+//     blocks.
 //
 // # Flow
 //
 //	observe ─▶ planner.Diff ─▶ for each change: admit ─▶ intent ─▶ call ─▶ outcome ─▶ event
+//	at the end: state ─▶ manifests; results ─▶ datasets
 //
 // Before the first upload for a model the service is asked, once a run, whether
 // the model exists.
 //
 // Observing costs one walk of the job listing; further ones are made, until two
 // agree, only where something could be bought or an unknown create settled on
-// its strength, and the files are listed only then. Downloads and purchases run
-// side by side, but for answers of a job without a label: they come first, since
-// they may turn out to be another batch's. Where a successful job that nothing
-// explains may be one of the batches that are to be bought, the first keys of
-// its answers are read and compared with those of the sources. A purchase books its place under the limit of active jobs first,
-// then uploads if it has to, then waits for its minute, and only then writes the
-// intent: nothing stands between the durable intent and the call.
+// its strength, and the files are listed only then. A waiting run reads the listing
+// on from the last whole walk: until all jobs that were at work have been seen and
+// no newer one can follow. Rows in hand that were not judged by the rules as they
+// are now are judged before the diff.
+//
+// Downloads and purchases run side by side, but for answers of a job without a
+// label: they come first, since they may turn out to be another batch's. Where a
+// successful job that nothing explains may be one of the batches that are to be
+// bought, the first keys of its answers are read and compared with those of the
+// sources. A purchase takes its place among what is active first (see package
+// budget, which decides by what is declared and by what was learned), then uploads
+// if it has to, then waits for its minute, and only then writes the intent: nothing
+// stands between the durable intent and the call. What a create taught goes into
+// the state with the record of its outcome.
 //
 // # Promises
 //
@@ -51,11 +62,18 @@
 //   - One batch that fails stops no other; it is tried again in this run where
 //     waiting may help, else in the next, and the report names it. A refusal that concerns the key, the
 //     project or a model stops the purchases that it concerns, and no download.
-//   - Declared limits hold over all runs of a state: see [Gate].
+//   - Declared limits, on calls (see [Gate]), jobs, tokens and money, hold over all
+//     runs of a state.
 //   - A row that is answered well in hand is not bought again, and rows are judged
 //     before their batch is delivered. The input of a repair is made anew from
 //     source and answers, and sent only when it has the bytes that were planned.
+//   - Manifests follow every round that delivered something, and every run that
+//     ends with all that it did recorded, an interrupted one as well; datasets
+//     follow a run that was let come to its end. One that is right is not written
+//     again: a manifest is compared, a dataset costs a stat. What this state did
+//     not write, or somebody changed, is left alone.
 //   - A result file is published only after the answers were joined to the keys
 //     of the source as it was planned; damage is believed only when two downloads
-//     are alike.
+//     are alike, and fewer answers than the service counted only when they are as
+//     few a settle time later.
 package apply

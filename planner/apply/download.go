@@ -19,6 +19,7 @@ func (b *batchFiles) fill(ctx context.Context, list []held) (lost *planner.Attem
 			if list[i].answers, err = b.download(ctx, list[i].at); err != nil {
 				return list[i].at, err
 			}
+			list[i].fetched = true
 		}
 	}
 	return nil, nil

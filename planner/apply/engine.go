@@ -57,9 +57,23 @@ type Engine struct {
 	errs      map[planner.Address]error // what went wrong and was not mended yet
 	reran     map[planner.Address]bool  // sent once more because a person asked
 	approved  map[planner.Address]int   // attempts that a person was shown, nil for all
-	active    int                       // jobs that count against the limit
-	refusedAt map[string]time.Time      // when this process last met a refusal, by budget
-	probe     chan struct{}             // holds the one create that follows a refusal
+	creates   *budget.Creates           // decides when jobs are created
+	learnedAt int                       // the revision of its knowledge that was handed on
+	told      chan struct{}             // closed when the outcome of a create is known
+	toldWait  string                    // the pause that was told last
+	measures  budget.Measures           // of finished batches
+	costs     costs                     // what purchases cost
+	money     money                     // what may still be spent
+	limits    map[planner.Address]int64 // of the output of what is planned
+	mine      map[planner.Address][]int // attempts that this run has sent
+	weighed   time.Time                 // the service's time of the listing that was weighed last
+
+	whole   *walk          // the newest walk of this process through all pages
+	earlier *walk          // the one of the look before, where that went through all pages too
+	files   []planner.File // that were listed last
+	filesAt time.Time
+
+	firstLook, firstService time.Time // when a pause was first reckoned, by either clock
 
 	emitMu sync.Mutex
 }
@@ -91,9 +105,12 @@ func New(o Options) *Engine {
 	e := &Engine{
 		opt: o, log: o.Log, wants: wants,
 		marks: map[string]time.Time{}, asked: map[string]*planner.Job{}, samples: map[string]sample{}, seed: maphash.MakeSeed(), dirs: map[string]*results.Dir{},
-		probe: make(chan struct{}, 1), blocks: map[string]error{}, tried: map[string]bool{}, deferred: map[planner.Address]bool{}, models: map[string]error{}, reran: map[planner.Address]bool{},
+		told: make(chan struct{}), blocks: map[string]error{}, tried: map[string]bool{}, deferred: map[planner.Address]bool{}, models: map[string]error{}, reran: map[planner.Address]bool{},
 		again: map[planner.Address]bool{}, givenUp: map[planner.Address]bool{}, errs: map[planner.Address]error{},
 	}
+	e.mine = map[planner.Address][]int{}
+	e.costs = newCosts(&e.opt)
+	e.creates = newCreates(&e.opt)
 	o.Gate.waits = func(budget string, until time.Time) {
 		e.emit(Event{Type: EventRateWait, Budget: budget, Reason: "the declared limit", Until: until})
 	}
@@ -102,6 +119,7 @@ func New(o Options) *Engine {
 
 // round is one observation and what follows from it.
 type round struct {
+	mark     budget.Mark // taken before the look began
 	observed *planner.Observed
 	learned  planner.Learned
 	plan     *planner.Plan
@@ -113,11 +131,15 @@ type round struct {
 // for a send only when it began after the send was over, and every call of a
 // round is over before the next look.
 func (e *Engine) look(ctx context.Context) (*round, error) {
+	e.mu.Lock()
+	mark := e.creates.Mark()
+	e.mu.Unlock()
 	o, err := e.observe(ctx)
 	if err != nil {
 		return nil, err
 	}
 	r := e.think(o)
+	r.mark = mark
 	e.marks = r.learned.Marks
 	return r, nil
 }
@@ -147,6 +169,7 @@ func (e *Engine) think(o *planner.Observed) *round {
 	if e.opt.AdoptOnly {
 		r.plan.AdoptOnly()
 	}
+	e.reckon(r)
 	return r
 }
 
@@ -164,6 +187,9 @@ func (e *Engine) Plan(ctx context.Context) (*planner.Plan, []planner.Item, error
 		return nil, nil, err
 	}
 	e.opt.Plan.FixReruns(r.items)
+	if r.plan.Forecast = e.forecast(r); r.plan.Forecast != nil {
+		r.plan.Estimate.Waves = r.plan.Forecast.Waves
+	}
 	e.shown = r
 	return r.plan, r.items, nil
 }
@@ -230,7 +256,10 @@ type Left struct {
 	Budget string // which limit, "" when it is none
 	Reason string
 	Until  time.Time // when it may go on, zero when that is not known
-	Count  int       // of batches
+	Early  bool      // a job that ends may end the wait before Until
+	// Refused tells that no waiting helps: a limit on the cost would be exceeded.
+	Refused bool
+	Count   int // of batches
 }
 
 // shownFor is how long an observation that a person was shown is acted on.
@@ -243,7 +272,9 @@ func (e *Engine) Apply(ctx context.Context) (Report, error) {
 	r, err := e.rounds(ctx)
 	if e.sound && !e.opt.AdoptOnly {
 		e.writeManifests(ctx, true)
-		e.writeDatasets(ctx, r)
+		if err == nil {
+			e.writeDatasets(ctx, r)
+		}
 	}
 	return e.report(ctx, r), err
 }
@@ -354,17 +385,18 @@ func (e *Engine) goesOn(ctx context.Context, r *round) (more bool, pause time.Du
 	if e.stoppedBuying() && now.plan.Summary.InProgress == 0 {
 		return false, 0
 	}
-	open := e.awaits(now.items) || now.plan.Unsure()
+	open := e.awaits(now.items, fetching(now.plan)) || now.plan.Unsure()
 	for i := range now.plan.Changes {
 		open = open || !e.blockedForGood(&now.plan.Changes[i])
 	}
-	return open, e.opt.PollInterval
+	return open, time.Until(e.nextLook(now, now.plan, now.items))
 }
 
 // awaits reports whether something is in progress that may still get on in this
-// run: an answer that there is no place for, say on a full disk, does not, nor
-// does what a selection or a saved plan leaves out.
-func (e *Engine) awaits(items []planner.Item) bool {
+// run: an answer that there is no place for, say on a full disk, does not, nor does
+// one that a selection or a saved plan leaves out. Answers in hand that wait for a
+// purchase get on with it.
+func (e *Engine) awaits(items []planner.Item, fetching map[planner.Address]bool) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return slices.ContainsFunc(items, func(i planner.Item) bool {
@@ -372,10 +404,21 @@ func (e *Engine) awaits(items []planner.Item) bool {
 		case planner.PhaseUnknown, planner.PhaseSubmitted:
 			return !i.Left
 		case planner.PhaseSucceeded:
-			return !i.Left && !e.givenUp[i.Address]
+			return !e.givenUp[i.Address] && fetching[i.Address]
 		}
 		return false
 	})
+}
+
+// fetching gives the batches whose answers are to be delivered.
+func fetching(p *planner.Plan) map[planner.Address]bool {
+	set := map[planner.Address]bool{}
+	for i := range p.Changes {
+		if p.Changes[i].Has(planner.ActionDownload) {
+			set[p.Changes[i].Address] = true
+		}
+	}
+	return set
 }
 
 // tellPause says what a waiting run waits for until it looks again.
@@ -385,7 +428,7 @@ func (e *Engine) tellPause(r *round, pause time.Duration) {
 	}
 	ev := Event{Type: EventRateWait, Budget: BudgetPoll, Reason: "jobs are running; the next listing shows which have ended", Until: time.Now().Add(pause)}
 	if left := e.left(e.rethink(r).plan); len(left) > 0 && left[0].Budget != "" {
-		ev.Budget, ev.Reason = left[0].Budget, left[0].Reason
+		ev.Budget, ev.Reason, ev.Early = left[0].Budget, left[0].Reason, left[0].Early
 		if left[0].Until.After(ev.Until) {
 			ev.Until = left[0].Until
 		}
@@ -406,7 +449,7 @@ func (e *Engine) left(p *planner.Plan) []Left {
 		case err != nil:
 			continue // told as an error
 		case c.Has(planner.ActionCreate) && d != nil:
-			why = Left{Budget: d.budget, Reason: d.reason, Until: d.until}
+			why = Left{Budget: d.budget, Reason: d.reason, Until: d.until, Early: d.early, Refused: d.money && d.never}
 		case !e.shownToNobody(c):
 			why = Left{Reason: "the run ended before their turn"}
 		}

@@ -56,6 +56,7 @@ type Event struct {
 	Budget  string
 	Reason  string
 	Until   time.Time
+	Early   bool   // a job that ends may end the wait before Until
 	Message string // a diagnostic's words, or the service's
 	Summary *Summary
 }

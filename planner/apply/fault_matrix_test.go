@@ -110,7 +110,7 @@ func TestFaultMatrix(t *testing.T) {
 				t.Run(c.String(), func(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
 						w := c.world(t)
-						ctx, cancel := context.WithTimeout(t.Context(), 12*time.Hour)
+						ctx, cancel := context.WithTimeout(t.Context(), 100*time.Hour)
 						defer cancel()
 						rep, err := w.apply(ctx, true)
 						if err != nil || rep.Stopped != nil || rep.Interrupted || len(rep.Errors) > 0 {

@@ -27,12 +27,17 @@ func (e *Engine) fetch(ctx context.Context, r *round, c *planner.Change) error {
 	case errors.As(err, &broken):
 		return broken.err
 	case err != nil && ctx.Err() == nil:
-		// What the service did not give may come with the next poll; a disk that
-		// is full, or a folder that cannot be written, needs somebody.
-		_, remote := errors.AsType[*provider.Error](err)
-		e.failed(c.Address, fmt.Errorf("%w; nothing is lost, it is fetched again", err), !remote && !errors.Is(err, errNotYet))
+		e.failed(c.Address, fmt.Errorf("%w; nothing is lost, it is fetched again", err), !passing(err))
 	}
 	return nil
+}
+
+// passing tells that answers may come with the next poll, since it was the
+// service that did not give them. A disk that is full, or a folder that cannot
+// be written, needs somebody.
+func passing(err error) bool {
+	_, remote := errors.AsType[*provider.Error](err)
+	return remote || errors.Is(err, errNotYet)
 }
 
 func (e *Engine) tryFetch(ctx context.Context, r *round, c *planner.Change) error {
@@ -94,10 +99,13 @@ func (d *delivery) run(ctx context.Context) error {
 		}
 		// A damaged download looks like a damaged output. Two alike are believed.
 		second, err := d.download(ctx, d.at)
-		alike := err == nil && second.sha256 == fresh.sha256 ||
-			// What is in hand is all there will ever be.
-			provider.ClassOf(err) == provider.ClassGone && d.at.Part != nil
+		alike := err == nil && second.sha256 == fresh.sha256
 		switch {
+		case provider.ClassOf(err) == provider.ClassGone && d.at.Part != nil:
+			// What is in hand is all there will ever be.
+			return d.believe(ctx, src, j, fresh)
+		case alike && d.short(&j.fresh):
+			return d.notAll(ctx, src, j, fresh)
 		case alike:
 			return d.believe(ctx, src, j, fresh)
 		case err != nil:
@@ -122,6 +130,30 @@ func (d *delivery) believe(ctx context.Context, src *source, j *joined, fresh *a
 	return d.settle(ctx, src, j, fresh)
 }
 
+// short tells that answers are fewer than the service counted when the job
+// ended. A line that is no JSON is none: that is what a cut leaves.
+func (d *delivery) short(rep *batchfile.FileReport) bool {
+	counted := d.at.Stats.Succeeded + d.at.Stats.Failed
+	return rep.Answered > 0 && int64(rep.Lines-rep.Malformed) < counted
+}
+
+// notAll handles answers that come short alike. Downloads that are cut one after
+// the other at the same place look like that too, and what they lack would be
+// bought again: so they are believed when they are as short a settle time later.
+func (d *delivery) notAll(ctx context.Context, src *source, j *joined, fresh *answers) error {
+	now := d.e.serviceTime()
+	switch since := d.at.ShortSince; {
+	case since.IsZero():
+		if err := d.record("answers_short", d.at.Number, func(_ *planner.Record, at *planner.Attempt) { at.ShortSince = now }); err != nil {
+			return err
+		}
+	case now.Sub(since) >= d.e.opt.Desired.SettleTime:
+		return d.believe(ctx, src, j, fresh)
+	}
+	return fmt.Errorf("download %s: two downloads hold %d answers, and the service counted %d: %w",
+		d.at.Output, j.fresh.Answered, d.at.Stats.Succeeded+d.at.Stats.Failed, errNotYet)
+}
+
 // settle decides what becomes of rows that were joined: they are delivered, or
 // kept until others are bought, or a person has decided.
 func (d *delivery) settle(ctx context.Context, src *source, j *joined, fresh *answers) error {
@@ -137,6 +169,8 @@ func (d *delivery) settle(ctx context.Context, src *source, j *joined, fresh *an
 	switch {
 	case fresh != nil && j.fresh.Cancelled > 0 && planner.JobState(d.at.State) == planner.JobSucceeded:
 		return d.keepCancelled(ctx, fresh, got)
+	case d.c.Reason.Delivers():
+		return d.deliver(ctx, src, j, fresh, got)
 	case !d.at.Repair && d.endedEarly():
 		return d.keep(ctx, fresh, got)
 	case now.Repairable(d.want) != nil:
@@ -201,6 +235,9 @@ func (d *delivery) endedEarly() bool {
 // fresh gives the attempt's own answers: those that were kept, else those that
 // the service has. A repair may have none.
 func (d *delivery) fresh(ctx context.Context) (*answers, error) {
+	if d.at.Wrong && d.c.Reason == planner.ReasonRowsInHand {
+		return nil, nil // what it answered is another batch's
+	}
 	kept, err := d.part(ctx, d.at)
 	if kept != nil || err != nil {
 		return kept, err

@@ -94,6 +94,13 @@ func (b *batchFiles) result(res *planner.Result) (*answers, error) {
 type held struct {
 	at      *planner.Attempt
 	answers *answers // nil: only the service has them
+	fetched bool     // the answers were not on the disk and came from the service
+}
+
+// cut tells that answers which were fetched again are fewer than when they were
+// read: what a download lacks must not be bought again, nor called missing.
+func (h *held) cut(source string, rep *batchfile.FileReport) bool {
+	return h.fetched && h.at.SHA256 == source && rep.Answered < h.at.Answered
 }
 
 // inHand lists the answers of the series before the attempt with that number,
@@ -121,7 +128,7 @@ func (b *batchFiles) inHand(ctx context.Context, rec *planner.Record, seen plann
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, held{at, kept})
+		list = append(list, held{at: at, answers: kept})
 	}
 	return list, nil
 }
@@ -149,8 +156,12 @@ func (b *batchFiles) join(ctx context.Context, src *source, inHand []held, fresh
 		return r, err
 	}
 	for _, h := range inHand {
-		if _, err := add(h.answers); err != nil {
+		rep, err := add(h.answers)
+		if err != nil {
 			return nil, err
+		}
+		if h.cut(b.want.Source.SHA256, &rep) {
+			return nil, fmt.Errorf("download %s: it holds %d answers, and held %d when it was read: %w", h.at.Output, rep.Answered, h.at.Answered, errNotYet)
 		}
 	}
 	if fresh != nil {
@@ -212,7 +223,8 @@ func (b *batchFiles) judge(ctx context.Context, rec *planner.Record, number int,
 	}
 	// Where nothing was answered, the source itself is sent again.
 	if sub.Rows > 0 && (repair || sub.Rows < n.Total()) {
-		out.Rest = &planner.Rest{Repair: repair, SHA256: sub.SHA256, Bytes: sub.Bytes, Rows: sub.Rows, Tokens: sub.Tokens}
+		out.Rest = &planner.Rest{Repair: repair, SHA256: sub.SHA256, Bytes: sub.Bytes, Rows: sub.Rows, Tokens: sub.Tokens,
+			OutputLimit: sub.OutputLimit, Unlimited: sub.Unlimited}
 	}
 	return out, nil
 }
@@ -284,7 +296,7 @@ func (b *batchFiles) upTo(ctx context.Context, rec *planner.Record, seen planner
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, held{at, kept})
+		list = append(list, held{at: at, answers: kept})
 	}
 	return list, nil
 }

@@ -237,6 +237,9 @@ func (w *world) untilDone(over func() bool) {
 		case s.Held > 0:
 			var again []planner.Selector
 			for _, h := range rep.Plan.Held {
+				if h.Reason == planner.HoldStateUnknown {
+					continue // a listing told an odd word of a job that failed; the next one tells more
+				}
 				if h.Reason != planner.HoldCancelled {
 					w.t.Fatalf("run %d: held %+v", run, h)
 				}

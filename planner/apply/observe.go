@@ -14,9 +14,6 @@ import (
 	"github.com/qaplan/qaplan/state/results"
 )
 
-// maxWalks is how often the job listing is walked until two walks agree.
-const maxWalks = 5
-
 // clockSlack is how far the service's Date may run backwards between two
 // answers before it is no longer trusted: its servers differ, and Date has
 // whole seconds.
@@ -39,7 +36,7 @@ func (e *Engine) observe(ctx context.Context) (*planner.Observed, error) {
 		return o, nil
 	}
 	e.recallDate(&o.Recorded)
-	first, err := e.walkJobs(ctx)
+	first, err := e.walkOn(ctx, &o.Recorded)
 	if err != nil {
 		return nil, err
 	}
@@ -55,12 +52,13 @@ func (e *Engine) observe(ctx context.Context) (*planner.Observed, error) {
 	// A trial tells what hangs on the listing. It cannot tell which purchases of
 	// a saved plan are as they were.
 	trial, items := planner.Diff(&e.opt.Desired, o, e.opt.Plan)
-	if e.thorough || e.opt.Plan.Saved.Buys() || trial.Summary.Create > 0 || hasUnknown(items) || hangsOnJobs(trial) || filesWanted {
-		former, last, err := e.walkUntilAgreed(ctx, o, first)
+	anew := e.thorough || hasUnknown(items) || hangsOnJobs(trial) || filesWanted
+	if anew || trial.Summary.Create > 0 || e.opt.Plan.Saved.Buys() {
+		former, last, err := e.makeSure(ctx, o, first, anew)
 		if err != nil {
 			return nil, err
 		}
-		if err := e.listFiles(ctx, o); err != nil {
+		if err := e.knowFiles(ctx, o); err != nil {
 			return nil, err
 		}
 		e.setTimes(&o.Live, former, last)
@@ -123,53 +121,6 @@ func (e *Engine) recorded() planner.Recorded {
 	return r
 }
 
-// walk is one reading of the whole job listing.
-type walk struct {
-	jobs         map[string]planner.Job
-	first, last  time.Time // the service's times of the first and the last page
-	began, ended time.Time // by the local clock
-}
-
-func (w *walk) list() []planner.Job {
-	return slices.SortedFunc(maps.Values(w.jobs), func(a, b planner.Job) int { return strings.Compare(a.Name, b.Name) })
-}
-
-// walkJobs reads all pages. A job that stands on two pages, since the listing
-// moved in between, is one job; the later word counts.
-func (e *Engine) walkJobs(ctx context.Context) (*walk, error) {
-	w := &walk{jobs: map[string]planner.Job{}}
-	seen := map[string]bool{}
-	began := time.Now()
-	for token := ""; ; {
-		page, err := e.opt.Jobs.ListJobs(ctx, token)
-		if err != nil {
-			return nil, err
-		}
-		e.noteDate(page.Date)
-		for i := range page.Jobs {
-			e.noteMade(page.Jobs[i].CreateTime, page.Date)
-		}
-		if w.first.IsZero() {
-			w.first = page.Date
-		}
-		w.last = page.Date
-		for i := range page.Jobs {
-			j := normaliseJob(&page.Jobs[i])
-			w.jobs[j.Name] = j
-		}
-		if page.Next == "" {
-			break
-		}
-		if seen[page.Next] {
-			return nil, fmt.Errorf("list jobs: the service gave the same page token twice; nothing was changed, run again")
-		}
-		seen[page.Next] = true
-		token = page.Next
-	}
-	w.began, w.ended = began, time.Now()
-	return w, nil
-}
-
 // noteDate watches the service's clock. Once it is missing or runs backwards,
 // this process relies on its own monotonic clock to the end.
 func (e *Engine) noteDate(date time.Time) {
@@ -220,47 +171,39 @@ func (e *Engine) setTimes(live *planner.Live, from, to *walk) {
 	}
 }
 
-// walkUntilAgreed walks again until two walks in a row show the same jobs
-// among those made before the first of the two began, and gives the two. Jobs
-// that are known from the answer to their create are left out: the listing may
-// lag behind them. What any of the walks showed is there.
-func (e *Engine) walkUntilAgreed(ctx context.Context, o *planner.Observed, first *walk) (before, after *walk, err error) {
-	known := map[string]bool{}
-	for _, rec := range o.Recorded.Batches {
-		for i := range rec.Attempts {
-			known[rec.Attempts[i].Job] = true
-		}
+// filesFor is how long a listing of the uploads is good enough for buying: what
+// this process uploads is known without it, and an upload that somebody deletes
+// in between is noticed by its create, which buys nothing then.
+const filesFor = 2 * time.Hour
+
+// knowFiles lists the uploads, or takes the list of an earlier look of this
+// process together with what was uploaded since.
+func (e *Engine) knowFiles(ctx context.Context, o *planner.Observed) error {
+	if !e.filesAt.IsZero() && time.Since(e.filesAt) < filesFor {
+		o.Live.Files, o.Live.FilesListed = slices.Clone(e.files), true
+		addUploads(o)
+		return nil
 	}
-	o.Live.Complete = false
-	all := &walk{jobs: maps.Clone(first.jobs)}
-	after = first
-	for n := 2; n <= maxWalks && !o.Live.Complete; n++ {
-		before = after
-		if after, err = e.walkJobs(ctx); err != nil {
-			return nil, nil, err
-		}
-		maps.Copy(all.jobs, after.jobs)
-		o.Live.Complete = e.agree(before, after, known)
+	if err := e.listFiles(ctx, o); err != nil {
+		return err
 	}
-	o.Live.Jobs = all.list()
-	e.setTimes(&o.Live, before, after)
-	return before, after, nil
+	e.files, e.filesAt = o.Live.Files, time.Now()
+	return nil
 }
 
-func (e *Engine) agree(before, after *walk, known map[string]bool) bool {
-	counts := func(w *walk) map[string]bool {
-		set := map[string]bool{}
-		for name, j := range w.jobs {
-			// The service's whole seconds: a job of the second in which the walk
-			// began counts as made before it. The local clock tells nothing about
-			// jobs: all count.
-			if !known[name] && (e.localClock || j.Created.Before(before.first.Add(time.Second))) {
-				set[name] = true
-			}
-		}
-		return set
+// addUploads adds the recorded uploads that the list lacks.
+func addUploads(o *planner.Observed) {
+	listed := make(map[string]bool, len(o.Live.Files))
+	for i := range o.Live.Files {
+		listed[o.Live.Files[i].Name] = true
 	}
-	return maps.Equal(counts(before), counts(after))
+	for _, rec := range o.Recorded.Batches {
+		if up := rec.Upload; up != nil && up.Done && !listed[up.File] {
+			listed[up.File] = true
+			o.Live.Files = append(o.Live.Files, planner.File{Name: up.File, SHA256: up.SHA256, Bytes: up.Bytes, Expires: up.Expires, Active: true})
+		}
+	}
+	slices.SortFunc(o.Live.Files, func(a, b planner.File) int { return strings.Compare(a.Name, b.Name) })
 }
 
 // listFiles reads the uploads that are alive.

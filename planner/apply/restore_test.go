@@ -39,14 +39,6 @@ func (j *copyingJournal) Write(op string, changes ...state.Change) error {
 	return err
 }
 
-func (j *copyingJournal) WriteBudget(name string, b state.Budget) error {
-	err := j.Journal.WriteBudget(name, b)
-	if err == nil {
-		j.copy("budget")
-	}
-	return err
-}
-
 // stateCopy is what a backup, or the cache of a CI, may hold.
 type stateCopy struct {
 	name  string // of the write after which it was taken

@@ -21,7 +21,9 @@ func (e *Engine) rethink(r *round) *round {
 		o.Results[a] = seen
 	}
 	addMade(&o, &r.observed.Recorded)
-	return e.think(&o)
+	now := e.think(&o)
+	now.mark = r.mark
+	return now
 }
 
 // addMade adds to what was listed the jobs and uploads that the state records

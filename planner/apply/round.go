@@ -38,7 +38,7 @@ func (e *Engine) record(r *round) error {
 	}
 	r.learned.Updates = nil
 	r.observed.Recorded = e.recorded()
-	return e.endCooldownEarly(r)
+	return nil
 }
 
 // tell turns an update into events.
@@ -72,7 +72,7 @@ func (e *Engine) carryOut(ctx context.Context, r *round) error {
 		return fmt.Errorf("record the state's lineage: %w", err)
 	}
 	e.lineage6 = (&planner.Recorded{Lineage: lineage}).Lineage6()
-	e.begin(r)
+	e.weigh(r)
 	for i := range r.plan.Changes {
 		c := &r.plan.Changes[i]
 		if !e.tried[changeKey(c)] {
@@ -84,34 +84,6 @@ func (e *Engine) carryOut(ctx context.Context, r *round) error {
 	}
 	e.checkModels(ctx, r)
 	return e.work(ctx, r)
-}
-
-// begin counts what already weighs on the limits.
-func (e *Engine) begin(r *round) {
-	live := map[string]bool{}
-	active := 0
-	for i := range r.observed.Live.Jobs {
-		j := &r.observed.Live.Jobs[i]
-		live[j.Name] = true
-		if j.Active() {
-			active++
-		}
-	}
-	for _, rec := range r.observed.Recorded.Batches {
-		for i := range rec.Attempts {
-			a := &rec.Attempts[i]
-			switch {
-			case a.Outcome == planner.OutcomeIntent:
-				active++ // it may have bought a job
-			case a.Outcome == planner.OutcomeBought && !live[a.Job] && !a.Gone && a.Ended.IsZero():
-				active++ // bought, and not in the listing yet
-			}
-		}
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.active = active
-	e.uploads = planner.HighestUploads(&r.observed.Recorded, r.observed.Live.Files)
 }
 
 // checkModels stops the purchases of blocks whose model does not exist, before
@@ -233,7 +205,7 @@ func (e *Engine) work(ctx context.Context, r *round) error {
 		once.Do(func() { fatal = err; cancel(err) })
 	}
 	var wg sync.WaitGroup
-	always := func(*planner.Change) bool { return true }
+	always := func(context.Context, *planner.Change) bool { return true }
 	e.start(ctx, &wg, r, downloads, stop, always, e.fetch)
 	if e.anyUnproven(downloads) {
 		wg.Wait()
@@ -270,7 +242,7 @@ func (e *Engine) soonestLost(r *round) func(a, b *planner.Change) int {
 // start lets workers carry out changes one by one. While waiting for jobs a
 // round hands nothing out after its poll interval, so that downloads of jobs
 // that finished meanwhile are not kept waiting behind a long queue.
-func (e *Engine) start(ctx context.Context, wg *sync.WaitGroup, r *round, list []*planner.Change, stop func(error), admit func(*planner.Change) bool, do func(context.Context, *round, *planner.Change) error) {
+func (e *Engine) start(ctx context.Context, wg *sync.WaitGroup, r *round, list []*planner.Change, stop func(error), admit func(context.Context, *planner.Change) bool, do func(context.Context, *round, *planner.Change) error) {
 	next := make(chan *planner.Change)
 	for range min(cap(e.opt.Gate.slots), len(list)) {
 		wg.Go(func() {
@@ -289,7 +261,7 @@ func (e *Engine) start(ctx context.Context, wg *sync.WaitGroup, r *round, list [
 				e.untry(list[i:])
 				return
 			}
-			if !admit(c) {
+			if !admit(ctx, c) {
 				continue
 			}
 			select {

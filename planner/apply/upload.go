@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/qaplan/qaplan/planner"
+	"github.com/qaplan/qaplan/planner/budget"
 	"github.com/qaplan/qaplan/provider"
 	"github.com/qaplan/qaplan/state"
 )
@@ -27,7 +28,7 @@ func (e *Engine) upload(ctx context.Context, r *round, c *planner.Change) (ok bo
 	in, err := e.openInput(ctx, r, c)
 	if err != nil {
 		if ctx.Err() == nil {
-			e.failed(c.Address, fmt.Errorf("%w; nothing was sent", err), true)
+			e.failed(c.Address, fmt.Errorf("%w; nothing was sent", err), !passing(err))
 		}
 		return false, nil
 	}
@@ -124,7 +125,8 @@ func (e *Engine) uploaded(c *planner.Change, file *provider.File) error {
 	e.mended(c.Address)
 	e.count(func(s *Summary) { s.Uploaded++ })
 	e.emit(Event{Type: EventUploadComplete, Address: &c.Address, Attempt: c.Attempt, File: file.Name, Bytes: file.Bytes, SHA256: file.SHA256})
-	return e.accepted(BudgetStorage)
+	e.outcome(func(p *budget.Creates, _ time.Time) { p.Uploaded() })
+	return nil
 }
 
 // uploadFailed sorts an upload's error. taken says that the name is taken, by
@@ -140,7 +142,8 @@ func (e *Engine) uploadFailed(ctx context.Context, c *planner.Change, up *planne
 	case ok && pe.Status == "ALREADY_EXISTS":
 		return true, nil
 	case ok && pe.Class == provider.ClassQuota:
-		return false, e.refusedByQuota(BudgetStorage, pe, time.Now())
+		e.storageFull(c, pe)
+		return false, nil
 	case ok && pe.Class == provider.ClassRefused && (pe.HTTPStatus == 401 || pe.HTTPStatus == 403 || pe.About == provider.AboutKey || pe.About == provider.AboutProject):
 		e.stop(pe)
 		return false, nil

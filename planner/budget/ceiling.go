@@ -81,7 +81,7 @@ func (c *Ceiling) room(level int64, now time.Time, other bool, slack float64) ro
 
 // refused notes a refusal at a level. One soon after another, before Bad was to
 // be tried again, tells more of where the ceiling is, and nothing more of whether
-// there is one.
+// there is one, unless it is the first that nothing else explains.
 func (c *Ceiling) refused(level int64, now time.Time, model string, sole bool, pause time.Duration) {
 	if c.Bad == 0 || level < c.Bad {
 		c.Bad = level
@@ -93,26 +93,23 @@ func (c *Ceiling) refused(level int64, now time.Time, model string, sole bool, p
 		c.By = model
 	}
 	c.Several = c.Several || c.By != model
-	fresh := !now.Before(c.Next)
-	if sole && (fresh || c.Sole == 0) {
+	if now.Before(c.Next) && (!sole || c.Sole > 0) {
+		return
+	}
+	if c.Hits++; sole {
 		c.Sole++
 	}
-	if fresh {
-		c.Hits++
-		c.At, c.Next = now, now.Add(pause)
-	}
+	c.At, c.Next = now, now.Add(pause)
 }
 
-// accepted notes a success at a level and reports whether it refutes what was
-// thought of the ceiling.
-func (c *Ceiling) accepted(level int64) (refuted bool) {
+// accepted notes a success at a level. One beyond what was refused refutes what
+// was thought of the ceiling.
+func (c *Ceiling) accepted(level int64) {
 	c.Good = max(c.Good, level)
-	if c.Bad == 0 || level < c.Bad {
-		return false
+	if c.Bad > 0 && level >= c.Bad {
+		// Half of what is known of it stays: the next refusal is close.
+		*c = Ceiling{Good: c.Good, Hits: c.Hits / 2, Sole: c.Sole / 2}
 	}
-	// Half of what is known of it stays: the next refusal is close.
-	*c = Ceiling{Good: c.Good, Hits: c.Hits / 2, Sole: c.Sole / 2}
-	return true
 }
 
 // limit is how much is known to be accepted, 0 where nothing was refused.

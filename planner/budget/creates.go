@@ -183,7 +183,13 @@ func (p *Creates) Refused(now time.Time, id string, r Refusal) {
 // nothing else. [Creates.Uploaded] ends the row of such refusals.
 func (p *Creates) UploadRefused(now time.Time, r Refusal) {
 	r.at(now)
-	p.strike(FileStorage, quotaStorage, FileStorage, &r)
+	is, id := quotaStorage, FileStorage
+	for _, named := range r.Quotas {
+		if q := quotaOf(named); q == quotaPerMinute || q == quotaPerDay {
+			is, id = q, named
+		}
+	}
+	p.strike(FileStorage, is, id, &r)
 	p.rev++
 }
 

@@ -35,6 +35,8 @@ type Decision struct {
 	Learned bool
 	// Until is when it may go, or be tried; zero: when a job has finished.
 	Until time.Time
+	// Early tells that a job that finishes ends the wait before Until.
+	Early bool
 	// Message is the service's own, where there is one.
 	Message string
 	// Trial tells, of a create that is admitted, that it goes alone: it finds

@@ -1,16 +1,17 @@
 package budget
 
 import (
+	"slices"
 	"sort"
 	"time"
 )
 
 // Durations is what is known of how long jobs take: a count for each length,
-// the lengths grouped so that one group is a ninth longer than the one before.
+// the lengths grouped so that one group is an eleventh longer than the one before.
 // It takes the same memory however many jobs it has seen. The zero value has
 // seen none.
 type Durations struct {
-	groups [durationGroups]int
+	groups [durationGroups]float64 // jobs; parts of them where they have not ended
 	n      int
 	total  time.Duration
 }
@@ -21,20 +22,25 @@ const (
 	groupsToDouble = 8
 	durationGroups = 17*groupsToDouble + 1 // up to 15 days; the last takes all that are longer
 
-	// Before jobs have finished, half of them are taken to end within this, and
-	// the older one is, the longer it is taken to go on. It counts as two jobs,
-	// and is all there is to go by for a job older than any that has finished.
-	usualJob  = 40 * time.Minute
-	usualJobs = 2
+	// Before jobs have finished, half of them are taken to end within 40 minutes;
+	// the older one is, the longer it is taken to go on. It counts as three jobs, and
+	// is all there is to go by for a job older than any that has finished.
+	usualJobs  = 3
+	usualScale = 97 * time.Minute
 )
+
+// usualLasting is the share of jobs that are taken to last longer than an age.
+func usualLasting(age time.Duration) float64 {
+	x := 1 + float64(age)/float64(usualScale)
+	return 1 / float64(x*x)
+}
 
 // Add takes in a job that finished.
 func (d *Durations) Add(took time.Duration) {
 	if took <= 0 {
 		return // clocks that disagree
 	}
-	i := sort.Search(durationGroups-1, func(i int) bool { return took <= upTo(i) })
-	d.groups[i]++
+	d.groups[groupOf(took)]++
 	d.n++
 	d.total += min(took, 1000*time.Hour)
 }
@@ -48,6 +54,11 @@ func (d *Durations) Mean() time.Duration {
 		return 0
 	}
 	return d.total / time.Duration(d.n)
+}
+
+// groupOf is the group of a length.
+func groupOf(took time.Duration) int {
+	return sort.Search(durationGroups-1, func(i int) bool { return took <= upTo(i) })
 }
 
 // upTo is the longest duration in a group.
@@ -64,9 +75,9 @@ func upTo(group int) time.Duration {
 // was seen.
 func (d *Durations) Quantile(share float64) time.Duration {
 	rank := share * float64(d.n)
-	below := 0
+	below := 0.0
 	for i, n := range d.groups {
-		if n == 0 || float64(below+n) < rank {
+		if n == 0 || below+n < rank {
 			below += n
 			continue
 		}
@@ -74,7 +85,7 @@ func (d *Durations) Quantile(share float64) time.Duration {
 		if i > 0 {
 			from = upTo(i - 1)
 		}
-		part := max(rank-float64(below), 0) / float64(n)
+		part := max(rank-below, 0) / n
 		return from + time.Duration(part*float64(upTo(i)-from))
 	}
 	return 0
@@ -84,8 +95,7 @@ func (d *Durations) Quantile(share float64) time.Duration {
 // counted in.
 func (d *Durations) lasting(age time.Duration) float64 {
 	age = max(age, 0)
-	usual := usualJobs / (1 + float64(age)/float64(usualJob))
-	var longer float64
+	longer := usualJobs * usualLasting(age)
 	for i := durationGroups - 1; i >= 0; i-- {
 		n := d.groups[i]
 		if n == 0 {
@@ -99,13 +109,12 @@ func (d *Durations) lasting(age time.Duration) float64 {
 		if age >= to {
 			break
 		}
-		if age <= from {
-			longer += float64(n)
-			continue
+		if age > from {
+			n = float64(n * float64(to-age) / float64(to-from))
 		}
-		longer += float64(float64(n) * float64(to-age) / float64(to-from))
+		longer += n
 	}
-	return (longer + usual) / float64(d.n+usualJobs)
+	return longer / float64(d.n+usualJobs)
 }
 
 // ends is how likely a job of an age is to end within a time.
@@ -126,4 +135,42 @@ func (d *Durations) rest(age time.Duration, share float64) time.Duration {
 		}
 	}
 	return high
+}
+
+// withRunning counts jobs that have not ended, too. Those that have are the short
+// ones to begin with, so they alone would promise too much. Each one at work is
+// spread over the longer ones that it may turn out to be, as they are spread
+// themselves, the youngest first.
+func (d *Durations) withRunning(ages []time.Duration) *Durations {
+	all := *d
+	ages = slices.Clone(ages)
+	slices.Sort(ages)
+	for _, age := range ages {
+		first := groupOf(age)
+		var usual, longer float64
+		parts := [durationGroups]float64{}
+		for i := first; i < durationGroups; i++ {
+			from := age
+			if i > first {
+				from = upTo(i - 1)
+			}
+			usual = usualJobs * (usualLasting(from) - usualLasting(max(upTo(i), from)))
+			parts[i] = all.groups[i] + usual
+			longer += parts[i]
+		}
+		for i := first; i < durationGroups && longer > 0; i++ {
+			all.groups[i] += parts[i] / longer
+		}
+		all.n++
+	}
+	return &all
+}
+
+// add takes in what others have seen.
+func (d *Durations) add(o *Durations) {
+	for i, n := range o.groups {
+		d.groups[i] += n
+	}
+	d.n += o.n
+	d.total += o.total
 }

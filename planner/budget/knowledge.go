@@ -82,25 +82,36 @@ func (r Rhythm) sane() Rhythm {
 }
 
 // settle brings times that another clock may have written into reach of this
-// one: none is further ahead than the rule behind it allows.
+// one. What lies ahead counts as having happened now, what follows from it as much
+// later as it would have there, and nothing further ahead than its rule allows.
 func (k *Knowledge) settle(now time.Time, first time.Duration) {
-	pause := withJitterAtMost(max(first, MaxCooldown))
-	recheck := now.Add(withJitterAtMost(maxRecheck))
 	k.Sent = earlier(k.Sent, now)
 	k.Due = earlier(k.Due, now.Add(refusalBurst*refusalEvery))
-	k.Jobs.At, k.Jobs.Next = earlier(k.Jobs.At, now), earlier(k.Jobs.Next, recheck)
+	recheck := withJitter(max(maxRecheck, first))
+	shift(now, &k.Jobs.At, recheck, &k.Jobs.Next)
 	for name, m := range k.Models {
-		m.Tokens.At, m.Tokens.Next = earlier(m.Tokens.At, now), earlier(m.Tokens.Next, recheck)
-		m.Pause.At, m.Pause.Until = earlier(m.Pause.At, now), earlier(m.Pause.Until, now.Add(pause))
-		r := &m.Rhythm
-		r.Run.Last = earlier(r.Run.Last, now)
-		r.Next, r.Larger = earlier(r.Next, now.Add(maxWindow)), earlier(r.Larger, now.Add(maxLarger))
+		shift(now, &m.Tokens.At, recheck, &m.Tokens.Next)
+		shift(now, &m.Pause.At, withJitter(max(first, MaxCooldown)), &m.Pause.Until)
+		shift(now, &m.Rhythm.Run.Last, 2*maxWindow, &m.Rhythm.Next, &m.Rhythm.Larger)
 		k.Models[name] = m
 	}
 	for name, n := range k.Named {
 		n.Until = earlier(n.Until, now.Add(maxDay))
 		k.Named[name] = n
 	}
+}
+
+// shift moves a time that lies ahead to now, the times that follow from it by as
+// much, and keeps these within a length of time from now.
+func shift(now time.Time, at *time.Time, most time.Duration, then ...*time.Time) {
+	ahead := at.Sub(now)
+	for _, t := range then {
+		if ahead > 0 && !t.IsZero() {
+			*t = t.Add(-ahead)
+		}
+		*t = earlier(*t, now.Add(most))
+	}
+	*at = earlier(*at, now)
 }
 
 // maxDay is the longest time to the next midnight.
@@ -118,13 +129,17 @@ func earlier(a, b time.Time) time.Time {
 // and time give the same length.
 func jittered(d time.Duration, seed uint64, now time.Time) time.Duration {
 	const steps = 1024
-	x := seed ^ uint64(now.Unix())*0x9e3779b97f4a7c15
-	x ^= x >> 30
-	x *= 0xbf58476d1ce4e5b9
-	x ^= x >> 27
-	x *= 0x94d049bb133111eb
-	x ^= x >> 31
-	return d + d/4/steps*time.Duration(x%steps)
+	return d + d/4/steps*time.Duration(mixed(seed^uint64(now.Unix()))%steps)
 }
 
-func withJitterAtMost(d time.Duration) time.Duration { return d + d/4 }
+// mixed makes of a number one that has nothing to do with it, always the same: the
+// finalizer of splitmix64.
+func mixed(x uint64) uint64 {
+	x += 0x9e3779b97f4a7c15
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}
+
+// withJitter is the most that jittered makes of a pause.
+func withJitter(d time.Duration) time.Duration { return d + d/4 }

@@ -29,3 +29,11 @@ func (l *Limits) EnqueuedTokens(model string) int64 {
 	}
 	return l.MaxEnqueuedTokens
 }
+
+// lower is the lower one of two limits, where 0 is none.
+func lower(a, b int64) int64 {
+	if a == 0 || b > 0 && b < a {
+		return b
+	}
+	return a
+}

@@ -1,174 +1,133 @@
 package budget
 
-import (
-	"container/heap"
-	"time"
-)
+import "time"
 
-// played is how one way of playing the rest through went.
-type played struct {
-	took          time.Duration
-	atOnce        int
-	budget, model string // what held creates back most often
+// play is what a forecast plays through.
+type play struct {
+	jobs    int64 // at once, 0 is no limit
+	gap     time.Duration
+	models  map[string]*playModel
+	waiting []playJob
+	running []playJob
+	known   int // durations
+	// scale is what limits and creates were divided by, to follow fewer; longer is
+	// how many times as many creates there are as are followed.
+	scale, longer float64
 }
 
-// stage is one way of playing through, under way.
-type stage struct {
-	*play
-	now    time.Duration
-	active endHeap
-	tokens map[*playModel]int64
-	sent   map[*playModel]int
-	free   map[*playModel]time.Duration // when the next create of a model may go
-	next   time.Duration                // when the next create may go at all
-	held   map[[2]string]int
-	draw   float64 // between 0 and 1
+// playModel is what limits a model's creates.
+type playModel struct {
+	name   string
+	tokens int64 // at once, 0 is no limit
+	burst  int
+	window time.Duration
+	first  time.Duration // until the next create may go
+	took   *Durations
+	times  []time.Duration // quantiles of took
 }
 
-// run sends what the limits allow, in order, passing over what does not fit.
-func (pl *play) run(draw int) played {
-	s := &stage{
-		play: pl, tokens: map[*playModel]int64{}, sent: map[*playModel]int{}, free: map[*playModel]time.Duration{},
-		held: map[[2]string]int{}, draw: (float64(draw) + 0.5) / forecastDraws,
+// playJob is a job to come, or at work for a while.
+type playJob struct {
+	model  *playModel
+	tokens int64
+	age    time.Duration
+}
+
+func newPlay(p *Creates, now time.Time, waiting []Create, running []Running, h History) *play {
+	pl := &play{
+		models: map[string]*playModel{}, gap: spacing(p.set.Limits.CreatesPerMinute),
+		jobs: lower(int64(p.set.Limits.MaxActiveJobs), p.know.Jobs.limit()),
 	}
-	for _, j := range pl.running {
-		s.start(j)
+	ages := map[string][]time.Duration{}
+	for _, j := range running {
+		ages[j.Model] = append(ages[j.Model], max(j.Age, 0))
 	}
-	waiting := append([]playJob(nil), pl.waiting...)
-	var busy float64 // jobs times seconds while some wait
-	var filled time.Duration
-	atOnce := len(s.active)
-	for {
-		waiting = s.send(waiting)
-		if len(waiting) == 0 && filled == 0 {
-			filled = s.now
-			if atOnce = len(s.active); filled > 0 {
-				atOnce = int(busy/filled.Seconds() + 0.5)
-			}
+	model := func(name string) *playModel {
+		m := pl.models[name]
+		if m == nil {
+			m = newPlayModel(p, now, name, h.of(name), ages[name])
+			pl.models[name] = m
+			pl.known = max(pl.known, h.of(name).Count())
 		}
-		at, ok := s.until(len(waiting) > 0)
-		if !ok {
-			break
+		return m
+	}
+	for _, j := range running {
+		pl.running = append(pl.running, playJob{model: model(j.Model), tokens: j.Tokens.Tokens, age: j.Age})
+	}
+	for i := range waiting {
+		pl.waiting = append(pl.waiting, playJob{model: model(waiting[i].Model), tokens: waiting[i].Tokens.Upper()})
+	}
+	pl.shrink()
+	return pl
+}
+
+func newPlayModel(p *Creates, now time.Time, name string, took *Durations, ages []time.Duration) *playModel {
+	know := p.know.Models[name]
+	m := &playModel{
+		name: name, took: took.withRunning(ages),
+		tokens: lower(p.set.Limits.EnqueuedTokens(name), know.Tokens.limit()),
+	}
+	first, _ := know.Rhythm.ready(now)
+	if know.Pause.stands(now, p.freed, know.Rhythm.Known) && know.Pause.Until.After(first) {
+		first = know.Pause.Until
+	}
+	if m.first = first.Sub(now); know.Rhythm.Known {
+		m.burst, m.window = know.Rhythm.Burst, know.Rhythm.Window
+	}
+	for i := range forecastTimes {
+		m.times = append(m.times, m.took.rest(0, (float64(i)+0.5)/forecastTimes))
+	}
+	return m
+}
+
+// shrink makes what is followed one by one small enough: where very many run at
+// once, fewer under limits that are as much lower; where they come in many waves,
+// the first ones, evenly picked, so that what is left out is like what is not.
+func (pl *play) shrink() {
+	wide := pl.wide()
+	if pl.scale = max(1, wide/forecastWide); pl.scale > 1 {
+		pl.jobs = int64(float64(pl.jobs) / pl.scale)
+		pl.gap = time.Duration(float64(pl.gap) * pl.scale)
+		for _, m := range pl.models {
+			m.tokens = int64(float64(m.tokens) / pl.scale)
 		}
-		busy += float64(len(s.active)) * (at - s.now).Seconds()
-		s.advance(at)
+		pl.waiting = pick(pl.waiting, int(float64(len(pl.waiting))/pl.scale))
+		pl.running = pick(pl.running, int(float64(len(pl.running))/pl.scale))
+		wide /= pl.scale
 	}
-	r := played{took: time.Duration(float64(filled)/pl.share) + s.now - filled, atOnce: max(atOnce, 1)}
-	if pl.share < 1 && filled == 0 {
-		r.atOnce = int(float64(r.atOnce) / pl.share) // nothing holds them back
+	pl.longer = 1
+	if most := max(forecastMost, int(forecastWaves*wide)); len(pl.waiting) > most {
+		pl.longer = float64(len(pl.waiting)) / float64(most)
+		pl.waiting = pick(pl.waiting, most)
 	}
-	most := 0
-	for why, n := range s.held {
-		if n > most || n == most && (why[0] < r.budget || why[0] == r.budget && why[1] < r.model) {
-			most, r.budget, r.model = n, why[0], why[1]
+}
+
+// wide is about how many jobs may run at once.
+func (pl *play) wide() float64 {
+	tokens, jobs := map[*playModel]float64{}, map[*playModel]float64{}
+	for _, j := range pl.waiting {
+		tokens[j.model] += float64(j.tokens)
+		jobs[j.model]++
+	}
+	var n float64
+	for _, m := range pl.models {
+		fit := jobs[m]
+		if m.tokens > 0 && tokens[m] > 0 {
+			fit = min(fit, float64(m.tokens)*jobs[m]/tokens[m])
 		}
+		n += fit
 	}
-	return r
+	if pl.jobs > 0 {
+		n = min(n, float64(pl.jobs))
+	}
+	return n
 }
 
-// send starts what fits, and gives what is left.
-func (s *stage) send(waiting []playJob) []playJob {
-	left := waiting[:0]
-	for i, j := range waiting {
-		why := s.obstacle(j)
-		if why[0] == "" {
-			s.start(j)
-			s.pace(j.model)
-			continue
-		}
-		if left = append(left, j); len(left) == 1 {
-			s.held[why]++
-		}
-		if why[0] == ActiveJobs || why[0] == CreatesPerMinute || len(left) >= forecastLook {
-			return append(left, waiting[i+1:]...)
-		}
+// pick gives n of a list, evenly.
+func pick(list []playJob, n int) []playJob {
+	picked := make([]playJob, n)
+	for i := range picked {
+		picked[i] = list[int(float64(i)*float64(len(list))/float64(n))]
 	}
-	return left
-}
-
-// obstacle names the budget that stands against a job, and its model.
-func (s *stage) obstacle(j playJob) [2]string {
-	m := j.model
-	switch {
-	case s.jobs > 0 && int64(len(s.active)) >= s.jobs:
-		return [2]string{ActiveJobs, ""}
-	case m.tokens > 0 && s.tokens[m] > 0 && s.tokens[m]+j.tokens > m.tokens:
-		return [2]string{EnqueuedTokens, m.name}
-	case s.now < s.free[m]:
-		return [2]string{Refusals, m.name}
-	case s.now < s.next:
-		return [2]string{CreatesPerMinute, ""}
-	}
-	return [2]string{}
-}
-
-// pace notes a create.
-func (s *stage) pace(m *playModel) {
-	s.next = s.now + s.gap
-	if s.sent[m]++; m.burst > 0 && s.sent[m]%m.burst == 0 {
-		s.free[m] = s.now + m.window
-	}
-}
-
-// start gives a job the next duration: shares go up by the golden ratio, which
-// spreads any number of them evenly.
-func (s *stage) start(j playJob) {
-	const golden = 0.6180339887498949
-	if s.draw += golden; s.draw >= 1 {
-		s.draw--
-	}
-	took := j.model.took.rest(j.age, s.draw)
-	if j.age == 0 && j.model.took.Count() > 0 {
-		took = j.model.took.Quantile(s.draw)
-	}
-	s.tokens[j.model] += j.tokens
-	heap.Push(&s.active, end{at: s.now + took, job: j})
-}
-
-// until is when something happens next.
-func (s *stage) until(waiting bool) (at time.Duration, ok bool) {
-	if len(s.active) > 0 {
-		at, ok = s.active[0].at, true
-	}
-	if !waiting {
-		return at, ok
-	}
-	times := []time.Duration{s.next}
-	for _, t := range s.free {
-		times = append(times, t)
-	}
-	for _, t := range times {
-		if t > s.now && (!ok || t < at) {
-			at, ok = t, true
-		}
-	}
-	return at, ok
-}
-
-// advance ends the jobs that end by then.
-func (s *stage) advance(at time.Duration) {
-	for len(s.active) > 0 && s.active[0].at <= at {
-		j := heap.Pop(&s.active).(end).job
-		s.tokens[j.model] -= j.tokens
-	}
-	s.now = at
-}
-
-// end is when a job ends.
-type end struct {
-	at  time.Duration
-	job playJob
-}
-
-type endHeap []end
-
-func (h endHeap) Len() int           { return len(h) }
-func (h endHeap) Less(i, j int) bool { return h[i].at < h[j].at }
-func (h endHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-func (h *endHeap) Push(x any)        { *h = append(*h, x.(end)) }
-func (h *endHeap) Pop() any {
-	old := *h
-	x := old[len(old)-1]
-	*h = old[:len(old)-1]
-	return x
+	return picked
 }

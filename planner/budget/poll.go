@@ -19,14 +19,9 @@ func (h History) of(model string) *Durations {
 	}
 	all := &Durations{}
 	for _, d := range h {
-		if d == nil {
-			continue
+		if d != nil {
+			all.add(d)
 		}
-		for i, n := range d.groups {
-			all.groups[i] += n
-		}
-		all.n += d.n
-		all.total += d.total
 	}
 	return all
 }

@@ -111,10 +111,13 @@ func (p *Creates) obey(b *booking, r *Refusal) (understood bool) {
 	return understood
 }
 
-// strike makes a named pause, or makes it longer.
+// strike makes a named pause, or makes it longer. What was on its way when it
+// began counts as the same refusal.
 func (p *Creates) strike(name string, q quota, id string, r *Refusal) {
 	n := p.know.Named[name]
-	n.Strikes++
+	if !r.now.Before(n.Until) {
+		n.Strikes++
+	}
 	if until := q.until(r.now, n.Strikes, p.set.Cooldown, r.Delay); until.After(n.Until) {
 		n.Until, n.Quota = until, id
 	}

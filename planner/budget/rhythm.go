@@ -105,6 +105,10 @@ func (r *Rhythm) due(ceiling bool) bool {
 	return r.Earlies > alikeCycles
 }
 
+// confidence is how sure the rhythm is: less with each try in a row that it does
+// not explain.
+func (r *Rhythm) confidence() float64 { return 0.9 / float64(1+max(r.Tried-1, 0)) }
+
 // early reports whether a create after the last one is one more than was known
 // to be possible: nowhere near the time at which the pause may be over.
 func (r *Rhythm) early(since time.Duration) bool {

@@ -177,7 +177,11 @@ func (a *answer) readCandidate(p *parser, name []byte) (err error) {
 }
 
 func (a *answer) readContent(p *parser, name []byte) error {
-	if string(name) != "parts" || p.dec.PeekKind() != '[' {
+	if string(name) != "parts" {
+		return p.skip()
+	}
+	a.texts, a.other = a.texts[:0], false
+	if p.dec.PeekKind() != '[' {
 		return p.skip()
 	}
 	return p.elements(func() error { return a.readPart(p) })
@@ -194,8 +198,8 @@ func (a *answer) readPart(p *parser) error {
 		raw, err := p.value()
 		switch string(name) {
 		case "text":
-			if kind == '"' {
-				text = raw
+			if text = raw; kind != '"' {
+				text = nil
 			}
 		case "thought":
 			thought = kind == 't'

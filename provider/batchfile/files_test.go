@@ -49,7 +49,7 @@ func TestFileReport(t *testing.T) {
 		verdict Verdict
 	}{
 		{"the first attempt", []string{used("a", Good, 1), used("b", Truncated, 10), used("c", Failed, 100), `{"key":"d","error":{"code":1}}`, used("a", Good, 1000)},
-			FileReport{Lines: 5, Answered: 4, Doubled: 1, Cancelled: 1, Usage: Usage{Input: 111}},
+			FileReport{Lines: 5, Answered: 4, Doubled: 1, Cancelled: 1, Usage: Usage{Input: 1111}},
 			Counts{Good: 1, Truncated: 1, Failed: 2}, 111, 4, Complete},
 		{"a repair", []string{used("b", Good, 20), used("c", Empty, 200), used("d", Good, 2000)},
 			FileReport{Lines: 3, Answered: 3, Usage: Usage{Input: 2220}},
@@ -151,9 +151,9 @@ func TestJoinerProperties(t *testing.T) {
 				default:
 					inFile[key] = true
 					want.Answered++
-					if class != Missing {
-						want.Usage.Input += int64(n)
-					}
+				}
+				if class != Missing {
+					want.Usage.Input += int64(n)
 				}
 				if class != Missing && (rows[key].class == Missing || rows[key].class != Good && class == Good) {
 					rows[key] = row{class, int64(n), line}

@@ -8,10 +8,9 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // finding is what keeps a row from being good. It is made for each row that is

@@ -42,6 +42,7 @@ func FuzzScan(f *testing.F) {
 	f.Add([]byte("[{\"key\":1}]\n"))
 	f.Add([]byte(`{"key":"a","key":"b"}` + "\n" + `{"key":{},"request":{"contents":[1,{"parts":[{"text":"\`))
 	f.Add([]byte(answerLine("a", "x")))
+	f.Add([]byte(`{"key":"a","temperature":1,"request":{"contents":[{"role":"assistant","parts":[{"text":"\u0000"}]}],"top_p":1,"generation_Config":{},"generationConfig":{"tools":[],"temprature":1},"cached_content":"x","systemInstruction":{"parts":[{"text":""}]}}}`))
 	f.Fuzz(func(t *testing.T, file []byte) {
 		var keys []string
 		sum, problems, err := Scan(context.Background(), bytes.NewReader(file), ScanOptions{OnKey: func(_ int, key string) { keys = append(keys, key) }})
@@ -139,6 +140,9 @@ func FuzzJoin(f *testing.F) {
 			t.Errorf("joined again: %+v, %v", second, err)
 		}
 		fuzzRules(t, source, answers, report.Rows.Rows)
+		for line := range bytes.Lines(answers) {
+			fuzzText(t, line)
+		}
 	})
 }
 
@@ -177,6 +181,38 @@ func fuzzRules(t *testing.T, source, answers []byte, lax Counts) {
 		t.Fatal(err)
 	}
 	fuzzSubset(t, j)
+}
+
+// fuzzText reads the text of an answer as somebody else would.
+func fuzzText(t *testing.T, line []byte) {
+	type object = map[string]any
+	var value object
+	if json.Unmarshal(line, &value) != nil {
+		return
+	}
+	want := ""
+	response, _ := value["response"].(object)
+	candidates, _ := response["candidates"].([]any)
+	if len(candidates) > 0 {
+		first, _ := candidates[0].(object)
+		content, _ := first["content"].(object)
+		parts, _ := content["parts"].([]any)
+		for _, p := range parts {
+			part, _ := p.(object)
+			text, _ := part["text"].(string)
+			if thought, _ := part["thought"].(bool); !thought {
+				want += text
+			}
+		}
+	}
+	if err := Rows(t.Context(), bytes.NewReader(line), Rules{}, func(r *Row) error {
+		if r.Text() != want || r.Key() != value["key"] {
+			t.Errorf("%q: text %q of %q, want %q of %q", line, r.Text(), r.Key(), want, value["key"])
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // fuzzSubset writes all rows with an override: as many lines of JSON with the

@@ -146,12 +146,12 @@ func (j *Joiner) addRow(r *FileReport, l line, a *answer) error {
 		}
 		return nil
 	}
+	r.Usage.add(a.usage) // of a further line too: the service has made it
 	if bit := uint64(1) << (i % 64); j.seen[i/64]&bit != 0 {
 		r.Doubled++
 	} else {
 		j.seen[i/64] |= bit
 		r.Answered++
-		r.Usage.add(a.usage)
 		if a.failed && a.code == codeCancelled {
 			r.Cancelled++
 		}

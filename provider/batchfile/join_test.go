@@ -215,7 +215,7 @@ func TestJoinReport(t *testing.T) {
 		FileReport: FileReport{
 			Lines: 12, Answered: 6, Doubled: 1, Unknown: 3, Malformed: 2, FirstMalformedLine: 12,
 			UnknownKeys: []string{"u1", strings.Repeat("é", 128), "k99"},
-			Usage:       Usage{Input: 1019, Output: 20, Thoughts: 5, Cached: 4},
+			Usage:       Usage{Input: 2019, Output: 20, Thoughts: 5, Cached: 4},
 		},
 		Rows: JoinReport{
 			Rows:        Counts{Good: 2, Blocked: 2, Failed: 2, Missing: 24},

@@ -65,7 +65,7 @@ func (o Override) read() (*merge, error) {
 		}
 		add.value = value
 		if slices.ContainsFunc(m.members, func(old member) bool { return old.flat == add.flat }) {
-			return fmt.Errorf("%s is there twice", quote(add.flat))
+			return fmt.Errorf("%s is there in two spellings", quote(name))
 		}
 		m.members = append(m.members, add)
 		return nil

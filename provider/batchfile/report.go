@@ -23,7 +23,7 @@ type FileReport struct {
 	// has the google.rpc code 1.
 	Cancelled int
 	// Usage sums over the answered keys that have a response, bad rows included:
-	// it is what the file cost. The first line of a key counts.
+	// it is what the file cost. Further lines of a key count as well.
 	Usage Usage
 }
 

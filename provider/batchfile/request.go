@@ -17,7 +17,8 @@ type request struct {
 	contents                           int           // elements
 	element                            jsontext.Kind // of the first content that is no object
 	characters                         int
-	answer                             bool // has a response or an error
+	maxOutput, candidates              int64 // of generation_config, 0 where it has none
+	answer                             bool  // has a response or an error
 	foreign                            string
 	cached                             int    // column of the cached content
 	fixed                              []byte // a member that a cache fixes
@@ -157,7 +158,7 @@ func (q *request) readConfig(p *parser, name []byte) error {
 		}
 		return p.members(func(member []byte) error {
 			q.inConfig(p, config, member)
-			return p.skip()
+			return q.readLimit(p, member)
 		})
 	case 'n':
 	default:

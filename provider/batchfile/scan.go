@@ -22,6 +22,10 @@ type Summary struct {
 	Bytes  int64  // length of the file
 	SHA256 string // of the whole file, lower-case hex; "" when it is too large
 	Tokens int64  // estimate of the input tokens: characters of the texts / 4, rounded up
+	// OutputLimit sums the limits of output tokens over the rows that have one, and
+	// Unlimited counts the rows without.
+	OutputLimit int64
+	Unlimited   int
 }
 
 // ScanOptions may be zero.
@@ -52,7 +56,7 @@ func Scan(ctx context.Context, r io.Reader, o ScanOptions) (Summary, []Problem, 
 		request:  request{words: newWords()},
 	}
 	err := s.run()
-	sum := Summary{Rows: s.rows, Bytes: m.n, Tokens: tokens(s.characters)}
+	sum := Summary{Rows: s.rows, Bytes: m.n, Tokens: tokens(s.characters), OutputLimit: s.limits.tokens, Unlimited: s.limits.without}
 	switch {
 	case errors.Is(err, errTooLarge):
 		s.problems.add(0, 0, fmt.Sprintf("the file is larger than %d bytes", o.MaxBytes),
@@ -97,6 +101,7 @@ type scanner struct {
 	onKey      func(line int, key string)
 	rows       int
 	characters int64
+	limits     outputLimits
 	answers    bool // the file was found to hold answers
 	request    request
 }
@@ -161,6 +166,7 @@ func (s *scanner) line(l line) {
 	}
 	s.rows++
 	s.characters += int64(q.characters)
+	s.limits.add(q)
 	s.check(l, q)
 }
 

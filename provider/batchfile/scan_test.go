@@ -53,7 +53,7 @@ func TestScanGood(t *testing.T) {
 			if problems != nil {
 				t.Errorf("problems: %v", problems)
 			}
-			want := Summary{Rows: tt.rows, Bytes: int64(len(tt.text)), SHA256: fmt.Sprintf("%x", sha256.Sum256([]byte(tt.text))), Tokens: tt.tokens}
+			want := Summary{Rows: tt.rows, Bytes: int64(len(tt.text)), SHA256: fmt.Sprintf("%x", sha256.Sum256([]byte(tt.text))), Tokens: tt.tokens, Unlimited: tt.rows}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("summary (-want +got):\n%s", diff)
 			}

@@ -15,6 +15,10 @@ type Subset struct {
 	Bytes  int64
 	SHA256 string // lower-case hex
 	Tokens int64  // estimate of the input tokens, as Scan makes it
+	// OutputLimit and Unlimited are as in [Summary], with what the override makes
+	// of them.
+	OutputLimit int64
+	Unlimited   int
 }
 
 // WriteSubset writes the lines of the source whose rows pick names, in the
@@ -33,6 +37,7 @@ func (j *Joiner) WriteSubset(ctx context.Context, w io.Writer, pick func(c Class
 	sum := sha256.New()
 	out := bufio.NewWriterSize(io.MultiWriter(w, sum), 128<<10)
 	characters := int64(0)
+	var limits outputLimits
 	p := lenientParser()
 	var q request
 	err = j.eachRow(ctx, func(i int, l line, at place) error {
@@ -42,15 +47,16 @@ func (j *Joiner) WriteSubset(ctx context.Context, w io.Writer, pick func(c Class
 		if _, err := j.sourceRow(i, l); err != nil {
 			return err
 		}
-		p.reset(l.bytes)
-		if err := q.read(&p); err != nil {
-			return err
-		}
-		characters += int64(q.characters)
 		text, err := merge.apply(l.bytes)
 		if err != nil {
 			return err
 		}
+		p.reset(text)
+		if err := q.read(&p); err != nil {
+			return err
+		}
+		characters += int64(q.characters)
+		limits.add(&q)
 		sub.Rows++
 		sub.Bytes += int64(len(text)) + 1
 		out.Write(text) // bufio keeps the first error for Flush
@@ -63,7 +69,7 @@ func (j *Joiner) WriteSubset(ctx context.Context, w io.Writer, pick func(c Class
 		return Subset{}, fmt.Errorf("write subset: %w", err)
 	}
 	sub.SHA256 = hex.EncodeToString(sum.Sum(nil))
-	sub.Tokens = tokens(characters)
+	sub.Tokens, sub.OutputLimit, sub.Unlimited = tokens(characters), limits.tokens, limits.without
 	return sub, nil
 }
 

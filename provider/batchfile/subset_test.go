@@ -171,7 +171,7 @@ func TestOverride(t *testing.T) {
 		`{"seed":1`:                  "unexpected EOF",
 		`{"seed":1} {}`:              "something follows",
 		`{"seed":1,"seed":2}`:        "duplicate",
-		`{"topK":1,"top_k":2}`:       `"topk" is there twice`,
+		`{"topK":1,"top_k":2}`:       `"top_k" is there in two spellings`,
 		`{"seed":1,"labels":{"a":1}`: "unexpected EOF",
 	} {
 		_, err := joinerOf(t, Rules{}, sourceOf("a")).WriteSubset(t.Context(), io.Discard, bad, Override{GenerationConfig: []byte(text)})

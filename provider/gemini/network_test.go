@@ -87,7 +87,7 @@ func TestRedirects(t *testing.T) {
 		default:
 			http.Redirect(w, r, thief.URL+r.URL.Path, http.StatusTemporaryRedirect)
 		}
-	}), func(o *gemini.Options) { o.CallTimeout = 2 * time.Second })
+	}), func(o *gemini.Options) { o.CallTimeout = time.Minute })
 
 	if job, err := c.GetJob(t.Context(), "batches/near"); err != nil || job.Name != "batches/k3v0" {
 		t.Errorf("on the same host: got %q, %v", job.Name, err)

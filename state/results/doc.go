@@ -19,8 +19,8 @@
 //
 // # Flow
 //
-// [Open] names a folder and makes nothing. [Dir.Stat] and [Dir.Hash] look at
-// what is there. [Dir.Spool] takes a download, [Dir.Publish] writes a result:
+// [Open] names a folder and makes nothing. [Dir.Stat], [Dir.Hash] and [Dir.Same]
+// look at what is there. [Dir.Spool] takes a download, [Dir.Publish] writes a result:
 // temporary file → fsync → link or rename → fsync of the folder. [Dir.Part]
 // does the same below .parts/. [Dir.WriteManifest] compares the manifest with
 // what it should be, and replaces it where they differ. [Dir.Sweep] removes the temporary files of runs

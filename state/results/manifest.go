@@ -2,7 +2,6 @@ package results
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -231,20 +230,7 @@ func (d *Dir) sameManifest(ctx context.Context, m *Manifest, ours func(lineage s
 	if err := checkManifest(f, ours); err != nil {
 		return false, err
 	}
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return false, err
-	}
-	c := &comparer{r: bufio.NewReaderSize(reader{ctx, f}, 64<<10)}
-	switch err := m.Encode(c); {
-	case errors.Is(err, errDiffers):
-		return false, nil
-	case err != nil:
-		return false, err
-	}
-	if _, err := c.r.ReadByte(); err != io.EOF {
-		return false, err
-	}
-	return true, nil
+	return holds(ctx, f, m.Encode)
 }
 
 // manifestHead is more than the lines before the batches take.
@@ -291,27 +277,4 @@ func readHead(dec *jsontext.Decoder) map[string]string {
 		head[key] = text.String()
 	}
 	return head
-}
-
-var errDiffers = errors.New("the bytes differ")
-
-// comparer fails with errDiffers as soon as what is written is not what it
-// reads.
-type comparer struct {
-	r   *bufio.Reader
-	buf []byte
-}
-
-func (c *comparer) Write(p []byte) (int, error) {
-	if cap(c.buf) < len(p) {
-		c.buf = make([]byte, len(p))
-	}
-	n, err := io.ReadFull(c.r, c.buf[:len(p)])
-	switch {
-	case err == io.EOF || err == io.ErrUnexpectedEOF || err == nil && !bytes.Equal(c.buf[:n], p):
-		return 0, errDiffers
-	case err != nil:
-		return 0, err
-	}
-	return len(p), nil
 }

@@ -270,7 +270,7 @@ func follow(p *Progress) {
 		{Type: apply.EventUploadProgress, Address: at(1), Bytes: 150_000, Total: 300_000},
 		{Type: apply.EventJobState, Address: at(4), Job: "batches/d", JobState: "SUCCEEDED", OldState: "RUNNING"},
 		{Type: apply.EventDownloadComplete, Address: at(3), Path: "out/x", Rows: 1},
-		{Type: apply.EventRateWait, Budget: "creates", Reason: "RESOURCE_EXHAUSTED\x1b", Until: time.Now().Add(90 * time.Second)},
+		{Type: apply.EventRateWait, Budget: "creates", Reason: "RESOURCE_EXHAUSTED\x1b", Until: time.Now().Add(90 * time.Second), Early: true},
 	} {
 		p.Event(e)
 	}

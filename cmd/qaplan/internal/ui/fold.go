@@ -15,6 +15,7 @@ type fold struct {
 	bytes  int64
 	rows   int
 	tokens int64
+	cost   float64
 	does   string // symbols of its actions
 }
 
@@ -42,7 +43,7 @@ func groupChanges(changes []planner.Change, how folding) []group {
 	at := map[string]int{}
 	for i := range changes {
 		c := &changes[i]
-		f := fold{change: c, stretch: single(c.Block, c.Number), bytes: c.Detail.Bytes, rows: c.Detail.Rows, tokens: c.Detail.Tokens, does: symbols(c)}
+		f := fold{change: c, stretch: single(c.Block, c.Number), bytes: c.Detail.Bytes, rows: c.Detail.Rows, tokens: c.Detail.Tokens, cost: c.Detail.CostUSD, does: symbols(c)}
 		why := f.why()
 		g, seen := at[why]
 		if !seen {
@@ -116,6 +117,7 @@ func (f *fold) join(next *fold) {
 	f.bytes += next.bytes
 	f.rows += next.rows
 	f.tokens += next.tokens
+	f.cost += next.cost
 }
 
 // why is the comment above a group: reason and model.
@@ -137,7 +139,7 @@ func (f *fold) cells() []string {
 	if f.rows > 0 {
 		rows = count(f.rows, "row")
 	}
-	return []string{f.String(), count(f.n, "batch"), size(f.bytes), rows, tokens}
+	return []string{f.String(), count(f.n, "batch"), size(f.bytes), rows, tokens, about(f.cost)}
 }
 
 // notes are further lines about one change.

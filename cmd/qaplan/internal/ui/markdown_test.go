@@ -23,6 +23,12 @@ func TestRenderPlanMarkdown(t *testing.T) {
 	p := partialStory()
 	p.Digest = someDigest
 	p.Estimate.CostUSD = 4.1
+	p.Forecast = &planner.Forecast{AtOnce: 5, Waves: 3, OverMin: 3600, OverMax: 7200, Limit: "the limit on active jobs"}
+	for i := range p.Changes {
+		if c := &p.Changes[i]; c.Has(planner.ActionCreate) {
+			c.Detail.CostUSD = 0.29
+		}
+	}
 	golden(t, "plan.md", RenderPlanMarkdown(p, MarkdownView{Limit: MaxMarkdown}))
 	golden(t, "plan_2000.md", RenderPlanMarkdown(p, MarkdownView{Name: "teams/a/qaplan.hcl", Limit: MinMarkdown}))
 	golden(t, "plan_empty.md", RenderPlanMarkdown(&planner.Plan{Complete: true, Digest: someDigest, Summary: planner.Summary{Done: 3}}, MarkdownView{Limit: MaxMarkdown}))
@@ -115,7 +121,7 @@ func (r *outside) anyPlan() *planner.Plan {
 		c := planner.Change{Address: r.address(), Phase: planner.PhaseAbsent, Attempt: r.IntN(5),
 			Reason: choose(r, planner.ReasonNotSubmitted, planner.ReasonRepair, planner.ReasonUploadExpired, planner.ReasonJobFound, planner.Reason(r.word())),
 			Detail: planner.Detail{Model: r.maybe(), File: r.maybe(), Job: r.maybe(), Output: r.maybe(), From: r.maybe(), Again: r.IntN(3) == 0, Subset: r.IntN(3) == 0,
-				Bytes: int64(r.size()), Rows: r.size(), Tokens: int64(r.size())}}
+				Bytes: int64(r.size()), Rows: r.size(), Tokens: int64(r.size()), CostUSD: choose(r, 0, 0.001, 12.3, math.Inf(1), math.NaN())}}
 		c.Block, c.Number = c.Address.Block, c.Address.Number
 		for range 1 + r.IntN(3) {
 			c.Actions = append(c.Actions, choose(r, planner.ActionAdopt, planner.ActionUpload, planner.ActionCreate, planner.ActionDownload, planner.ActionForget, planner.Action(r.word())))
@@ -150,6 +156,9 @@ func (r *outside) anyPlan() *planner.Plan {
 	}
 	p.Summary = planner.Summary{Upload: r.size(), Create: r.size(), Adopt: r.size(), Download: r.size(), Forget: r.size(), InProgress: r.size(), Done: r.size(), Failed: r.size(), Held: r.size()}
 	p.Estimate = planner.Estimate{Requests: int64(r.size()), InputTokens: int64(r.size()), CostUSD: choose(r, 0, 0.001, 4.1, math.MaxFloat64, math.Inf(1), math.NaN()), Basis: r.maybe()}
+	if r.IntN(2) == 0 {
+		p.Forecast = &planner.Forecast{AtOnce: r.size(), Waves: r.size(), OverMin: int64(r.size()), OverMax: int64(r.size()), Limit: r.maybe(), Learned: true, Confidence: math.NaN()}
+	}
 	return p
 }
 
@@ -210,7 +219,7 @@ func TestMarkdownIsOurs(t *testing.T) {
 		r := &outside{Rand: rand.New(rand.NewPCG(2, seed)), tame: tame, seen: map[string]string{}}
 		p := r.anyPlan()
 		p.Digest = someDigest
-		p.Estimate.Basis = ""
+		p.Estimate.Basis, p.Forecast = "", nil
 		return RenderPlanMarkdown(p, MarkdownView{Limit: 1 << 30})
 	}
 	for seed := range uint64(150) {

@@ -70,7 +70,9 @@ type left struct {
 	Budget string     `json:"budget,omitempty"`
 	Reason string     `json:"reason"`
 	Until  *time.Time `json:"until,omitempty"`
-	Count  int        `json:"count"` // of batches
+	// Refused tells that a limit on the cost stands against them.
+	Refused bool `json:"refused,omitempty"`
+	Count   int  `json:"count"` // of batches
 }
 
 func (s *JSONStream) write(l line) {
@@ -159,7 +161,7 @@ func (s *JSONStream) End(sum apply.Summary, remains []apply.Left, exitCode int, 
 	}
 	l := line{Type: apply.EventApplySummary, Level: level, Message: ApplyEnd(sum, stopped), Summary: &sum, ExitCode: &exitCode}
 	for _, r := range remains {
-		one := left{Budget: r.Budget, Reason: r.Reason, Count: r.Count}
+		one := left{Budget: r.Budget, Reason: r.Reason, Refused: r.Refused, Count: r.Count}
 		if !r.Until.IsZero() {
 			t := r.Until.UTC()
 			one.Until = &t

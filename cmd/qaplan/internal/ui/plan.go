@@ -32,12 +32,15 @@ func RenderPlan(p *planner.Plan, v PlanView) string {
 		section(&b, v.Style.yellow("This plan is partial:")+" a selection leaves batches out.\n")
 	}
 	if e := p.Estimate; e.Requests > 0 {
-		section(&b, fmt.Sprintf("To be bought: %s, ~%s input tokens.\n", count(e.Requests, "row"), amount(e.InputTokens)))
+		section(&b, toBeBought(&e)+"\n")
 		if e.Basis != "" {
 			for _, line := range wrap("Estimates: "+Printable(e.Basis)+".", v.Width) {
 				b.WriteString(v.Style.faint(line) + "\n")
 			}
 		}
+	}
+	if lines := forecastLines(p.Forecast); len(lines) > 0 {
+		section(&b, strings.Join(lines, "\n")+"\n")
 	}
 	line := PlanLine(p.Summary, p.Applyable)
 	head, rest, _ := strings.Cut(line, " ")
@@ -80,7 +83,7 @@ func renderChanges(b *strings.Builder, changes []planner.Change, v PlanView) {
 			wide = max(wide, len(g.folds[i].does))
 		}
 	}
-	lines := table(rows, 1, 2, 3, 4)
+	lines := table(rows, 1, 2, 3, 4, 5)
 	for _, g := range groups {
 		b.WriteString("\n  " + v.Style.faint("# "+g.why) + "\n")
 		for i := range g.folds {

@@ -37,11 +37,10 @@ func RenderPlanMarkdown(p *planner.Plan, v MarkdownView) string {
 	b.WriteString(title(v.Name, headline(p)))
 	b.WriteString("**" + PlanLine(p.Summary, p.Applyable) + "**\n\n")
 	if e := p.Estimate; e.Requests > 0 {
-		b.WriteString("To be bought: " + count(e.Requests, "row") + ", ~" + amount(e.InputTokens) + " input tokens")
-		if e.CostUSD > 0 {
-			b.WriteString(", est. " + strings.ReplaceAll(dollars(e.CostUSD), "$", `\$`)) // alone it may begin a formula
-		}
-		b.WriteString(".\n\n")
+		b.WriteString(money(toBeBought(&e)) + "\n\n")
+	}
+	if lines := forecastLines(p.Forecast); len(lines) > 0 {
+		b.WriteString(lines[0] + "\n\n")
 	}
 	if partial(p) {
 		b.WriteString("**This plan is partial:** a selection leaves batches out (" + inCode(strings.Join(selectors(p.Selection), " "), 2*roomForBatch) + ").\n\n")
@@ -49,10 +48,16 @@ func RenderPlanMarkdown(p *planner.Plan, v MarkdownView) string {
 	if planner.IsDigest(p.Digest) {
 		b.WriteString("Digest of config, inputs and purchases, for `apply --expect-digest`: `" + p.Digest + "`\n\n")
 	}
-	if basis := inCode(p.Estimate.Basis, roomForMessage); basis != "" && p.Estimate.Requests > 0 {
-		if text := "Estimates: " + basis + "\n\n"; b.Len()+len(text) < v.Limit/2 {
-			b.WriteString(text)
+	more := func(head, words string) { // which are no totals
+		if words = inCode(words, roomForMessage); words != "" && b.Len()+len(head)+len(words) < v.Limit/2 {
+			b.WriteString(head + words + "\n\n")
 		}
+	}
+	if p.Estimate.Requests > 0 {
+		more("Estimates: ", p.Estimate.Basis)
+	}
+	if f := p.Forecast; f != nil && f.Waves > 1 {
+		more("What holds it back: ", f.Limit)
 	}
 	return page(b.String(), planParts(p), v.Limit)
 }
@@ -73,17 +78,22 @@ func headline(p *planner.Plan) string {
 			again++
 		}
 	}
-	switch n := p.Summary.Create; {
+	switch {
 	case !p.Applyable:
 		return "no changes"
-	case n <= 0:
+	case p.Summary.Create <= 0:
 		return "nothing to buy"
-	case again > 0:
-		return count(n, "job") + " to buy, " + fmt.Sprint(again) + " of them a second time"
-	default:
-		return count(n, "job") + " to buy"
 	}
+	jobs := count(p.Summary.Create, "job")
+	words := jobs + " to buy" + money(strings.TrimPrefix(jobsFor(p), jobs))
+	if again > 0 {
+		words += fmt.Sprintf(", %d of them a second time", again)
+	}
+	return words
 }
+
+// money keeps an amount from beginning a formula.
+func money(words string) string { return strings.ReplaceAll(words, "$", `\$`) }
 
 // selectors gives the flags that narrow a plan, the first few of them.
 func selectors(s *planner.Selection) []string {
@@ -143,7 +153,7 @@ func planParts(p *planner.Plan) []part {
 
 func changesPart(name string, changes []planner.Change) part {
 	return part{
-		title: name + ": " + count(len(changes), "batch"), head: []string{"Batches", "To do", "Why", "Model", "Rows:", "Size:", "Tokens:"},
+		title: name + ": " + count(len(changes), "batch"), head: []string{"Batches", "To do", "Why", "Model", "Rows:", "Size:", "Tokens:", "Cost:"},
 		rows: changeRows(groupChanges(changes, foldRanges)), fewer: changeRows(groupChanges(changes, foldAll)),
 	}
 }
@@ -192,7 +202,7 @@ func (f *fold) markdown() []string {
 			tokens = "~" + amount(f.tokens)
 		}
 	}
-	return []string{who, strings.Join(words, ", "), why, model, nonzero(int64(f.rows)), size(f.bytes), tokens}
+	return []string{who, strings.Join(words, ", "), why, model, nonzero(int64(f.rows)), size(f.bytes), tokens, money(about(f.cost))}
 }
 
 // named adds what something is called to the cell of a table.
@@ -294,12 +304,4 @@ func waitingPart(waiting []planner.Waiting) part {
 		pt.rows = append(pt.rows, []string{p.inCode(), inCode(waitingFor(p.first.JobState), roomForName), since})
 	}
 	return pt
-}
-
-// dollars is an amount of money, rounded to what a reader needs.
-func dollars(usd float64) string {
-	if usd > 0 && usd < 0.01 {
-		return "under $0.01"
-	}
-	return fmt.Sprintf("$%.2f", usd)
 }

@@ -120,7 +120,8 @@ func (p *Progress) remarks(e *apply.Event) []apply.Event {
 			return []apply.Event{*e}
 		}
 	case apply.EventRateWait:
-		if e.Budget == apply.BudgetPoll || e.Budget == apply.BudgetActiveJobs {
+		switch e.Budget {
+		case apply.BudgetPoll, apply.BudgetActiveJobs, apply.BudgetTokens, apply.BudgetMaxCost, apply.BudgetRunCost:
 			stops := p.stops
 			p.stops = nil
 			return stops

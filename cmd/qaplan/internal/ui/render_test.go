@@ -344,8 +344,8 @@ func TestStatusKeys(t *testing.T) {
 	if err := json.Unmarshal(text, &got); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"address", "attempts", "cost_usd", "failed", "file", "file_expires_at", "input_tokens", "job", "job_created_at", "job_state",
-		"number", "output", "output_tokens", "phase", "reason", "requests", "succeeded"}
+	want := []string{"address", "attempts", "cost_open", "cost_usd", "failed", "file", "file_expires_at", "input_tokens", "job", "job_created_at", "job_state",
+		"number", "output", "output_tokens", "phase", "reason", "requests", "succeeded", "to_come_usd"}
 	for _, b := range got.Batches {
 		var keys []string
 		for k, v := range b {

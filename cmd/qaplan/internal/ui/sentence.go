@@ -133,6 +133,12 @@ func limit(budget string) string {
 		return "the limit on creates"
 	case apply.BudgetActiveJobs:
 		return "the limit on active jobs"
+	case apply.BudgetTokens:
+		return "the limit on enqueued tokens"
+	case apply.BudgetMaxCost:
+		return "max_cost"
+	case apply.BudgetRunCost:
+		return "--max-cost"
 	case apply.BudgetStorage:
 		return "the limit on file storage"
 	case apply.BudgetCalls:
@@ -192,9 +198,9 @@ func Question(p *planner.Plan, wait bool) string {
 	case !p.Applyable:
 		return fmt.Sprintf("Wait for %s, and do what follows from it?", count(p.Summary.InProgress, "job"))
 	case p.Summary.Create > 0 && wait:
-		return fmt.Sprintf("Carry this out and buy %s, and go on until all is done? What fails is bought again, as max_attempts and repair allow.", count(p.Summary.Create, "job"))
+		return fmt.Sprintf("Carry this out and buy %s, and go on until all is done? What fails is bought again, as max_attempts and repair allow.", jobsFor(p))
 	case p.Summary.Create > 0:
-		return fmt.Sprintf("Carry this out and buy %s?", count(p.Summary.Create, "job"))
+		return fmt.Sprintf("Carry this out and buy %s?", jobsFor(p))
 	case wait:
 		return "Carry this out, and go on until all is done? What fails is bought again, as max_attempts and repair allow."
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/qaplan/qaplan/planner"
+	"github.com/qaplan/qaplan/planner/budget"
 	"github.com/qaplan/qaplan/state"
 )
 
@@ -31,10 +32,10 @@ func StateJSON(st *state.State) any {
 		Lineage  string                              `json:"lineage"`
 		Serial   int64                               `json:"serial"`
 		Provider state.Identity                      `json:"provider"`
-		Budgets  map[string]state.Budget             `json:"budgets,omitempty"`
+		Learned  budget.Knowledge                    `json:"learned,omitzero"`
 		Datasets map[string]state.Dataset            `json:"datasets,omitempty"`
 		Batches  map[planner.Address]*planner.Record `json:"batches"`
-	}{st.Version, st.Lineage, st.Serial, st.Provider, st.Budgets, st.Datasets, batches}
+	}{st.Version, st.Lineage, st.Serial, st.Provider, st.Learned, st.Datasets, batches}
 }
 
 // RenderStateList shows one line a batch: address, phase, job. It is made for

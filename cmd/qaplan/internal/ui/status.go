@@ -14,6 +14,7 @@ import (
 type Status struct {
 	Batches []StatusBatch         `json:"batches"`
 	Summary map[planner.Phase]int `json:"summary"` // every phase, zeros too
+	Cost    StatusCost            `json:"cost"`    // of all batches
 	// BadRows are those of Batches, where they were asked for.
 	BadRows []BadRow `json:"bad_rows,omitzero"`
 }
@@ -38,6 +39,10 @@ type StatusBatch struct {
 	OutputTokens  int64           `json:"output_tokens"`
 	CostUSD       float64         `json:"cost_usd"`
 	Attempts      int             `json:"attempts"`
+	// ToComeUSD is the estimate for jobs whose answers were not read yet. CostOpen
+	// tells that it, or CostUSD, cannot be told whole.
+	ToComeUSD float64 `json:"to_come_usd"`
+	CostOpen  bool    `json:"cost_open"`
 }
 
 // bad reports whether a person should look at the batch.
@@ -61,7 +66,7 @@ func NewStatus(items []planner.Item) *Status {
 // OnlyBad leaves the batches that a person should look at; the summary still
 // counts all. Their bad rows are yet to be added.
 func (s *Status) OnlyBad() *Status {
-	out := &Status{Batches: []StatusBatch{}, Summary: s.Summary, BadRows: []BadRow{}}
+	out := &Status{Batches: []StatusBatch{}, Summary: s.Summary, Cost: s.Cost, BadRows: []BadRow{}}
 	for _, b := range s.Batches {
 		if b.bad() {
 			out.Batches = append(out.Batches, b)
@@ -151,8 +156,8 @@ func RenderStatus(s *Status, v StatusView) string {
 		i = j
 	}
 	if len(rows) > 0 {
-		head := []string{"BATCHES", "PHASE", "JOB", "OLDEST", "ROWS", "GOOD", "BAD", "TOK IN", "TOK OUT"}
-		lines := table(append([][]string{head}, rows...), 3, 4, 5, 6, 7, 8)
+		head := []string{"BATCHES", "PHASE", "JOB", "OLDEST", "ROWS", "GOOD", "BAD", "TOK IN", "TOK OUT", "COST"}
+		lines := table(append([][]string{head}, rows...), 3, 4, 5, 6, 7, 8, 9)
 		b.WriteString("  " + v.Style.bold(lines[0]) + "\n")
 		b.WriteString(indent("  ", lines[1:]))
 	}
@@ -160,6 +165,9 @@ func RenderStatus(s *Status, v StatusView) string {
 	view := PlanView{Style: v.Style, Width: v.Width, folded: true}
 	renderHeld(&b, v.Held, view)
 	renderFailed(&b, v.Failed, view)
+	if line := costLine(&s.Cost); line != "" {
+		section(&b, line+"\n")
+	}
 	section(&b, statusLine(s)+"\n")
 	return b.String()
 }
@@ -180,6 +188,7 @@ func statusCells(group []StatusBatch, now time.Time) []string {
 		sum.Failed += g.Failed
 		sum.InputTokens += g.InputTokens
 		sum.OutputTokens += g.OutputTokens
+		sum.CostUSD += g.CostUSD
 		if g.JobCreatedAt != "" && (oldest == "" || g.JobCreatedAt < oldest) {
 			oldest = g.JobCreatedAt
 		}
@@ -196,7 +205,7 @@ func statusCells(group []StatusBatch, now time.Time) []string {
 		phase += ": " + string(first.Reason)
 	}
 	return []string{span(first.Address.Block, first.Number, last.Number), phase, state, age,
-		nonzero(sum.Requests), nonzero(sum.Succeeded), nonzero(sum.Failed), short(sum.InputTokens), short(sum.OutputTokens)}
+		nonzero(sum.Requests), nonzero(sum.Succeeded), nonzero(sum.Failed), short(sum.InputTokens), short(sum.OutputTokens), dollars(sum.CostUSD)}
 }
 
 func nonzero(n int64) string {

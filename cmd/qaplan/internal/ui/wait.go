@@ -20,6 +20,7 @@ type openWait struct {
 	nth    int
 	untils []time.Time // of calls that go out one after the other, of the rest one
 	words  string
+	early  bool // a job that ends may end it
 }
 
 // until is when the first of its calls goes out, zero when all have.
@@ -42,11 +43,13 @@ func (w *waits) follow(e *apply.Event, now time.Time) bool {
 		w.end(apply.BudgetCreates)
 	case apply.EventJobState:
 		if s := planner.JobState(e.JobState); s != planner.JobPending && s != planner.JobRunning {
-			w.end(apply.BudgetCreates) // what it held is free, so the pause is over
+			if w.open[apply.BudgetCreates].early {
+				w.end(apply.BudgetCreates) // what it held is free, so the pause is over
+			}
 		}
 	case apply.EventRateWait:
 		w.told++
-		o := openWait{w.told, []time.Time{e.Until}, waitWords(e)}
+		o := openWait{w.told, []time.Time{e.Until}, waitWords(e), e.Early}
 		if paced(e.Budget) {
 			for _, t := range w.open[e.Budget].untils {
 				if t.After(now) {
@@ -107,7 +110,7 @@ func upToSecond(d time.Duration) time.Duration {
 // comesNext names what happens when a wait is over.
 func comesNext(budget string) string {
 	switch budget {
-	case apply.BudgetPoll, apply.BudgetActiveJobs:
+	case apply.BudgetPoll, apply.BudgetActiveJobs, apply.BudgetTokens, apply.BudgetMaxCost, apply.BudgetRunCost:
 		return "next listing"
 	case apply.BudgetCreateRate:
 		return "next create"
@@ -173,10 +176,18 @@ func waitNote(e *apply.Event, waits bool, now time.Time) string {
 	} else {
 		s += "A later run tries again, in " + pause + " at the earliest"
 	}
-	if e.Budget == apply.BudgetCreates {
+	if e.Early {
 		s += " or once a job has ended"
 	}
-	return s + "."
+	return s + "." + advice(e.Budget)
+}
+
+// advice says what a person can do about a wait, "" where it is to wait.
+func advice(budget string) string {
+	if budget == apply.BudgetStorage {
+		return " Between runs, qaplan clean deletes uploads that nothing needs any more."
+	}
+	return ""
 }
 
 // LeftLine tells why changes are left for a later run. An error that stopped
@@ -193,5 +204,5 @@ func LeftLine(l apply.Left, now time.Time) string {
 	if d := upToSecond(l.Until.Sub(now)); !l.Until.IsZero() && d > 0 {
 		s += " It may go on in " + length(d) + "."
 	}
-	return s
+	return s + advice(l.Budget)
 }

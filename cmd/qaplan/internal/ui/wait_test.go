@@ -39,8 +39,9 @@ func TestNotesOfRefusals(t *testing.T) {
 			return apply.Event{Type: apply.EventCreateRefused, Severity: planner.SeverityWarning, Address: to, Message: quotaWords, Reason: "quota"}
 		}
 		pause := func(budget string, d time.Duration) apply.Event {
-			return apply.Event{Type: apply.EventRateWait, Budget: budget, Reason: quotaWords, Until: time.Now().Add(d)}
+			return apply.Event{Type: apply.EventRateWait, Budget: budget, Reason: quotaWords, Until: time.Now().Add(d), Early: budget == apply.BudgetCreates}
 		}
+		day := apply.Event{Type: apply.EventRateWait, Budget: apply.BudgetCreates, Reason: "a quota of the day", Until: time.Now().Add(time.Hour)}
 		ended := apply.Event{Type: apply.EventJobState, Address: &b, Job: "batches/j", JobState: "SUCCEEDED", OldState: "RUNNING"}
 		running := apply.Event{Type: apply.EventJobState, Address: &b, Job: "batches/j", JobState: "RUNNING", OldState: "PENDING"}
 		deferred := apply.Event{Type: apply.EventDeferred, Address: &a, Budget: apply.BudgetCreates, Reason: quotaWords, Until: time.Now().Add(time.Minute)}
@@ -54,10 +55,11 @@ func TestNotesOfRefusals(t *testing.T) {
 		}{
 			{"one pause", true, []apply.Event{refused(&a), pause("creates", 2*time.Minute), refused(&b), deferred, pause("creates", 2*time.Minute), running, pause("creates", 150*time.Second)}, []string{first}},
 			{"ended early", true, []apply.Event{refused(&a), pause("creates", 2*time.Minute), ended, refused(&b), pause("creates", 4*time.Minute)}, []string{first, second}},
+			{"not ended early", true, []apply.Event{day, ended, day}, []string{"The service takes no more jobs for now: a quota of the day. The next try is in 1h00m."}},
 			{"known waits", true, []apply.Event{pause("poll_interval", time.Minute), pause("max_active_jobs", time.Minute), pause("creates_per_minute", time.Minute), pause("requests_per_minute", time.Minute)}, nil},
 			{"no waiting", false, []apply.Event{refused(&a), pause("creates", 2*time.Minute), deferred}, []string{
 				"The service takes no more jobs for now: You exceeded your current quota. A later run tries again, in 2m00s at the earliest or once a job has ended."}},
-			{"uploads", true, []apply.Event{pause("file_storage", time.Minute)}, []string{"The service takes no more uploads for now: You exceeded your current quota. The next try is in 1m00s."}},
+			{"uploads", true, []apply.Event{pause("file_storage", time.Minute)}, []string{"The service takes no more uploads for now: You exceeded your current quota. The next try is in 1m00s. Between runs, qaplan clean deletes uploads that nothing needs any more."}},
 			{"outage", true, []apply.Event{pause("calls", time.Second/2)}, []string{"The service cannot be asked for now: You exceeded your current quota. The next try is in 1s."}},
 		}
 		for _, tt := range tests {
@@ -139,6 +141,10 @@ func TestLeftLine(t *testing.T) {
 		{apply.Left{Budget: apply.BudgetActiveJobs, Reason: "100 of 100 jobs are active in the project", Count: 108}, "108 batches are left for a later run: 100 of 100 jobs are active in the project."},
 		{apply.Left{Budget: apply.BudgetCreates, Reason: quotaWords, Until: now.Add(90 * time.Second), Count: 1}, "1 batch is left for a later run: the service takes no more jobs for now: You exceeded your current quota. It may go on in 1m30s."},
 		{apply.Left{Reason: "buying stopped for this block: batch \"qa\": no such model", Count: 6}, "6 batches are left for a later run: buying stopped for this block."},
+		{apply.Left{Budget: apply.BudgetMaxCost, Reason: "$24.10 of max_cost = $25.00 are spent or on their way, and the next batch would exceed it; a higher limit lets it go", Count: 3, Refused: true},
+			"3 batches are left for a later run: $24.10 of max_cost = $25.00 are spent or on their way, and the next batch would exceed it; a higher limit lets it go."},
+		{apply.Left{Budget: apply.BudgetTokens, Reason: "enqueued tokens of gemini-2.5-flash: 2.9 of 3.0 M; its 270.0 k tokens would exceed the declared limit; a finished job makes room", Count: 3},
+			"3 batches are left for a later run: enqueued tokens of gemini-2.5-flash: 2.9 of 3.0 M; its 270.0 k tokens would exceed the declared limit; a finished job makes room."},
 		{apply.Left{Reason: "they came up after the plan was shown", Until: now, Count: 2}, "2 batches are left for a later run: they came up after the plan was shown."},
 	}
 	for _, tt := range tests {

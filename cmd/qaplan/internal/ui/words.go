@@ -94,7 +94,7 @@ func because(r planner.Reason) string {
 	case planner.ReasonRepair:
 		return "rows without a good answer are bought again"
 	case planner.ReasonRowsInHand:
-		return "the rows in hand are all that is to be had, or wanted"
+		return "what is in hand makes the result"
 	}
 	return string(r)
 }
