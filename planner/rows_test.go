@@ -164,7 +164,7 @@ var rowTransitions = []transition{
 	{"bad rows, good by the rules as they are now", when(repairs(2), wantRules("new"), answeredBadly(), judgedNow(1, nil, byRules("new"))),
 		"phase=succeeded actions=download reason=rows_in_hand held=- attempt=1 warn=- job=j1"},
 	{"bad rows, listing incomplete", when(repairs(2), answeredBadly(), incomplete),
-		"phase=absent actions=- reason=- held=- attempt=0 warn=- complete=false"},
+		"phase=succeeded actions=- reason=- held=- attempt=0 warn=- complete=false"},
 	{"bad rows, not refreshed", when(repairs(2), answeredBadly(lastSeen(JobSucceeded)), notRefreshed),
 		"phase=succeeded actions=upload+create reason=repair held=- attempt=2 warn=- subset=1111"},
 	{"bad rows, not targeted", when(repairs(2), answeredBadly(), only("batch.r[2]")),

@@ -163,14 +163,34 @@ func (e *Engine) lookPatiently(ctx context.Context) (*round, error) {
 // think plans from an observation.
 func (e *Engine) think(o *planner.Observed) *round {
 	r := &round{observed: o, learned: planner.Learn(&e.opt.Desired, o), at: time.Now()}
+	if poor := e.diff(r, &e.opt.Desired); len(poor) > 0 {
+		e.diff(r, withoutRepair(&e.opt.Desired, poor))
+	}
+	return r
+}
+
+// diff plans, and reckons what that costs.
+func (e *Engine) diff(r *round, d *planner.Desired) (unaffordable []planner.Address) {
 	opts := e.opt.Plan
 	opts.Now = r.at
-	r.plan, r.items = planner.Diff(&e.opt.Desired, o, opts)
+	r.plan, r.items = planner.Diff(d, r.observed, opts)
 	if e.opt.AdoptOnly {
 		r.plan.AdoptOnly()
 	}
-	e.reckon(r)
-	return r
+	return e.reckon(r)
+}
+
+// withoutRepair wants no repair for batches that can have none within the limit on
+// their cost: what is in hand is delivered. A higher limit repairs them later.
+func withoutRepair(d *planner.Desired, batches []planner.Address) *planner.Desired {
+	out := *d
+	out.Batches = slices.Clone(d.Batches)
+	for i := range out.Batches {
+		if slices.Contains(batches, out.Batches[i].Address) {
+			out.Batches[i].Repair = nil
+		}
+	}
+	return &out
 }
 
 // Plan observes and says what Apply would do. It changes nothing, neither at

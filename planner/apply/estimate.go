@@ -12,7 +12,10 @@ import (
 
 // estimate fills in what the creates of a plan are expected to take, and says
 // which of them money stands against.
-func (e *Engine) estimate(r *round) {
+//
+// It gives the repairs that the limit of their block refuses for good while their
+// batches wait for them.
+func (e *Engine) estimate(r *round) (unaffordable []planner.Address) {
 	p := r.plan
 	e.limits = map[planner.Address]int64{}
 	left := e.money.clone()
@@ -33,11 +36,15 @@ func (e *Engine) estimate(r *round) {
 		b.add(c, &cost)
 		if d := left.against(c.Address, &cost, c.Detail.Model); d != nil {
 			b.refuse(c, d)
+			if d.never && d.budget == BudgetMaxCost && c.Reason == planner.ReasonRepair && c.Phase != planner.PhaseDone {
+				unaffordable = append(unaffordable, c.Address)
+			}
 			continue
 		}
 		left.book(c.Address, cost)
 	}
 	b.finish()
+	return unaffordable
 }
 
 // bill adds up what the creates of a plan take.

@@ -28,8 +28,9 @@ func TestForecast(t *testing.T) {
 			t.Fatal(err)
 		}
 		// 12 of them are still to be sent, four at a time, and each takes 2 to 4 min.
+		// Four that have finished say little about the others.
 		f = w.forecast()
-		if f == nil || f.Waves != 3 || f.OverMin > 10*60 || f.OverMax < 10*60 || f.OverMax > 60*60 {
+		if f == nil || f.Waves != 3 || f.OverMin > 10*60 || f.OverMax < 10*60 || f.OverMax > 24*60*60 {
 			t.Errorf("under way: got %+v", f)
 		}
 		w.mustConverge()

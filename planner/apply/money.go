@@ -163,7 +163,7 @@ func newCosts(o *Options) costs {
 
 // reckon prices a plan: what was spent, what its creates are expected to take,
 // and which of them money stands against.
-func (e *Engine) reckon(r *round) {
+func (e *Engine) reckon(r *round) (unaffordable []planner.Address) {
 	rec := &r.learned.Recorded
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -172,7 +172,7 @@ func (e *Engine) reckon(r *round) {
 	e.costs.whole = measured(rec, func(at *planner.Attempt) bool { return !at.Repair })
 	e.costs.repairs = measured(rec, func(at *planner.Attempt) bool { return at.Repair })
 	e.money = e.purses(rec)
-	e.estimate(r)
+	return e.estimate(r)
 }
 
 // purses adds up what was spent.
