@@ -268,9 +268,6 @@ func flagError(cmd *cobra.Command, err error) error {
 // invalidValue says what a flag takes in place of what it was given.
 func invalidValue(cmd *cobra.Command, invalid *pflag.InvalidValueError) error {
 	f, cause := invalid.GetFlag(), invalid.Unwrap()
-	if _, ok := f.Value.(*refusedFlag); ok {
-		return fmt.Errorf("--%s: %w", f.Name, cause)
-	}
 	switch f.Value.Type() {
 	case "duration":
 		cause = errors.New("it must be a length of time with its unit, such as 30s, 15m or 2h")
