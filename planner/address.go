@@ -117,6 +117,15 @@ func ValidLabel(s string) bool {
 	return s != ""
 }
 
+// MarshalText gives the form that ParseSelector reads.
+func (s Selector) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads what ParseSelector does.
+func (s *Selector) UnmarshalText(text []byte) (err error) {
+	*s, err = ParseSelector(string(text))
+	return err
+}
+
 // Contains reports whether a is among the batches that s names.
 func (s Selector) Contains(a Address) bool {
 	return a.Block == s.Block && (s.Whole || s.First <= a.Number && a.Number <= s.Last)

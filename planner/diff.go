@@ -18,8 +18,11 @@ type Options struct {
 	// plans more than once fills it with FixReruns: each plan would ask for one
 	// more job otherwise.
 	RerunFrom map[Address]int
-	Version   string    // of qaplan, for the plan's JSON
-	Now       time.Time // becomes CreatedAt; decides nothing
+	// Saved restricts a run to what a saved plan holds, nil when none does.
+	Saved   *Saved
+	Version string    // of qaplan, for the plan's JSON
+	Service Service   // for the plan's JSON
+	Now     time.Time // becomes CreatedAt; decides nothing
 }
 
 // FixReruns notes, for each batch for which another job is asked, which
@@ -44,13 +47,22 @@ func (o *Options) asksRerun(a Address) bool {
 
 // wantsRerun reports whether another job is asked for and was not sent yet.
 func (o *Options) wantsRerun(a Address, rec *Record) bool {
-	if !o.asksRerun(a) {
+	from, fixed := o.RerunFrom[a]
+	if n := o.Saved.rerunFrom(a); n > 0 {
+		from, fixed = n, true
+	} else if !o.asksRerun(a) {
 		return false
 	}
-	from, fixed := o.RerunFrom[a]
 	return !fixed || rec == nil || !slices.ContainsFunc(rec.Attempts, func(at Attempt) bool {
 		return at.Number >= from && !at.Repair && (at.Outcome == OutcomeBought || at.Outcome == OutcomeIntent || rec.refusedForGood(&at))
 	})
+}
+
+func (o *Options) selection() *Selection {
+	if len(o.Targets)+len(o.Excludes)+len(o.Rerun) == 0 {
+		return nil
+	}
+	return &Selection{Targets: slices.Clone(o.Targets), Excludes: slices.Clone(o.Excludes), Rerun: slices.Clone(o.Rerun)}
 }
 
 // Diff compares what is wanted with what is recorded and live, and says what
@@ -60,9 +72,10 @@ func Diff(d *Desired, o *Observed, opts Options) (*Plan, []Item) {
 	x.matches, x.results, x.opts = &m.out, o.Results, opts
 	x.plan = &Plan{
 		FormatVersion: FormatVersion, QaplanVersion: opts.Version, CreatedAt: opts.Now.UTC(),
+		ConfigDigest: "sha256:" + d.ConfigDigest, InputsDigest: d.inputsDigest(), Service: opts.Service,
 		Lineage: o.Recorded.Lineage, Serial: o.Recorded.Serial,
-		Complete: true,
-		Changes:  []Change{}, Waiting: []Waiting{}, Held: []Held{}, Failed: []Failed{}, Problems: []Problem{},
+		Complete: true, Selection: opts.selection(),
+		Changes: []Change{}, Waiting: []Waiting{}, Held: []Held{}, Failed: []Failed{}, Problems: []Problem{},
 	}
 	x.plan.Problems = append(x.plan.Problems, x.matches.problems...)
 	for _, a := range x.addresses() {
@@ -160,18 +173,8 @@ func (x *differ) one(a Address) {
 	v := x.view(a)
 	out := v.decide()
 	x.plan.Problems = append(x.plan.Problems, out.problems...)
-	if len(out.actions) > 0 {
-		switch {
-		case !x.selected(a):
-			out.actions = nil
-			x.plan.Complete = false
-		case x.live.Refreshed && !x.live.Complete && slices.Contains(out.actions, ActionCreate):
-			out.actions = nil
-			x.plan.Complete = false
-			x.unsure++
-		}
-	}
-	item := Item{Address: a, Phase: out.phase, Record: v.rec, Want: v.want, Extra: v.extra, Undelivered: v.undelivered()}
+	item := Item{Address: a, Phase: out.phase, Record: v.rec, Want: v.want, Extra: v.extra, Undelivered: v.undelivered(), prior: v.prior()}
+	item.Change = v.change(&out, item.prior)
 	if v.rec != nil && v.rec.Result != nil {
 		item.BadRows = v.rec.Result.Failed + v.rec.Result.Missing
 	}
@@ -193,12 +196,34 @@ func (x *differ) one(a Address) {
 		}
 	}
 	x.plan.Summary.phase(out.phase)
+	item.Left = !x.selected(a) || !x.opts.Saved.admits(&item)
 	x.items = append(x.items, item)
+	x.include(&item)
+}
+
+// change gives what a decision comes to, nil where nothing is to be done.
+func (v *view) change(out *verdict, prior Prior) *Change {
 	if len(out.actions) == 0 {
+		return nil
+	}
+	return &Change{Address: v.addr, Block: v.addr.Block, Number: v.addr.Number, Phase: out.phase, Actions: out.actions,
+		Reason: out.reason, Attempt: out.attempt, Detail: out.detail, Prior: prior}
+}
+
+// include puts a change into the plan, unless something leaves it out.
+func (x *differ) include(it *Item) {
+	c := it.Change
+	switch {
+	case c == nil:
+		return
+	case it.Left:
+		x.plan.Complete = false
+		return
+	case x.live.Refreshed && !x.live.Complete && c.Has(ActionCreate):
+		x.plan.Complete = false
+		x.unsure++
 		return
 	}
-	c := Change{Address: a, Block: a.Block, Number: a.Number, Phase: out.phase, Actions: out.actions,
-		Reason: out.reason, Attempt: out.attempt, Detail: out.detail}
 	for _, act := range c.Actions {
 		x.plan.Summary.count(act)
 	}
@@ -206,7 +231,7 @@ func (x *differ) one(a Address) {
 		x.plan.Estimate.Requests += int64(c.Detail.Rows)
 		x.plan.Estimate.InputTokens += c.Detail.Tokens
 	}
-	x.plan.Changes = append(x.plan.Changes, c)
+	x.plan.Changes = append(x.plan.Changes, *c)
 }
 
 func (x *differ) finish() {
@@ -219,7 +244,7 @@ func (x *differ) finish() {
 		p.Estimate.Basis = "input tokens: characters/4; output tokens and cost are not estimated"
 	}
 	p.Applyable = len(p.Changes) > 0
-	p.Digest = p.digest(x.d)
+	p.Digest = p.digest()
 }
 
 // tellListing says what was left because the listing is not to be trusted, or

@@ -27,6 +27,9 @@
 //   - claim: what a person or a text says of a job or an upload, judged by what
 //     the service says of it ([Judge]).
 //   - phase: where a batch stands ([Phase]); each is in exactly one.
+//   - saved plan: one that was kept in a file ([ReadPlan]) and restricts a run
+//     ([Saved]). Each of its changes stands for itself ([Standing]): it is as it
+//     was planned, done already, or stale.
 //   - action: a step of a [Change]. Its [Reason] is a stable code, as is that of
 //     a batch which is held for a person or failed; [Exit] gives the way out.
 //
@@ -50,6 +53,11 @@
 // bought, to be bought. What stands against a purchase is looked at last, so
 // that it stops no waiting and no download of what was bought.
 //
+// A saved plan decides nothing. Diff decides anew, and only then is left out what
+// the plan does not hold, or what is not as it was: a [Change] names in its
+// [Prior] what had been bought when it was planned. Uploads, and the numbers of
+// attempts that bought nothing, may differ.
+//
 // [AdoptJobs] and [AdoptUpload] give the record as it stands after an adoption;
 // an apply and Diff use the same ones. [Item.Cancellations], [Unneeded] and
 // [Strangers] say what a cancel, a clean and a rebuild concern.
@@ -72,6 +80,9 @@
 //   - A job that was adopted and turns out to be another batch's is unbound: its
 //     batch is held, the right job is offered to it, and the job goes where its
 //     answers belong.
+//   - A run of a saved plan does nothing that a run without it would not do, buys
+//     nothing that the plan does not hold, and each purchase of it once, however
+//     often it is run.
 //   - No row is bought again that is good in hand, unless a person or on_change
 //     asks for the whole source anew. Repairs are as many in a series as the
 //     config allows; one model answers a batch, unless the repair names another.

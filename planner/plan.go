@@ -1,9 +1,6 @@
 package planner
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"slices"
 	"time"
 )
@@ -123,12 +120,20 @@ type Plan struct {
 	FormatVersion string    `json:"format_version"`
 	QaplanVersion string    `json:"qaplan_version"`
 	CreatedAt     time.Time `json:"created_at"`
-	Digest        string    `json:"digest"`
-	Lineage       string    `json:"lineage"`
-	Serial        int64     `json:"serial"`
+	// Digest covers config, inputs and purchases; see [Plan.Expect].
+	Digest string `json:"digest"`
+	// ConfigDigest is that of the config's meaning, InputsDigest that of the
+	// batches: their sources, models and result paths.
+	ConfigDigest string  `json:"config_digest"`
+	InputsDigest string  `json:"inputs_digest"`
+	Service      Service `json:"provider"`
+	Lineage      string  `json:"lineage"`
+	Serial       int64   `json:"serial"`
 	// Complete is false when the plan leaves batches out: a selection, or a
 	// listing that could not be trusted.
 	Complete bool `json:"complete"`
+	// Selection is what narrowed or widened the plan, nil when nothing did.
+	Selection *Selection `json:"selection,omitempty"`
 	// Applyable is false when there is nothing to do.
 	Applyable bool      `json:"applyable"`
 	Changes   []Change  `json:"changes"`
@@ -140,6 +145,27 @@ type Plan struct {
 	Estimate  Estimate  `json:"estimate"`
 	// Forecast says how it is expected to go, nil where nothing is known.
 	Forecast *Forecast `json:"forecast,omitempty"`
+}
+
+// Service names the service that a plan is for.
+type Service struct {
+	Kind    string `json:"kind"` // "gemini" or "emulator"
+	BaseURL string `json:"base_url,omitempty"`
+}
+
+// String names the service in a sentence.
+func (s Service) String() string {
+	if s.BaseURL == "" {
+		return s.Kind
+	}
+	return s.Kind + " at " + s.BaseURL
+}
+
+// Selection is what a person chose on the command line.
+type Selection struct {
+	Targets  []Selector `json:"targets,omitempty"`
+	Excludes []Selector `json:"excludes,omitempty"`
+	Rerun    []Selector `json:"rerun,omitempty"`
 }
 
 // codeListing marks the problem of a listing that kept changing.
@@ -172,6 +198,21 @@ type Change struct {
 	Reason  Reason   `json:"reason"`
 	Attempt int      `json:"attempt,omitempty"` // of the create, or of the job that is downloaded
 	Detail  Detail   `json:"detail"`
+	Prior   Prior    `json:"prior"`
+}
+
+// Prior is what had been bought for a batch when its change was planned. A
+// purchase of a saved plan is carried out only where this still holds.
+type Prior struct {
+	// Bought counts the attempts that have a job, or may have one.
+	Bought int    `json:"bought"`
+	Job    string `json:"job,omitempty"` // of the newest of them
+	// Cancelled counts the attempts that somebody cancelled, or asked to.
+	Cancelled int `json:"cancelled,omitempty"`
+	// Claimed is the job that another state made for the same.
+	Claimed string `json:"claimed_elsewhere,omitempty"`
+	// OtherProject is set when not one recorded job was visible.
+	OtherProject bool `json:"other_project,omitempty"`
 }
 
 // Has reports whether the change includes an action.
@@ -334,37 +375,10 @@ type Item struct {
 	Record      *Record
 	Want        *Batch // nil when the batch is out of the config
 	Extra       []*Job // live jobs for it beside those that Record names
-}
-
-// digest covers config, inputs and purchases. Progress that costs nothing is
-// left out, so that a reviewed plan survives it.
-func (p *Plan) digest(d *Desired) string {
-	type input struct {
-		Address, Model, SHA256, Output string
-	}
-	type purchase struct {
-		Address, Model, SHA256 string
-		Attempt                int
-	}
-	var body struct {
-		Config    string
-		Inputs    []input
-		Purchases []purchase
-	}
-	body.Config = d.ConfigDigest
-	for _, b := range d.sorted() {
-		body.Inputs = append(body.Inputs, input{b.Address.String(), b.Model, b.Source.SHA256, b.Output})
-	}
-	for i := range p.Changes {
-		c := &p.Changes[i]
-		if c.Has(ActionCreate) {
-			body.Purchases = append(body.Purchases, purchase{c.Address.String(), c.Detail.Model, c.Detail.SHA256, c.Attempt})
-		}
-	}
-	text, err := json.Marshal(body)
-	if err != nil {
-		panic(err) // strings and integers always encode
-	}
-	sum := sha256.Sum256(text)
-	return "sha256:" + hex.EncodeToString(sum[:])
+	// Change is what is to be done for it, nil when nothing is.
+	Change *Change
+	// Left is set when a selection or a saved plan leaves the batch out: Change
+	// is not in the plan then, and nothing of the batch is waited for.
+	Left  bool
+	prior Prior // as it would stand in a change
 }

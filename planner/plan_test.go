@@ -94,8 +94,8 @@ func TestPlanKeys(t *testing.T) {
 		have        map[string]any
 		keys, added string
 	}{
-		{"plan", plan, "format_version qaplan_version created_at digest lineage serial complete applyable changes waiting held failed problems summary estimate", ""},
-		{"changes", first("changes"), "address block number phase actions reason attempt detail", ""},
+		{"plan", plan, "format_version qaplan_version created_at digest lineage serial complete applyable changes waiting held failed problems summary estimate", "config_digest inputs_digest provider"},
+		{"changes", first("changes"), "address block number phase actions reason attempt detail", "prior"},
 		{"waiting", first("waiting"), "address job job_state since", ""},
 		{"held", first("held"), "address reason exit", "job message"},
 		{"failed", first("failed"), "address reason", "exit message"},

@@ -60,11 +60,18 @@ func freshBatches(n int) *scene {
 // TestScaleIsLinear compares what a plan of many batches allocates with what a
 // plan of few does: the count for each batch must not grow with their number.
 func TestScaleIsLinear(t *testing.T) {
-	for name, make := range map[string]func(int) *scene{"finished": finishedBatches, "repaired": repairedBatches, "fresh": freshBatches} {
+	saved := func(n int) *scene {
+		s := freshBatches(n)
+		p, _ := s.diff()
+		s.opts.Saved = NewSaved(p, true)
+		return s
+	}
+	for name, make := range map[string]func(int) *scene{"finished": finishedBatches, "repaired": repairedBatches, "fresh": freshBatches, "saved": saved} {
+		buys := name == "fresh" || name == "saved"
 		perBatch := func(n int) float64 {
 			s := make(n)
 			p, items := s.diff()
-			if len(items) != n || name != "fresh" && len(p.Changes) > 0 || name == "fresh" && len(p.Changes) != n {
+			if len(items) != n || !buys && len(p.Changes) > 0 || buys && len(p.Changes) != n {
 				t.Fatalf("%s: %d items, %d changes for %d batches", name, len(items), len(p.Changes), n)
 			}
 			return testing.AllocsPerRun(1, func() { s.diff() }) / float64(n)

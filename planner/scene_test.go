@@ -46,7 +46,7 @@ func newScene(facts ...fact) *scene {
 			Judged:   map[Address]*Judgement{},
 			Marks:    map[string]time.Time{},
 		},
-		opts: Options{Version: "0.1.0", Now: now},
+		opts: Options{Version: "0.1.0", Service: Service{Kind: "gemini", BaseURL: "https://example.com"}, Now: now},
 	}
 	for _, f := range facts {
 		f(s)

@@ -26,6 +26,8 @@ type applyFlags struct {
 	timeout     time.Duration
 	maxCost     float64
 	lockTimeout time.Duration
+	expect      string // the digest that was reviewed
+	saved       savedRun
 }
 
 // errTimeout is the cause of a context that --timeout ended.
@@ -34,11 +36,16 @@ var errTimeout = errors.New("the time of --timeout is over")
 func applyCommand(a *app) *cobra.Command {
 	var f applyFlags
 	cmd := &cobra.Command{
-		Use:   "apply",
+		Use:   "apply [PLANFILE]",
 		Short: "Show the plan, ask, and carry it out",
 		Long: `Show the plan, ask, and carry it out: upload, create jobs, download. Without
 --wait it does all that can be done now and ends; running it again goes on. With
 --wait it goes on until every batch is done, failed or held.
+
+A saved plan needs no question. Each of its items that is still as it was planned is
+done; what is done already is skipped, and what has changed since is left alone, with
+exit code 5. Nothing else is bought, with --wait neither. Where the file is not at
+hand, --expect-digest ends the run unless the plan is the one that was reviewed.
 
 The first interrupt finishes the calls in flight and records them; the second
 ends at once. Running it again goes on from there, and nothing is paid twice.`,
@@ -46,30 +53,42 @@ ends at once. Running it again goes on from there, and nothing is paid twice.`,
   qaplan apply --auto-approve --wait --timeout 2h
   qaplan apply --target 'batch.refinement[72]'
   qaplan apply --rerun 'batch.refinement[72]'
+  qaplan apply plan.json
   qaplan apply --auto-approve --json | jq -r '."@message"'`,
-		Args: noPlanFile,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.apply(cmd.Context(), &f) },
+		Args: onePlanFile,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				f.saved.file = args[0]
+			}
+			if cmd.Flags().Changed("expect-digest") && !planner.IsDigest(f.expect) { // "" is an unset variable, say
+				return fmt.Errorf("--expect-digest %s: it must be sha256: and 64 digits, as plan --format json shows it", f.expect)
+			}
+			return a.apply(cmd.Context(), &f)
+		},
 	}
 	f.selection.register(a, cmd)
 	fl := cmd.Flags()
 	fl.BoolVar(&f.approved, "auto-approve", false, "do not ask")
 	fl.BoolVar(&f.wait, "wait", false, "go on until every batch is done, failed or held")
 	fl.DurationVar(&f.timeout, "timeout", 0, "end cleanly after this `TIME`, such as 90m; 0 is no limit")
-	fl.BoolVar(&f.json, "json", false, "one JSON event a line on stdout; needs --auto-approve")
+	fl.BoolVar(&f.json, "json", false, "one JSON event a line on stdout; needs --auto-approve or a saved plan")
 	fl.BoolVar(&f.detailed, "detailed-exitcode", false, "exit 2 when all went well but work remains for a later run")
 	fl.DurationVar(&f.lockTimeout, "lock-timeout", 0, "how long, as a `TIME`, to wait for another run that holds the state, such as 10m")
 	fl.BoolVar(&f.verbose, "verbose", false, "a line of the plan for each batch")
 	fl.Float64Var(&f.maxCost, "max-cost", 0, "buy for at most so many `USD` in this run; what would exceed it is left, and the exit code is 3")
-	laterFlag(cmd, "expect-digest", "checking the digest of a plan")
+	fl.StringVar(&f.expect, "expect-digest", "", "do nothing, and exit 5, unless the plan has this `DIGEST`")
 	return cmd
 }
 
 func (f *applyFlags) check(a *app) error {
+	approved := f.approved || f.saved.file != ""
 	switch {
-	case f.json && !f.approved:
-		return errors.New("--json cannot ask for approval; pass --auto-approve with it")
-	case !f.approved && !a.ui.Interactive():
-		return errors.New("stdin is not a terminal, so nobody can approve the plan; pass --auto-approve")
+	case f.saved.file != "" && f.selection.given() != "":
+		return fmt.Errorf("%s does not go with a saved plan, which holds its own selection; plan again with it", f.selection.given())
+	case f.json && !approved:
+		return errors.New("--json cannot ask for approval; pass --auto-approve with it, or a saved plan")
+	case !approved && !a.ui.Interactive():
+		return errors.New("stdin is not a terminal, so nobody can approve the plan; pass --auto-approve, or a saved plan")
 	case f.maxCost < 0 || f.maxCost > 0 && budget.FromDollars(f.maxCost) == 0:
 		return fmt.Errorf("--max-cost %v: it must be an amount of USD above 0", f.maxCost)
 	case f.timeout < 0:
@@ -82,6 +101,9 @@ func (f *applyFlags) check(a *app) error {
 
 func (a *app) apply(ctx context.Context, f *applyFlags) error {
 	if err := f.check(a); err != nil {
+		return err
+	}
+	if err := f.openSaved(a); err != nil {
 		return err
 	}
 	if f.timeout > 0 {
@@ -104,12 +126,25 @@ func (a *app) apply(ctx context.Context, f *applyFlags) error {
 	return err
 }
 
+// openSaved reads the saved plan, when one is given, before anything is begun.
+func (f *applyFlags) openSaved(a *app) (err error) {
+	if f.saved.file == "" {
+		return nil
+	}
+	if f.saved.plan, err = a.readPlan(f.saved.file); err != nil || f.expect == "" {
+		return err
+	}
+	return f.saved.plan.Expect(f.expect)
+}
+
 func endedByContext(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, errTimeout)
 }
 
 func (a *app) applyWithin(ctx context.Context, f *applyFlags) (err error) {
-	w, err := a.openWork(ctx, workOptions{operation: "apply", selection: f.selection, wait: f.wait, maxCost: budget.FromDollars(f.maxCost), lockTimeout: f.lockTimeout})
+	w, err := a.openWork(ctx, workOptions{
+		operation: "apply", selection: f.selection, saved: f.saved.plan, wait: f.wait, maxCost: budget.FromDollars(f.maxCost), lockTimeout: f.lockTimeout,
+	})
 	if err != nil {
 		return err
 	}
@@ -118,7 +153,14 @@ func (a *app) applyWithin(ctx context.Context, f *applyFlags) (err error) {
 	if err != nil {
 		return err
 	}
+	f.saved.begin(a, w.saved, items)
 	a.showPlan(p, f)
+	if f.expect != "" && w.saved == nil {
+		if err := p.Expect(f.expect); err != nil {
+			return err
+		}
+		w.engine.Restrict(p)
+	}
 	waits := f.wait && (p.Summary.InProgress > 0 || p.Unsure())
 	if !p.Applyable && !waits {
 		return a.settle(ctx, f, w, items)
@@ -146,7 +188,7 @@ func (a *app) showPlan(p *planner.Plan, f *applyFlags) {
 		}
 		return
 	}
-	a.ui.Print(ui.RenderPlan(p, ui.PlanView{Style: a.ui.OutStyle(), Width: a.ui.Width(), Verbose: f.verbose, Partial: f.selection.partial() && !p.Complete}))
+	a.ui.Print(ui.RenderPlan(p, ui.PlanView{Style: a.ui.OutStyle(), Width: a.ui.Width(), Verbose: f.verbose}))
 }
 
 // settle ends an apply that has nothing to do. What the listing taught is
@@ -162,14 +204,20 @@ func (a *app) settle(ctx context.Context, f *applyFlags, w *work, items []planne
 	if err != nil {
 		return err
 	}
+	if n := f.saved.others(rep.Items); n > 0 && a.stream == nil {
+		a.ui.Tell(ui.MoreThanSaved(n))
+	}
+	if f.saved.done() {
+		rep.Items = nil // a plan that was carried out is about none of what is stuck
+	}
 	return a.applyEnd(ctx, f, rep)
 }
 
 func (a *app) approve(ctx context.Context, f *applyFlags, p *planner.Plan) error {
-	if f.approved {
+	if f.approved || f.saved.plan != nil {
 		return nil
 	}
-	return a.confirm(ctx, ui.Question(p, f.wait), "the plan was not approved; nothing was done")
+	return a.confirm(ctx, ui.Question(p, f.wait && f.expect == ""), "the plan was not approved; nothing was done")
 }
 
 // watcher is what follows the events of an apply.
@@ -202,6 +250,9 @@ func (a *app) conclude(ctx context.Context, f *applyFlags, rep apply.Report, err
 			}
 		}
 		a.ui.Print("\n" + ui.ApplyEnd(rep.Summary, unfinished(&rep) || err != nil || interrupted) + "\n")
+		if n := f.saved.others(rep.Items); n > 0 {
+			a.ui.Tell(ui.MoreThanSaved(n))
+		}
 	}
 	switch {
 	case interrupted:
@@ -228,6 +279,9 @@ func (a *app) applyEnd(ctx context.Context, f *applyFlags, rep apply.Report) err
 	}
 	if unfinished(&rep) {
 		codes = append(codes, exitError)
+	}
+	if f.saved.count(planner.StandsStale) > 0 {
+		codes = append(codes, exitStale)
 	}
 	if refused(&rep) {
 		codes = append(codes, exitRefused)

@@ -218,8 +218,6 @@ func TestHelp(t *testing.T) {
 func TestLater(t *testing.T) {
 	tests := []string{
 		"init", "report --format html",
-		"plan --out=p", "plan --max-bytes=1", "plan --format=markdown", "apply --expect-digest sha256:0",
-		"apply p.json", "show p.json", "show --max-bytes 1", "show --format markdown",
 	}
 	for _, line := range tests {
 		t.Run(line, func(t *testing.T) {

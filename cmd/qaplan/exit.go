@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/qaplan/qaplan/cmd/qaplan/internal/ui"
+	"github.com/qaplan/qaplan/planner"
 	"github.com/qaplan/qaplan/state"
 )
 
@@ -35,7 +36,7 @@ func exitCodes() []exitMeaning {
 		{exitChanges, "with --detailed-exitcode only: plan found changes; apply went well but work remains for a later run"},
 		{exitRefused, "fmt --check would change something; a limit on the cost (max_cost, --max-cost) stands against purchases"},
 		{exitLocked, "the state is locked by another run"},
-		{exitStale, "a saved plan is stale"},
+		{exitStale, "a saved plan is stale, all of it or some items, which were left alone; or its digest is not the expected one"},
 		{exitStuck, "apply, status: batches are failed or held, or done with rows that stay bad, and nothing else is left to do"},
 		{exitInterrupted, "interrupted"},
 	}
@@ -80,6 +81,8 @@ func codeOf(ctx context.Context, err error) int {
 			one = end.code
 		} else if _, ok := errors.AsType[*state.LockedError](e); ok {
 			one = exitLocked
+		} else if misfit, ok := errors.AsType[*planner.MisfitError](e); ok && misfit.Stale() {
+			one = exitStale
 		}
 		code = strongest(code, one)
 	}

@@ -41,7 +41,6 @@ func (g *globals) register(f *pflag.FlagSet) {
 type choice struct {
 	value   string
 	allowed []string
-	later   []string // known words that are not carried out yet
 }
 
 func (c *choice) String() string { return c.value }
@@ -52,8 +51,6 @@ func (c *choice) Set(s string) error {
 	case slices.Contains(c.allowed, s):
 		c.value = s
 		return nil
-	case slices.Contains(c.later, s):
-		return fmt.Errorf("%q is not carried out by this version yet; use %s", s, orList(c.allowed))
 	default:
 		return advised(fmt.Errorf("it must be %s", orList(c.allowed)), didYouMean(s, c.allowed))
 	}
@@ -72,14 +69,17 @@ type format struct {
 	json   bool
 }
 
-func (f *format) register(cmd *cobra.Command, later ...string) {
-	f.choice = choice{value: "human", allowed: []string{"human", "json"}, later: later}
-	cmd.Flags().Var(&f.choice, "format", "the form of the result: human or json")
+// register declares both; more are forms beside human and json.
+func (f *format) register(cmd *cobra.Command, more ...string) {
+	f.choice = choice{value: "human", allowed: append([]string{"human", "json"}, more...)}
+	cmd.Flags().Var(&f.choice, "format", "the form of the result: "+orList(f.choice.allowed))
 	cmd.Flags().BoolVar(&f.json, "json", false, "the same as --format json")
-	must(cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions([]string{"human", "json"}, cobra.ShellCompDirectiveNoFileComp)))
+	must(cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(f.choice.allowed, cobra.ShellCompDirectiveNoFileComp)))
 }
 
 func (f *format) isJSON() bool { return f.json || f.choice.value == "json" }
+
+func (f *format) isMarkdown() bool { return !f.isJSON() && f.choice.value == "markdown" }
 
 // must turns a slip in the declaration of a command, which shows on every
 // start, into a panic.
@@ -104,7 +104,18 @@ func (s *selection) register(a *app, cmd *cobra.Command) {
 	}
 }
 
-func (s *selection) partial() bool { return len(s.targets) > 0 || len(s.excludes) > 0 }
+// given names a flag of the selection that is set, "" where none is.
+func (s *selection) given() string {
+	switch {
+	case len(s.targets) > 0:
+		return "--target"
+	case len(s.excludes) > 0:
+		return "--exclude"
+	case len(s.rerun) > 0:
+		return "--rerun"
+	}
+	return ""
+}
 
 // options reads the selectors. Each must name a batch that exists, so that a
 // slip of the pen does not become an empty plan.
@@ -257,9 +268,6 @@ func flagError(cmd *cobra.Command, err error) error {
 // invalidValue says what a flag takes in place of what it was given.
 func invalidValue(cmd *cobra.Command, invalid *pflag.InvalidValueError) error {
 	f, cause := invalid.GetFlag(), invalid.Unwrap()
-	if _, ok := f.Value.(*refusedFlag); ok {
-		return fmt.Errorf("--%s: %w", f.Name, cause)
-	}
 	switch f.Value.Type() {
 	case "duration":
 		cause = errors.New("it must be a length of time with its unit, such as 30s, 15m or 2h")

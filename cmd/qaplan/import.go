@@ -132,6 +132,7 @@ func (a *app) adopt(ctx context.Context, w *work, claims []planner.Claim, f *sur
 		return nil
 	}
 	if len(claims) == 1 {
+		p.Selection = nil // nobody chose; it is about what is imported alone
 		a.ui.Print("\n" + ui.RenderPlan(p, ui.PlanView{Style: a.ui.OutStyle(), Width: a.ui.Width(), Verbose: true}))
 	}
 	if err := f.ask(ctx, a, ui.ImportQuestion(len(p.Changes))); err != nil {

@@ -55,7 +55,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "gen-batches": genBatches, "purchases": purchases, "charged": charged, "bought": bought, "uploads": uploads, "answered": answered,
-			"ndjson": ndjson, "json": jsonValue, "wait-for": waitFor, "emulator": startEmulator, "web-page": webPage,
+			"ndjson": ndjson, "json": jsonValue, "set-json": setJSON, "edit-file": editFile, "wait-for": waitFor, "emulator": startEmulator, "web-page": webPage,
 			"same-files": sameFiles, "files-of": filesOf, "copy-tree": copyTree,
 			"aged": aged, "same-keys": sameKeys, "import-jobs": importJobs, "swap": swap,
 			"backups": backups, "lock-of": lockOf,
@@ -223,22 +223,37 @@ func jsonValue(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) != 3 {
 		ts.Fatalf("usage: json FILE PATH VALUE")
 	}
+	want := args[2]
+	if got := valueIn(ts, args[0], args[1]); (got == want) == neg {
+		ts.Fatalf("%s is %s, compared with %s", args[1], got, want)
+	}
+}
+
+// setJSON NAME FILE PATH sets a variable to a value in a JSON file.
+func setJSON(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: set-json NAME FILE PATH")
+	}
+	ts.Setenv(args[0], valueIn(ts, args[1], args[2]))
+}
+
+func valueIn(ts *testscript.TestScript, file, path string) string {
 	var v any
-	if err := json.Unmarshal([]byte(ts.ReadFile(args[0])), &v); err != nil {
+	if err := json.Unmarshal([]byte(ts.ReadFile(file)), &v); err != nil {
 		ts.Fatalf("%v", err)
 	}
-	for key := range strings.SplitSeq(args[1], ".") {
+	for key := range strings.SplitSeq(path, ".") {
 		switch at := v.(type) {
 		case map[string]any:
 			next, ok := at[key]
 			if !ok {
-				ts.Fatalf("no key %q on the way to %s", key, args[1])
+				ts.Fatalf("no key %q on the way to %s", key, path)
 			}
 			v = next
 		case []any:
 			i, err := strconv.Atoi(key)
 			if err != nil || i >= len(at) {
-				ts.Fatalf("no element %q on the way to %s", key, args[1])
+				ts.Fatalf("no element %q on the way to %s", key, path)
 			}
 			v = at[i]
 		default:
@@ -247,10 +262,19 @@ func jsonValue(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	text, err := json.Marshal(v)
 	ts.Check(err)
-	want := args[2]
-	if got := strings.Trim(string(text), `"`); (got == want) == neg {
-		ts.Fatalf("%s is %s, compared with %s", args[1], got, want)
+	return strings.Trim(string(text), `"`)
+}
+
+// editFile OLD NEW FILE replaces words in a file, which has them.
+func editFile(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: edit-file OLD NEW FILE")
 	}
+	text := ts.ReadFile(args[2])
+	if !strings.Contains(text, args[0]) {
+		ts.Fatalf("%s has no %s", args[2], args[0])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[2]), []byte(strings.ReplaceAll(text, args[0], args[1])), 0o666))
 }
 
 const (

@@ -19,12 +19,11 @@ import (
 
 // planFlags are what a plan can be asked for.
 type planFlags struct {
-	format    format
+	rendering rendering
 	selection selection
-	output    string
+	out       string
 	detailed  bool
 	refresh   bool
-	verbose   bool
 }
 
 func planCommand(a *app) *cobra.Command {
@@ -36,25 +35,42 @@ func planCommand(a *app) *cobra.Command {
 do. Nothing is sent that changes anything, no byte of the state is written, and a
 running apply is no obstacle.
 
+With --out the plan is saved, and apply takes it: it does exactly those of its items
+that are still as they were planned. With --format markdown it is a comment for a
+pull request, whose first line is a marker to find it by.
+
 Symbols:
 ` + ui.Symbols(),
 		Example: `  qaplan plan
   qaplan plan --target 'batch.refinement[51-60]' --verbose
-  qaplan plan --format json --output plan.json
+  qaplan plan --out plan.json
+  qaplan plan --format markdown --output comment.md
   qaplan plan --detailed-exitcode`,
 		Args: noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.plan(cmd.Context(), &f) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := f.check(cmd); err != nil {
+				return err
+			}
+			return a.plan(cmd.Context(), &f)
+		},
 	}
-	f.format.register(cmd, "markdown")
+	f.rendering.register(cmd)
 	f.selection.register(a, cmd)
 	fl := cmd.Flags()
-	fl.StringVar(&f.output, "output", "", "write the plan to `FILE` in place of stdout")
+	fl.StringVar(&f.out, "out", "", "save the plan as `FILE`, for apply and show")
 	fl.BoolVar(&f.detailed, "detailed-exitcode", false, "exit 2 when there are changes")
 	fl.BoolVar(&f.refresh, "refresh", true, "plan from the state alone: the service is not asked and no key is needed")
-	fl.BoolVar(&f.verbose, "verbose", false, "a line for each batch")
-	laterFlag(cmd, "out", "saving a plan")
-	laterFlag(cmd, "max-bytes", "limiting the size of a plan")
 	return cmd
+}
+
+func (f *planFlags) check(cmd *cobra.Command) error {
+	switch {
+	case f.out == "" && cmd.Flags().Changed("out"):
+		return errors.New("--out: the name of the file is empty")
+	case f.out != "" && f.out == f.rendering.output:
+		return errors.New("--out and --output name the same file")
+	}
+	return f.rendering.check(cmd)
 }
 
 func (a *app) plan(ctx context.Context, f *planFlags) error {
@@ -66,18 +82,20 @@ func (a *app) plan(ctx context.Context, f *planFlags) error {
 	if err != nil {
 		return err
 	}
-	style := a.ui.OutStyle()
-	if f.output != "" {
-		style = ui.Style{}
+	text, err := f.rendering.plan(a, p)
+	if err != nil {
+		return err
 	}
-	text := ui.RenderPlan(p, ui.PlanView{Style: style, Width: a.ui.Width(), Verbose: f.verbose, Partial: f.selection.partial() && !p.Complete})
-	if f.format.isJSON() {
-		if text, err = ui.JSON(p); err != nil {
+	if f.out != "" {
+		if err := a.save(f.out, p); err != nil {
 			return err
 		}
 	}
-	if err := a.deliver(f.output, text); err != nil {
+	if err := a.deliver(f.rendering.output, text); err != nil {
 		return err
+	}
+	if f.out != "" {
+		a.ui.Tell(ui.Saved(f.out, a.global.chdir))
 	}
 	switch {
 	case p.Refused():
@@ -94,17 +112,22 @@ func (a *app) deliver(file, text string) error {
 		a.ui.Print(text)
 		return nil
 	}
-	err := durable.WriteFile(a.path(file), 0o600, func(w io.Writer) error {
+	if err := a.write(a.path(file), text); err != nil {
+		return fmt.Errorf("--output: %w", err)
+	}
+	return nil
+}
+
+// write makes a file of a text, readable by its owner alone.
+func (a *app) write(name, text string) error {
+	err := durable.WriteFile(name, 0o600, func(w io.Writer) error {
 		_, err := io.WriteString(w, text)
 		return err
 	})
 	if e, ok := errors.AsType[*fs.PathError](err); ok {
-		err = &fs.PathError{Op: "write", Path: a.path(file), Err: e.Err} // it names a temporary file
+		return &fs.PathError{Op: "write", Path: name, Err: e.Err} // it names a temporary file
 	}
-	if err != nil {
-		return fmt.Errorf("--output: %w", err)
-	}
-	return nil
+	return err
 }
 
 // observe makes a plan without holding the state: whatever an apply does at the
@@ -140,7 +163,7 @@ func (a *app) observing(ctx context.Context, cfg *config.Config, sel *selection,
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	opts.Version = version
+	opts.Version, opts.Service = version, plannedFor(cfg)
 	o := apply.Options{
 		Recorded: st, Desired: in.Desired, Paths: enginePaths(in), Rows: rowRules(cfg), Costs: costs(cfg), Refresh: refresh, Plan: opts,
 		Limits: limits(cfg.Provider.Rate), Cooldown: cfg.Provider.Cooldown, PollInterval: cfg.Provider.PollInterval, Log: a.log(),

@@ -115,14 +115,3 @@ func noArguments(cmd *cobra.Command, args []string) error {
 	}
 	return advised(fmt.Errorf("%s takes no arguments, but got %q", cmd.CommandPath(), strings.Join(args, " ")), seeHelp(cmd))
 }
-
-// noPlanFile is for commands that will take a saved plan.
-func noPlanFile(cmd *cobra.Command, args []string) error {
-	switch len(args) {
-	case 0:
-		return nil
-	case 1:
-		return fmt.Errorf("%s %s: saved plans are not carried out by this version yet; leave the file out", cmd.CommandPath(), args[0])
-	}
-	return noArguments(cmd, args)
-}

@@ -19,6 +19,7 @@ import (
 type workOptions struct {
 	operation   string // a word for whoever meets the lock
 	selection   selection
+	saved       *planner.Plan // what to restrict the run to, nil for nothing
 	wait        bool
 	adoptOnly   bool       // carry out adoptions and leave everything else
 	maxCost     budget.USD // of what this run buys, 0 for no limit
@@ -32,6 +33,7 @@ type work struct {
 	store   *state.Store
 	engine  *apply.Engine
 	known   []planner.Address // batches of config and state
+	saved   *planner.Saved    // the restriction, nil when there is none
 	sink    func(apply.Event) // set before the engine applies
 }
 
@@ -63,7 +65,15 @@ func (a *app) openWork(ctx context.Context, f workOptions) (_ *work, err error) 
 	if err != nil {
 		return nil, err
 	}
-	opts.Version = version
+	opts.Version, opts.Service = version, plannedFor(cfg)
+	if f.saved != nil {
+		basis := planner.Basis{Version: version, Service: opts.Service, Lineage: st.Lineage, ConfigDigest: in.Desired.ConfigDigest}
+		if err := f.saved.Fits(basis); err != nil {
+			return nil, err
+		}
+		opts.Saved = planner.NewSaved(f.saved, f.wait)
+		w.saved = opts.Saved
+	}
 	o := apply.Options{
 		Journal: w.store, Desired: in.Desired, Paths: enginePaths(in), Rows: rowRules(cfg), Costs: costs(cfg), MaxCost: f.maxCost, Refresh: true, Plan: opts,
 		Limits: limits(cfg.Provider.Rate), Cooldown: cfg.Provider.Cooldown, PollInterval: cfg.Provider.PollInterval,

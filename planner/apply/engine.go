@@ -214,6 +214,10 @@ func (e *Engine) Plan(ctx context.Context) (*planner.Plan, []planner.Item, error
 	return r.plan, r.items, nil
 }
 
+// Restrict limits what Apply does to a plan that Plan gave: nothing else is
+// bought, with Options.Wait neither.
+func (e *Engine) Restrict(p *planner.Plan) { e.opt.Plan.Saved = planner.NewSaved(p, e.opt.Wait) }
+
 // outlast waits, after a lock was taken by force, until no send of the former
 // run can still be on its way: a listing counts for a send only when it began
 // after that.
@@ -410,15 +414,15 @@ func (e *Engine) goesOn(ctx context.Context, r *round) (more bool, pause time.Du
 
 // awaits reports whether something is in progress that may still get on in this
 // run: an answer that there is no place for, say on a full disk, does not, nor does
-// one that a selection leaves out. Answers in hand that wait for a purchase get on
-// with it.
+// one that a selection or a saved plan leaves out. Answers in hand that wait for a
+// purchase get on with it.
 func (e *Engine) awaits(items []planner.Item, fetching map[planner.Address]bool) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return slices.ContainsFunc(items, func(i planner.Item) bool {
 		switch i.Phase {
 		case planner.PhaseUnknown, planner.PhaseSubmitted:
-			return true
+			return !i.Left
 		case planner.PhaseSucceeded:
 			return !e.givenUp[i.Address] && fetching[i.Address]
 		}

@@ -49,10 +49,11 @@ func (e *Engine) observe(ctx context.Context) (*planner.Observed, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A trial tells what hangs on the listing.
+	// A trial tells what hangs on the listing. It cannot tell which purchases of
+	// a saved plan are as they were.
 	trial, items := planner.Diff(&e.opt.Desired, o, e.opt.Plan)
 	anew := e.thorough || hasUnknown(items) || hangsOnJobs(trial) || filesWanted
-	if anew || trial.Summary.Create > 0 {
+	if anew || trial.Summary.Create > 0 || e.opt.Plan.Saved.Buys() {
 		former, last, err := e.makeSure(ctx, o, first, anew)
 		if err != nil {
 			return nil, err

@@ -50,6 +50,9 @@ func Explain(err error) Explained {
 	if e, ok := errors.AsType[*state.LockedError](err); ok {
 		return Explained{Summary: lockedWords(e), Detail: lockedHint(e)}
 	}
+	if e, ok := errors.AsType[*planner.MisfitError](err); ok {
+		return misfit(e)
+	}
 	if _, ok := errors.AsType[*state.IdentityError](err); ok {
 		return x // it says itself what to do
 	}

@@ -10,7 +10,8 @@ import (
 )
 
 // Neighbours with one reason and one way out are one entry, whose command names
-// them all; a job that a person has to look at keeps its own.
+// them all; a job that a person has to look at keeps its own. A plan names each
+// of them all the same.
 func TestHeldTogether(t *testing.T) {
 	held := func(number int, why planner.Reason, job, message string) planner.Held {
 		a := planner.Address{Block: "qa", Number: number}
@@ -29,7 +30,7 @@ func TestHeldTogether(t *testing.T) {
 		held(11, planner.HoldJobGone, "batches/h", "one thing"),
 		held(12, planner.HoldJobGone, "batches/i", "another thing"),
 	}}
-	text := RenderPlan(p, PlanView{})
+	text := RenderLeft(p, nil, Style{}, 0)
 	var got []string
 	for line := range strings.Lines(text) {
 		if strings.HasPrefix(line, "  ! ") || strings.HasPrefix(line, "      ") {
@@ -59,7 +60,11 @@ func TestHeldTogether(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("held batches (-want +got):\n%s", diff)
 	}
-	if n := strings.Count(RenderPlan(p, PlanView{Verbose: true}), "\n  ! "); n != len(p.Held) {
-		t.Errorf("with all in full there are %d entries, want %d", n, len(p.Held))
+	for _, verbose := range []bool{false, true} {
+		text := RenderPlan(p, PlanView{Verbose: verbose})
+		entries, exits := strings.Count(text, "\n  ! "), strings.Count(text, "\n      -> ")
+		if want := map[bool]int{false: 8, true: 11}[verbose]; entries != len(p.Held) || exits != want {
+			t.Errorf("verbose %t: %d entries and %d ways out, want %d and %d:\n%s", verbose, entries, exits, len(p.Held), want, text)
+		}
 	}
 }

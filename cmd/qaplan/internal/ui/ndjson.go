@@ -120,6 +120,24 @@ func (s *JSONStream) Event(e apply.Event) {
 	s.write(l)
 }
 
+// Saved tells that a change of a saved plan is done already, or is left alone.
+func (s *JSONStream) Saved(it *planner.SavedItem) {
+	l := line{Type: typeSkipped, Address: &it.Change.Address, Attempt: it.Change.Attempt, Job: it.Job, Reason: string(it.Why),
+		Message: it.Change.Address.String() + ": done already: " + savedWords(it)}
+	switch it.Standing {
+	case planner.StandsPlanned:
+		return
+	case planner.StandsStale:
+		l.Type, l.Level, l.Severity = apply.EventDiagnostic, "warn", string(planner.SeverityWarning)
+		l.Message = it.Change.Address.String() + ": the saved plan is stale, and this is left alone: " + savedWords(it)
+	}
+	s.begin()
+	s.write(l)
+}
+
+// typeSkipped is the type of a change of a saved plan that is done already.
+const typeSkipped = "skipped"
+
 // Explain writes what went wrong, or may, as a diagnostic.
 func (s *JSONStream) Explain(x Explained) {
 	s.begin()

@@ -101,8 +101,15 @@ func story() *planner.Plan {
 	return p
 }
 
+// partialStory is the same, narrowed by a selection.
+func partialStory() *planner.Plan {
+	p := story()
+	p.Selection = &planner.Selection{Targets: []planner.Selector{{Block: "refinement", Whole: true}}, Excludes: []planner.Selector{{Block: "refinement", First: 61, Last: 71}}}
+	return p
+}
+
 func TestRenderPlan(t *testing.T) {
-	golden(t, "plan.txt", RenderPlan(story(), PlanView{Partial: true}))
+	golden(t, "plan.txt", RenderPlan(partialStory(), PlanView{}))
 	golden(t, "plan_80.txt", RenderPlan(story(), PlanView{Width: 80}))
 	golden(t, "plan_verbose.txt", RenderPlan(story(), PlanView{Verbose: true}))
 	golden(t, "plan_colour.txt", RenderPlan(story(), PlanView{Style: Painted(true), Width: 80}))
@@ -164,6 +171,16 @@ func TestFolding(t *testing.T) {
 		}
 		return c
 	}
+	reason := func(r planner.Reason) func(*planner.Change) { return func(c *planner.Change) { c.Reason = r } }
+	repair := func(c *planner.Change) {
+		c.Reason, c.Detail.Again, c.Detail.Subset = planner.ReasonRepair, true, true
+	}
+	every := func(step, last int, change func(int, func(*planner.Change)) planner.Change) (list []planner.Change) {
+		for n := step; n <= last; n += step {
+			list = append(list, change(n, nil))
+		}
+		return list
+	}
 	tests := []struct {
 		name string
 		list []planner.Change
@@ -176,17 +193,64 @@ func TestFolding(t *testing.T) {
 		{"another model", []planner.Change{change(1, nil), change(2, func(c *planner.Change) { c.Detail.Model = "m" })}, 2},
 		{"other actions", []planner.Change{change(1, nil), change(2, func(c *planner.Change) { c.Actions = c.Actions[1:] })}, 2},
 		{"adoptions", []planner.Change{create(1, planner.ActionAdopt), create(2, planner.ActionAdopt)}, 2},
+		{"failures", []planner.Change{change(1, reason(planner.ReasonJobFailed)), change(2, reason(planner.ReasonJobFailed))}, 2},
+		{"expiries", []planner.Change{change(1, reason(planner.ReasonUploadExpired)), change(2, reason(planner.ReasonUploadExpired))}, 2},
+		{"repairs", []planner.Change{change(1, repair), change(2, repair)}, 1},
+		{"others in between", []planner.Change{change(1, nil), change(2, reason(planner.ReasonCreateAbsent)), change(3, nil)}, 3},
+		{"many ranges", every(2, 2*manyRanges+2, change), 1},
+		{"a few ranges", every(2, 2*manyRanges, change), manyRanges},
 		{"second purchases", []planner.Change{change(1, func(c *planner.Change) { c.Detail.Again = true }), change(2, func(c *planner.Change) { c.Detail.Again = true })}, 2},
+	}
+	lines := func(groups []group) (n int) {
+		for _, g := range groups {
+			n += len(g.folds)
+		}
+		return n
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := len(foldChanges(tt.list, false)); got != tt.want {
+			if got := lines(groupChanges(tt.list, foldAlike)); got != tt.want {
 				t.Errorf("%d lines, want %d", got, tt.want)
 			}
-			if got := len(foldChanges(tt.list, true)); got != len(tt.list) {
+			if got := lines(groupChanges(tt.list, foldNothing)); got != len(tt.list) {
 				t.Errorf("%d lines with verbose, want %d", got, len(tt.list))
 			}
 		})
+	}
+}
+
+// many is a plan of n batches in which neighbours differ: some are bought, some
+// fetched, some wait, and some have nothing to do.
+func many(n int) *planner.Plan {
+	p := &planner.Plan{Applyable: true, Complete: true}
+	for i := 1; i <= n; i++ {
+		switch i % 5 {
+		case 0, 1:
+			p.Changes = append(p.Changes, create(i, planner.ActionUpload, planner.ActionCreate))
+		case 2:
+			c := create(i, planner.ActionDownload)
+			c.Reason, c.Detail = planner.ReasonJobSucceeded, planner.Detail{Rows: 100, Output: "results/x.jsonl"}
+			p.Changes = append(p.Changes, c)
+		case 3:
+			p.Waiting = append(p.Waiting, planner.Waiting{Address: addr("refinement", i), Job: "batches/x", JobState: []string{"RUNNING", "PENDING"}[i%2]})
+			a := addr("refinement", i)
+			p.Problems = append(p.Problems, planner.Problem{Severity: planner.SeverityWarning, Code: "source_changed", Summary: "the source changed", Address: &a})
+		}
+	}
+	p.Summary = planner.Summary{Upload: 2 * n / 5, Create: 2 * n / 5, Download: n / 5, InProgress: n / 5, Done: n / 5}
+	return p
+}
+
+// TestManyFitOnAScreen: a plan of any size is a screen of text, unless there is
+// something in it that a person should see one by one.
+func TestManyFitOnAScreen(t *testing.T) {
+	text := RenderPlan(many(10_000), PlanView{Width: 80})
+	golden(t, "plan_10000.txt", text)
+	if n := strings.Count(text, "\n"); n > 24 {
+		t.Errorf("%d lines", n)
+	}
+	if n := strings.Count(RenderPlan(many(10_000), PlanView{Verbose: true}), "\n"); n < 10_000 {
+		t.Errorf("%d lines with verbose, and not one for each batch", n)
 	}
 }
 

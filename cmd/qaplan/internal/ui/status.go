@@ -162,7 +162,7 @@ func RenderStatus(s *Status, v StatusView) string {
 		b.WriteString(indent("  ", lines[1:]))
 	}
 	renderBadRows(&b, s.BadRows, v)
-	view := PlanView{Style: v.Style, Width: v.Width}
+	view := PlanView{Style: v.Style, Width: v.Width, folded: true}
 	renderHeld(&b, v.Held, view)
 	renderFailed(&b, v.Failed, view)
 	if line := costLine(&s.Cost); line != "" {
@@ -243,7 +243,7 @@ func statusLine(s *Status) string {
 // nothing to say.
 func RenderLeft(p *planner.Plan, items []planner.Item, s Style, width int) string {
 	var b strings.Builder
-	view := PlanView{Style: s, Width: width}
+	view := PlanView{Style: s, Width: width, folded: true}
 	renderHeld(&b, p.Held, view)
 	renderFailed(&b, p.Failed, view)
 	var rows [][]string
