@@ -275,9 +275,10 @@ func TestSavedIsWhatWasPlanned(t *testing.T) {
 	eachScene(t, func(t *testing.T, build func() *scene) {
 		plan := savedIn(t, build())
 		s := build()
+		wishes := s.opts.Rerun
 		s.opts = Options{Version: s.opts.Version, Service: s.opts.Service, Now: now, Saved: NewSaved(plan, false)}
 		p, items := s.diff()
-		if diff := cmp.Diff(plan.Changes, p.Changes); diff != "" && !s.opts.Saved.follow {
+		if diff := cmp.Diff(apart(plan.Changes, wishes), apart(p.Changes, wishes)); diff != "" && !s.opts.Saved.follow {
 			t.Errorf("(-saved +now):\n%s", diff)
 		}
 		if p.Digest != plan.Digest {
@@ -288,6 +289,15 @@ func TestSavedIsWhatWasPlanned(t *testing.T) {
 				t.Errorf("%s: %s %s", it.Change.Address, it.Standing, it.Why)
 			}
 		}
+	})
+}
+
+// apart leaves out the changes of batches for which another job is wished and has
+// to wait: the wish is no change, so a saved plan does not hold it, and without it
+// the batch may stand elsewhere.
+func apart(changes []Change, wishes []Selector) []Change {
+	return slices.DeleteFunc(slices.Clone(changes), func(c Change) bool {
+		return c.Reason != ReasonRerun && slices.ContainsFunc(wishes, func(w Selector) bool { return w.Contains(c.Address) })
 	})
 }
 
