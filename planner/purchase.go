@@ -1,6 +1,9 @@
 package planner
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // nothingBought: no send of this batch bought a job.
 func (v *view) nothingBought() verdict {
@@ -41,6 +44,8 @@ func (v *view) buyWithin(why Reason) verdict {
 	}
 	last := v.newest()
 	switch a := v.answeredWanted(); {
+	case a != nil && !former && !v.askedSince(a):
+		return v.ended(a, HoldResultGone) // nothing of it is to be had, and it is not bought twice
 	case !former || a == nil && !v.resultForWanted():
 	case a == nil, last.fruitless():
 		return v.ended(last, why)
@@ -73,6 +78,11 @@ func (v *view) answeredWanted() *Attempt {
 		}
 	}
 	return nil
+}
+
+// askedSince reports whether a person asked for another job after that one.
+func (v *view) askedSince(a *Attempt) bool {
+	return slices.ContainsFunc(v.rec.Attempts, func(later Attempt) bool { return later.Number > a.Number && later.Rerun })
 }
 
 // acceptedForWanted counts the sends that the service accepted for what is
