@@ -230,6 +230,20 @@ type Tokens struct {
 	Input    int64 `json:"input,omitempty"`
 	Output   int64 `json:"output,omitempty"`
 	Thoughts int64 `json:"thoughts,omitempty"`
+	Cached   int64 `json:"cached,omitempty"` // part of Input
+	// Long is the part of them that belongs to requests with long prompts.
+	Long LongTokens `json:"long,omitzero"`
+}
+
+// LongPrompt is the largest prompt, in tokens, that is not long: models that
+// charge more for long prompts do so for each request that is larger.
+const LongPrompt = 200_000
+
+// LongTokens are those of requests whose prompts are longer than LongPrompt.
+type LongTokens struct {
+	Input    int64 `json:"input,omitempty"`
+	Output   int64 `json:"output,omitempty"`
+	Thoughts int64 `json:"thoughts,omitempty"`
 	Cached   int64 `json:"cached,omitempty"`
 }
 
@@ -239,6 +253,10 @@ func (t *Tokens) Add(u Tokens) {
 	t.Output += u.Output
 	t.Thoughts += u.Thoughts
 	t.Cached += u.Cached
+	t.Long.Input += u.Long.Input
+	t.Long.Output += u.Long.Output
+	t.Long.Thoughts += u.Long.Thoughts
+	t.Long.Cached += u.Long.Cached
 }
 
 // Refusal is a final or repeated refusal of one content and model.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -96,6 +97,60 @@ func TestCostIsTheServices(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestBuiltInPricesAreTheServices compares costs at the built-in prices with the
+// service's own books: of tokens that came from a cache, and of a model that
+// charges more for each request with a long prompt.
+func TestBuiltInPricesAreTheServices(t *testing.T) {
+	const rows = 12
+	long := strings.Repeat(".", planner.LongPrompt+1000)
+	ask := func(number int) string {
+		var b strings.Builder
+		for r := range rows {
+			question, cache := fmt.Sprintf("What does indicator %d say on day %d?", number, r), ""
+			if r%4 == 1 && number%2 == 1 {
+				question += long
+			}
+			if r%2 == 1 {
+				cache = `"cached_content":"cachedContents/guide",`
+			}
+			fmt.Fprintf(&b, `{"key":"b%d-r%d","request":{%s"contents":[{"parts":[{"text":%q}]}]}}`+"\n", number, r, cache, question)
+		}
+		return b.String()
+	}
+	for _, of := range []string{"gemini-2.5-flash", "gemini-2.5-flash-lite", "gemini-2.5-pro", "gemini-3.8-flash", "gemini-2.0-flash"} {
+		t.Run(of, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				cfg := quick()
+				cfg.Rows = emulator.RowFaults{TruncatedShare: 0.1, DuplicatedShare: 0.1}
+				w := newWorld(t, 0, 0, cfg)
+				for n := 51; n < 55; n++ {
+					w.add(n, ask(n))
+				}
+				for i := range w.desired.Batches {
+					w.desired.Batches[i].Model = of
+				}
+				w.repair(&planner.Repair{MaxAttempts: 2})
+				w.judge("longer", longer())
+				w.converge()
+				got, _ := w.spending()
+				want, _ := w.charged()
+				if math.Abs(got.Spent.Dollars()-want) > 1e-6 || want == 0 || got.Unknown || got.ToCome != 0 {
+					t.Errorf("got %+v, the service charges $%.6f", got, want)
+				}
+				var used planner.Tokens
+				for _, rec := range w.state().Batches {
+					for i := range rec.Attempts {
+						used.Add(rec.Attempts[i].Tokens)
+					}
+				}
+				if used.Cached < 1024 || used.Long.Input < 6*planner.LongPrompt || used.Long.Cached == 0 || used.Long.Input == used.Input {
+					t.Errorf("tokens %+v: too few were cached, or were long prompts", used)
+				}
+			})
+		})
+	}
 }
 
 // TestMaxCostIsNeverExceeded runs again and again under limits on the cost: of the

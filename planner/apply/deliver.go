@@ -75,13 +75,18 @@ func (d *delivery) resultOf(former *planner.Result, written *results.Written, j 
 		Attempt: d.at.Number, Source: d.want.Source.SHA256,
 		Rows: n.Total(), Succeeded: n[batchfile.Good], Failed: n.Bad() - n[batchfile.Missing], Missing: n[batchfile.Missing],
 		Dropped: j.dropped, Doubled: j.doubled,
-		Tokens:  planner.Tokens{Input: rep.Usage.Input, Output: rep.Usage.Output, Thoughts: rep.Usage.Thoughts, Cached: rep.Usage.Cached},
+		Tokens:  tokensOf(rep.Usage, rep.Long),
 		Written: time.Now().Round(0).UTC(),
 	}
 	if former != nil && d.usesResult {
 		out.Dropped, out.Doubled = out.Dropped+former.Dropped, out.Doubled+former.Doubled
 	}
 	return out
+}
+
+// tokensOf gives what rows took, those with long prompts told apart.
+func tokensOf(u, long batchfile.Usage) planner.Tokens {
+	return planner.Tokens{Input: u.Input, Output: u.Output, Thoughts: u.Thoughts, Cached: u.Cached, Long: planner.LongTokens(long)}
 }
 
 // sameAsThere compares the verified result with the file in its place.

@@ -207,9 +207,8 @@ func (g *read) note(rec *planner.Record, at *planner.Attempt) {
 		return
 	}
 	if g.fresh.Lines > 0 {
-		u := g.fresh.Usage
 		at.Answered = g.fresh.Answered
-		at.Tokens = planner.Tokens{Input: u.Input, Output: u.Output, Thoughts: u.Thoughts, Cached: u.Cached}
+		at.Tokens = tokensOf(g.fresh.Usage, g.fresh.Long)
 	}
 	rec.Judge(g.judged)
 }

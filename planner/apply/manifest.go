@@ -154,9 +154,13 @@ func manifestBatch(a planner.Address, want *planner.Batch, rec *planner.Record) 
 			used = r.Tokens // of an attempt that is not recorded any more
 		}
 	}
-	out.Tokens = results.ManifestTokens(used)
+	out.Tokens = manifestTokens(used)
 	out.Rules, out.Rows = manifestRows(rec)
 	return out
+}
+
+func manifestTokens(t planner.Tokens) results.ManifestTokens {
+	return results.ManifestTokens{Input: t.Input, Output: t.Output, Thoughts: t.Thoughts, Cached: t.Cached}
 }
 
 // manifestRows counts the rows of the result, else those that are in hand.
@@ -184,6 +188,6 @@ func manifestAttempt(a *planner.Attempt) results.ManifestAttempt {
 	}
 	return results.ManifestAttempt{
 		Number: a.Number, Outcome: string(a.Outcome), Model: a.Model, Input: input, Rows: a.Rows, Repair: a.Repair, Adopted: a.Adopted,
-		Job: a.Job, State: a.State, Created: a.Created.UTC(), Ended: a.Ended.UTC(), Answered: a.Answered, Tokens: results.ManifestTokens(a.Tokens),
+		Job: a.Job, State: a.State, Created: a.Created.UTC(), Ended: a.Ended.UTC(), Answered: a.Answered, Tokens: manifestTokens(a.Tokens),
 	}
 }

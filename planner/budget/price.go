@@ -60,7 +60,7 @@ type Price struct {
 	// is any size.
 	UpTo int64
 	// Prices of a million tokens. Thoughts are billed as output. Cached is 0
-	// where it is not known: the input price is budgeted then.
+	// where none is known: the input price is charged then.
 	Input, Output, Cached USD
 	// Source says where it stands, Checked on which day.
 	Source, Checked string
@@ -120,13 +120,23 @@ func (r Rates) Tiered() (above int64, tiered bool) {
 	return p.UpTo, p.UpTo > 0
 }
 
-// Cost is what tokens cost, all of them sent in requests of which the largest
-// had so many tokens of input: where only sums over many requests are known, the
-// price of the largest is budgeted for all. Cached tokens are part of the input.
-// Sources disagree whether batches pay them at the standard rate for cache hits
-// or at half of it: the higher one is budgeted.
-func (r Rates) Cost(t planner.Tokens, largest int64) USD {
-	p := r.tier(largest)
+// Cost is what tokens cost. Those of long prompts, where they are told apart,
+// pay what long prompts cost, and the others what short ones do: that is exact to
+// the request. Where nothing tells them apart, as in an estimate or in counts
+// from before they were, all pay the price of a request of the typical size.
+// Cached tokens are part of the input. Sources disagree whether batches pay them
+// at the standard rate for cache hits or at half of it: the higher one is charged.
+func (r Rates) Cost(t planner.Tokens, typical int64) USD {
+	if t.Long == (planner.LongTokens{}) || r.tier(0).UpTo != planner.LongPrompt {
+		return r.tier(typical).cost(t)
+	}
+	l := planner.Tokens{Input: t.Long.Input, Output: t.Long.Output, Thoughts: t.Long.Thoughts, Cached: t.Long.Cached}
+	short := planner.Tokens{Input: t.Input - l.Input, Output: t.Output - l.Output, Thoughts: t.Thoughts - l.Thoughts, Cached: t.Cached - l.Cached}
+	return min(r.tier(0).cost(short)+r.tier(planner.LongPrompt+1).cost(l), maxUSD)
+}
+
+// cost is what tokens cost at one price.
+func (p Price) cost(t planner.Tokens) USD {
 	cached := min(max(t.Cached, 0), max(t.Input, 0))
 	price := p.Cached
 	if price == 0 {

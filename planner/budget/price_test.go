@@ -58,7 +58,7 @@ func TestPricesOfTheDay(t *testing.T) {
 func TestTableOfPrices(t *testing.T) {
 	table := Prices()
 	for i, p := range table {
-		if p.Input <= 0 || p.Output <= p.Input || p.Cached > p.Input || p.Source == "" || day(p.Checked).IsZero() {
+		if p.Input <= 0 || p.Output <= p.Input || p.Cached <= 0 || p.Cached > p.Input || p.Source == "" || day(p.Checked).IsZero() {
 			t.Errorf("row %d is not complete: %+v", i, p)
 		}
 		if p.From != "" && p.Until != "" && p.From > p.Until {
@@ -92,9 +92,13 @@ func TestCost(t *testing.T) {
 	}{
 		{"nothing", flash, planner.Tokens{}, 0, "0.00"},
 		{"thoughts are output", flash, planner.Tokens{Input: 40_000_000, Output: 6_000_000, Thoughts: 10_000_000}, 3000, "26.00"},
-		{"cached without a price of its own", flash, planner.Tokens{Input: 1_000_000, Cached: 900_000}, 0, "0.15"},
+		{"cached, of a flash model", flash, planner.Tokens{Input: 10_000_000, Cached: 9_000_000}, 0, "0.42"},
+		{"cached without a price of its own", override, planner.Tokens{Input: 1_000_000, Cached: 900_000}, 0, "0.15"},
 		{"cached at its price", pro, planner.Tokens{Input: 10_000_000, Cached: 8_000_000}, 1000, "2.25"},
 		{"more cached than input", pro, planner.Tokens{Input: 8_000_000, Cached: 80_000_000}, 1000, "1.00"},
+		{"some large requests", pro, planner.Tokens{Input: 10_000_000, Output: 2_000_000, Cached: 3_000_000,
+			Long: planner.LongTokens{Input: 4_000_000, Output: 500_000, Thoughts: 0, Cached: 1_000_000}}, 1000, "18.00"},
+		{"large requests that cost no more", flash, planner.Tokens{Input: 10_000_000, Long: planner.LongTokens{Input: 10_000_000}}, 1000, "1.50"},
 		{"large requests", pro, planner.Tokens{Input: 10_000_000, Output: 2_000_000}, 300_000, "27.50"},
 		{"the config's", override, planner.Tokens{Input: 123_456_789, Output: 12_345_678}, 0, "33.95"},
 		{"negative counts", flash, planner.Tokens{Input: -5, Output: -5, Thoughts: -5, Cached: -5}, 0, "0.00"},

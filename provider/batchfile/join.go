@@ -38,6 +38,7 @@ type Joiner struct {
 	asked  []uint16 // for each row its number in forms; nil where no request asks for any
 	seen   []uint64 // a bit for each row: it has a line in the file being added
 	usage  Usage    // of the rows that count
+	long   Usage    // of those with long prompts
 
 	reader   *answerReader // of lines that are added
 	again    *answerReader // of lines that are read again
@@ -147,6 +148,9 @@ func (j *Joiner) addRow(r *FileReport, l line, a *answer) error {
 		return nil
 	}
 	r.Usage.add(a.usage) // of a further line too: the service has made it
+	if a.usage.long() {
+		r.Long.add(a.usage)
+	}
 	if bit := uint64(1) << (i % 64); j.seen[i/64]&bit != 0 {
 		r.Doubled++
 	} else {
@@ -174,19 +178,25 @@ func (j *Joiner) addRow(r *FileReport, l line, a *answer) error {
 			return err
 		}
 		j.usage.subtract(was.usage)
+		if was.usage.long() {
+			j.long.subtract(was.usage)
+		}
 	}
 	*at = place{offset: l.offset, size: uint32(len(l.bytes)), file: uint16(len(j.files)), class: class}
 	if class == Failed {
 		at.code = uint8(a.code)
 	}
 	j.usage.add(a.usage)
+	if a.usage.long() {
+		j.long.add(a.usage)
+	}
 	return nil
 }
 
 // Report says what the rows are after what was added so far. It reads the names
 // of missing keys from the source.
 func (j *Joiner) Report() (JoinReport, error) {
-	r := JoinReport{Usage: j.usage}
+	r := JoinReport{Usage: j.usage, Long: j.long}
 	for i := range j.keys.rows {
 		row := j.keys.at(i)
 		r.Rows[row.value.class]++

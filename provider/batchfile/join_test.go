@@ -230,6 +230,42 @@ func TestJoinReport(t *testing.T) {
 	}
 }
 
+// What rows with long prompts took is summed apart: in a file with each further
+// line, over all files with the row that counts.
+func TestJoinerTellsLongPromptsApart(t *testing.T) {
+	row := func(key string, prompt, cached, output int, finish string) string {
+		return fmt.Sprintf(`{"key":"%s","response":{"usageMetadata":{"promptTokenCount":%d,"cachedContentTokenCount":%d,"candidatesTokenCount":%d},"candidates":[{"content":{"parts":[{"text":"x"}]},"finishReason":"%s"}]}}`,
+			key, prompt, cached, output, finish)
+	}
+	j, err := NewJoiner(t.Context(), strings.NewReader(sourceOf("a", "b", "c")), Rules{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := j.Add(t.Context(), strings.NewReader(text(
+		row("a", LongPrompt, 1, 10, "STOP"), row("b", LongPrompt+1, 2, 20, "MAX_TOKENS"), row("c", LongPrompt+5, 3, 30, "STOP"), row("c", LongPrompt+7, 4, 40, "STOP"),
+	)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := (Usage{Input: 3*LongPrompt + 13, Output: 90, Cached: 9}); first.Long != want {
+		t.Errorf("of the first file: %+v, want %+v", first.Long, want)
+	}
+	second, err := j.Add(t.Context(), strings.NewReader(text(row("b", 100, 0, 7, "STOP"))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if second.Long != (Usage{}) {
+		t.Errorf("of the second file: %+v, want nothing", second.Long)
+	}
+	report, err := j.Report()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := (Usage{Input: LongPrompt + 5, Output: 30, Cached: 3}); report.Long != want {
+		t.Errorf("of the rows that count: %+v, want %+v", report.Long, want)
+	}
+}
+
 // Rows of several files: those of an earlier attempt and those of the next.
 func TestJoinerAddsFiles(t *testing.T) {
 	j, err := NewJoiner(t.Context(), strings.NewReader(sourceOf("a", "b", "c", "d")), Rules{})

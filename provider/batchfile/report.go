@@ -23,8 +23,9 @@ type FileReport struct {
 	// has the google.rpc code 1.
 	Cancelled int
 	// Usage sums over the answered keys that have a response, bad rows included:
-	// it is what the file cost. Further lines of a key count as well.
-	Usage Usage
+	// it is what the file cost. Further lines of a key count as well. Long is the
+	// part of it that rows with long prompts took.
+	Usage, Long Usage
 }
 
 // Verdict is the short form of a file's report.
@@ -90,8 +91,9 @@ type JoinReport struct {
 	// MissingKeys are the first few, in the order of the source, each cut at 256
 	// bytes.
 	MissingKeys []string
-	// Usage sums over the rows that count, bad ones included.
-	Usage Usage
+	// Usage sums over the rows that count, bad ones included; Long is the part of it
+	// that rows with long prompts took.
+	Usage, Long Usage
 }
 
 const (

@@ -21,6 +21,13 @@ func (u *Usage) add(v Usage) {
 	u.Cached += v.Cached
 }
 
+// LongPrompt is the largest prompt, in tokens, that is not long. Some models
+// charge more for each request with a longer one, so what those took is summed
+// apart.
+const LongPrompt = 200_000
+
+func (u *Usage) long() bool { return u.Input > LongPrompt }
+
 func (u *Usage) subtract(v Usage) { u.add(Usage{-v.Input, -v.Output, -v.Thoughts, -v.Cached}) }
 
 // read takes the counts. promptTokenCount is the whole prompt, a cached part
