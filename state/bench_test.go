@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/qaplan/qaplan/planner"
 )
@@ -14,8 +16,13 @@ func done(n int) *planner.Record {
 	r := rec(n)
 	r.Source.Path = fmt.Sprintf("submissions/batch_%06d_proper.jsonl", n)
 	r.Attempts = r.Attempts[1:]
-	r.Attempts[0].Part = nil
-	r.Refused, r.Strange = nil, nil
+	a := &r.Attempts[0]
+	a.Part, a.SettleFrom, a.ServiceTime = nil, time.Time{}, a.Sent
+	a.Job, a.Output = fmt.Sprintf("batches/%036x", n), fmt.Sprintf("files/batch-%036x", n)
+	a.Estimate, a.OutputLimit, a.Answered, a.Tokens = 34567, 2048, n, r.Result.Tokens
+	r.Result.SHA256, r.Result.Written = fmt.Sprintf("%064x", n+1), a.Ended
+	r.Refused, r.Strange, r.UploadN = nil, nil, 1
+	r.Judged = &planner.Judgement{Source: r.Source.SHA256, Rules: strings.Repeat("0f", 32), Attempt: a.Number, Classes: planner.Classes{Good: n}}
 	return r
 }
 
@@ -39,6 +46,29 @@ func BenchmarkReadSnapshot(b *testing.B) {
 		if _, err := readSnapshot("x", bytes.NewReader(data.Bytes())); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// BenchmarkRecord reads one record: in one pass, and as package json reads it.
+func BenchmarkRecord(b *testing.B) {
+	text, err := encode(done(7))
+	if err != nil {
+		b.Fatal(err)
+	}
+	var d recordReader
+	for name, read := range map[string]func() error{
+		"one pass": func() error { _, err := d.decode(text); return err },
+		"json":     func() error { return decode(text, new(planner.Record)) },
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(len(text)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := read(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }
 

@@ -8,12 +8,251 @@ import (
 
 // decodeRecord reads the record of a batch.
 func decodeRecord(data []byte) (*planner.Record, error) {
+	return new(recordReader).decode(data)
+}
+
+// recordReader reads records one after the other. It keeps words that many of
+// them have in common, and each hash once, however often a record names it.
+type recordReader struct {
+	fields  fields
+	outcome string
+	model   string
+	state   string
+	rules   string
+}
+
+// decode reads what encode wrote in one pass. Whatever else it meets (another
+// order, keys of a later program, escapes in a text), package json reads.
+func (d *recordReader) decode(data []byte) (*planner.Record, error) {
 	if len(data) == 0 || data[0] != '{' {
 		return nil, errors.New("not a JSON object")
+	}
+	if r, ok := d.fast(data); ok {
+		return r, nil
 	}
 	r := new(planner.Record)
 	if err := decode(data, r); err != nil {
 		return nil, err
 	}
 	return r, nil
+}
+
+func (d *recordReader) fast(data []byte) (*planner.Record, bool) {
+	f := &d.fields
+	*f = fields{rest: data}
+	r := new(planner.Record)
+	d.record(r)
+	return r, !f.failed && len(f.rest) == 0
+}
+
+// The methods below name the members of each object in the order in which encode
+// writes them, which is that of the fields.
+
+func (d *recordReader) record(r *planner.Record) {
+	f := &d.fields
+	f.open()
+	if f.is("source") {
+		s := &r.Source
+		f.open()
+		f.text("path", &s.Path)
+		f.same("sha256", &s.SHA256)
+		f.integer("bytes", &s.Bytes)
+		f.count("rows", &s.Rows)
+		f.integer("tokens", &s.Tokens)
+		f.close()
+	}
+	if f.is("upload") {
+		r.Upload = new(planner.Upload)
+		d.upload(r.Upload)
+	}
+	if f.is("attempts") {
+		r.Attempts = d.attempts()
+	}
+	if f.is("result") {
+		r.Result = new(planner.Result)
+		d.result(r.Result)
+	}
+	if f.is("refused") {
+		x := new(planner.Refusal)
+		r.Refused = x
+		f.open()
+		f.same("sha256", &x.SHA256)
+		f.word("model", &x.Model, &d.model)
+		f.text("message", &x.Message)
+		f.count("times", &x.Times)
+		f.flag("final", &x.Final)
+		f.close()
+	}
+	f.count("upload_n", &r.UploadN)
+	if f.is("judged") {
+		r.Judged = new(planner.Judgement)
+		d.judged(r.Judged)
+	}
+	if f.is("strange") {
+		x := new(planner.StrangeUpload)
+		r.Strange = x
+		f.open()
+		f.text("file", &x.File)
+		f.time("settle_from", &x.SettleFrom)
+		f.flag("settled", &x.Settled)
+		f.flag("cancel_asked", &x.CancelAsked)
+		f.close()
+	}
+	f.close()
+}
+
+func (d *recordReader) upload(u *planner.Upload) {
+	f := &d.fields
+	f.open()
+	f.same("file", &u.File)
+	f.same("sha256", &u.SHA256)
+	f.integer("bytes", &u.Bytes)
+	f.flag("done", &u.Done)
+	f.flag("foreign", &u.Foreign)
+	f.time("expires", &u.Expires)
+	f.text("session", &u.Session)
+	f.close()
+}
+
+// attempts reads the whole list. It is most often of one, so room is made for no
+// more at first.
+func (d *recordReader) attempts() (list []planner.Attempt) {
+	f := &d.fields
+	for f.element(len(list) == 0) {
+		list = append(list, planner.Attempt{})
+		d.attempt(&list[len(list)-1])
+	}
+	return list
+}
+
+func (d *recordReader) attempt(a *planner.Attempt) {
+	f := &d.fields
+	f.open()
+	f.count("number", &a.Number)
+	f.word("outcome", (*string)(&a.Outcome), &d.outcome)
+	f.word("model", &a.Model, &d.model)
+	f.same("sha256", &a.SHA256)
+	f.text("input_sha256", &a.Input)
+	f.flag("repair", &a.Repair)
+	f.count("rows", &a.Rows)
+	f.integer("estimate", &a.Estimate)
+	f.integer("output_limit", &a.OutputLimit)
+	f.text("token", &a.Token)
+	f.same("file", &a.File)
+	f.flag("adopted", &a.Adopted)
+	f.time("sent", &a.Sent)
+	f.time("service_time", &a.ServiceTime)
+	f.time("settle_from", &a.SettleFrom)
+	f.text("job", &a.Job)
+	f.word("state", &a.State, &d.state)
+	f.time("created", &a.Created)
+	f.time("ended", &a.Ended)
+	f.text("output", &a.Output)
+	f.flag("inline", &a.Inline)
+	if f.is("stats") {
+		s := &a.Stats
+		f.open()
+		f.integer("requests", &s.Requests)
+		f.integer("succeeded", &s.Succeeded)
+		f.integer("failed", &s.Failed)
+		f.close()
+	}
+	f.text("error", &a.Error)
+	f.flag("gone", &a.Gone)
+	f.flag("output_gone", &a.OutputGone)
+	f.time("output_gone_since", &a.OutputGoneSince)
+	f.time("short_since", &a.ShortSince)
+	f.flag("rows_cancelled", &a.RowsCancelled)
+	f.flag("output_read", &a.OutputRead)
+	f.flag("wrong", &a.Wrong)
+	if f.is("part") {
+		p := new(planner.Part)
+		a.Part = p
+		f.open()
+		f.text("path", &p.Path)
+		f.text("sha256", &p.SHA256)
+		f.integer("bytes", &p.Bytes)
+		f.count("rows", &p.Rows)
+		f.close()
+	}
+	f.count("answered", &a.Answered)
+	d.tokens(&a.Tokens)
+	f.flag("cancel_asked", &a.CancelAsked)
+	f.flag("rerun", &a.Rerun)
+	f.close()
+}
+
+func (d *recordReader) tokens(t *planner.Tokens) {
+	f := &d.fields
+	if !f.is("tokens") {
+		return
+	}
+	f.open()
+	f.integer("input", &t.Input)
+	f.integer("output", &t.Output)
+	f.integer("thoughts", &t.Thoughts)
+	f.integer("cached", &t.Cached)
+	if f.is("long") {
+		f.open()
+		f.integer("input", &t.Long.Input)
+		f.integer("output", &t.Long.Output)
+		f.integer("thoughts", &t.Long.Thoughts)
+		f.integer("cached", &t.Long.Cached)
+		f.close()
+	}
+	f.close()
+}
+
+func (d *recordReader) result(r *planner.Result) {
+	f := &d.fields
+	f.open()
+	f.text("path", &r.Path)
+	f.text("sha256", &r.SHA256)
+	f.integer("bytes", &r.Bytes)
+	f.integer("mtime_ns", &r.ModTime)
+	f.count("attempt", &r.Attempt)
+	f.same("source_sha256", &r.Source)
+	f.count("rows", &r.Rows)
+	f.count("succeeded", &r.Succeeded)
+	f.count("failed", &r.Failed)
+	f.count("missing", &r.Missing)
+	f.count("dropped", &r.Dropped)
+	f.count("doubled", &r.Doubled)
+	d.tokens(&r.Tokens)
+	f.time("written", &r.Written)
+	f.close()
+}
+
+func (d *recordReader) judged(j *planner.Judgement) {
+	f := &d.fields
+	f.open()
+	f.same("source_sha256", &j.Source)
+	f.word("rules", &j.Rules, &d.rules)
+	f.count("attempt", &j.Attempt)
+	if f.is("classes") {
+		c := &j.Classes
+		f.open()
+		f.count("good", &c.Good)
+		f.count("error", &c.Error)
+		f.count("blocked", &c.Blocked)
+		f.count("truncated", &c.Truncated)
+		f.count("empty", &c.Empty)
+		f.count("invalid", &c.Invalid)
+		f.count("missing", &c.Missing)
+		f.close()
+	}
+	if f.is("rest") {
+		x := new(planner.Rest)
+		j.Rest = x
+		f.open()
+		f.flag("repair", &x.Repair)
+		f.text("sha256", &x.SHA256)
+		f.integer("bytes", &x.Bytes)
+		f.count("rows", &x.Rows)
+		f.integer("tokens", &x.Tokens)
+		f.integer("output_limit", &x.OutputLimit)
+		f.count("unlimited", &x.Unlimited)
+		f.close()
+	}
+	f.close()
 }

@@ -154,6 +154,7 @@ type snapshotReader struct {
 	s      Snapshot
 	seen   map[string]bool
 	last   planner.Address
+	record recordReader
 }
 
 // readSnapshot reads the whole of r. Only a snapshot that is whole and
@@ -342,10 +343,15 @@ func (p *snapshotReader) batch(line []byte) error {
 	if err != nil {
 		return p.damage("%q is %v", key, err)
 	}
+	if a.Block == p.last.Block {
+		a.Block = p.last.Block // one copy for all
+	} else {
+		a.Block = strings.Clone(a.Block)
+	}
 	if len(p.s.Batches) > 0 && p.last.Compare(a) >= 0 {
 		return p.damage("%s stands behind %s", a, p.last)
 	}
-	record, err := decodeRecord(value)
+	record, err := p.record.decode(value)
 	if err != nil {
 		return p.damage("the record of %s cannot be read: %v", a, err)
 	}
