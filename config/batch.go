@@ -81,7 +81,7 @@ func (l *loader) decodeBatch(ctx context.Context, cfg *Config, block *Block, b *
 
 	block.numbered = r.numbers(block)
 	if text, expr, ok := r.text("model"); ok {
-		model, complaint := modelName(text)
+		model, complaint := ModelName(text)
 		if complaint != "" {
 			l.errorIn(expr, r.scope, "Invalid model", "%s", complaint)
 		}
@@ -201,8 +201,8 @@ func (r *reader) exclude(block *Block) bool {
 
 var modelPattern = regexp.MustCompile(`^[a-z][a-z0-9]*([._-][a-z0-9]+)*$`)
 
-// modelName gives a model without "models/", or a sentence on why it is none.
-func modelName(text string) (name, complaint string) {
+// ModelName gives a model without "models/", or a sentence on why it is none.
+func ModelName(text string) (name, complaint string) {
 	name = strings.TrimPrefix(strings.TrimSpace(text), "models/")
 	if modelPattern.MatchString(name) && len(name) <= 100 {
 		return name, ""

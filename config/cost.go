@@ -114,7 +114,7 @@ func (r *reader) tokens(name string, high int64) map[string]int64 {
 		fail := func(at hclsyntax.Expression, detail string, args ...any) {
 			r.l.errorIn(at, r.scope, fmt.Sprintf("Invalid value in %q", name), detail, args...)
 		}
-		model, complaint := modelName(written)
+		model, complaint := ModelName(written)
 		n, err := wholeNumber(limit, 1, high)
 		_, twice := limits[model]
 		switch {

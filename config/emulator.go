@@ -211,7 +211,7 @@ func (r *reader) models(name string) []string {
 			r.wrong(name, v, expr, errors.New(`a list of models such as ["gemini-2.5-flash"]`))
 			return nil
 		}
-		model, complaint := modelName(e.AsString())
+		model, complaint := ModelName(e.AsString())
 		if complaint != "" {
 			r.l.errorIn(expr, r.scope, "Invalid model", "%s", complaint)
 			return nil

@@ -62,7 +62,7 @@ func (l *loader) decodeRepair(block *Block, b *hclsyntax.Block) {
 		repair.MaxAttempts = n
 	}
 	if text, expr, ok := r.text("model"); ok {
-		model, complaint := modelName(text)
+		model, complaint := ModelName(text)
 		if complaint != "" {
 			l.errorIn(expr, r.scope, "Invalid model", "%s", complaint)
 		}

@@ -20,7 +20,6 @@ func laterCommand(use, what string) *cobra.Command {
 
 func laterCommands() []*cobra.Command {
 	return []*cobra.Command{
-		laterCommand("init", "writing a first config"),
 		laterCommand("report", "the report page"),
 	}
 }

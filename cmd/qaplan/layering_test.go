@@ -23,6 +23,7 @@ func layers() map[string][]string {
 	sources := join([]string{"config/source", "planner"}, batchfile, durable)
 	apply := join([]string{"planner/apply", "planner/budget", "provider"}, batchfile, state, results)
 	config := join([]string{"config"}, sources, results)
+	starter := join([]string{"config/starter"}, config)
 	return map[string][]string{
 		"planner":                   {},
 		"planner/budget":            {"planner"},
@@ -37,9 +38,10 @@ func layers() map[string][]string {
 		"state/results":             results,
 		"config/source":             sources,
 		"config":                    config,
+		"config/starter":            starter,
 		"cmd/qaplan/internal/notes": {},
-		"cmd/qaplan/internal/ui":    join(config, apply),
-		"cmd/qaplan":                join(config, apply, []string{"provider/gemini", "provider/emulator", "cmd/qaplan/internal/ui", "cmd/qaplan/internal/notes"}),
+		"cmd/qaplan/internal/ui":    join(starter, apply),
+		"cmd/qaplan":                join(starter, apply, []string{"provider/gemini", "provider/emulator", "cmd/qaplan/internal/ui", "cmd/qaplan/internal/notes"}),
 	}
 }
 

@@ -28,7 +28,8 @@ Exit codes, where several hold the first of 130, 1, 4, 5, 3, 2, 6 wins:
 ` + exitHelp() + `
 Symbols of a plan:
 ` + ui.Symbols(),
-		Example: `  qaplan validate
+		Example: `  qaplan init
+  qaplan validate
   qaplan plan
   qaplan apply --wait
   qaplan apply --auto-approve --target 'batch.refinement[51-60]'`,
@@ -56,7 +57,7 @@ Symbols of a plan:
 	a.global.register(root.PersistentFlags())
 	root.Flags().BoolVar(&showVersion, "version", false, "the same as the command version")
 	root.AddCommand(
-		validateCommand(a), fmtCommand(a), planCommand(a), applyCommand(a), importCommand(a), cancelCommand(a), cleanCommand(a), statusCommand(a), showCommand(a),
+		initCommand(a), validateCommand(a), fmtCommand(a), planCommand(a), applyCommand(a), importCommand(a), cancelCommand(a), cleanCommand(a), statusCommand(a), showCommand(a),
 		stateCommand(a), forceUnlockCommand(a), emulatorCommand(a), versionCommand(a), completionCommand(),
 	)
 	root.AddCommand(laterCommands()...)
