@@ -29,7 +29,7 @@ one job (batches/...) cancels a second job of a batch alone.`,
 		Example: "  qaplan cancel 'batch.refinement[72]'\n  qaplan cancel --auto-approve 'batch.refinement[72-80]'",
 		Args:    someAddress,
 
-		ValidArgsFunction: a.completeRecorded,
+		ValidArgsFunction: a.completeRunning,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.cancel(cmd.Context(), args, &f)
 		},

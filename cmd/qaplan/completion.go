@@ -1,15 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
-	"maps"
-	"slices"
+	"io"
 
 	"github.com/spf13/cobra"
-
-	"github.com/qaplan/qaplan/config"
-	"github.com/qaplan/qaplan/planner"
-	"github.com/qaplan/qaplan/state"
 )
 
 func completionCommand() *cobra.Command {
@@ -36,7 +32,7 @@ sourced by the shell.`,
 			case "bash":
 				return root.GenBashCompletionV2(out, true)
 			case "zsh":
-				return root.GenZshCompletion(out)
+				return zshCompletion(root, out)
 			case "fish":
 				return root.GenFishCompletion(out, true)
 			case "powershell":
@@ -47,65 +43,15 @@ sourced by the shell.`,
 	}
 }
 
-// completeBlocks offers the blocks of the config, and each with its range.
-func (a *app) completeBlocks(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-	cfg, _ := config.Load(cmd.Context(), a.configOptions())
-	if cfg == nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
+// zshCompletion prints cobra's script, mended: it evaluates what was typed, where
+// the bracket of an address would be a pattern of file names (read in cobra
+// 1.10.2).
+func zshCompletion(root *cobra.Command, out io.Writer) error {
+	var script bytes.Buffer
+	if err := root.GenZshCompletion(&script); err != nil {
+		return err
 	}
-	var words []string
-	for i := range cfg.Blocks {
-		b := &cfg.Blocks[i]
-		words = append(words, planner.Selector{Block: b.Name, Whole: true}.String(), planner.Selector{Block: b.Name, First: b.First, Last: b.Last}.String())
-	}
-	return words, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
-}
-
-// completeRecorded offers the batches that the state knows.
-func (a *app) completeRecorded(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-	cfg, _ := config.Load(cmd.Context(), a.configOptions())
-	if cfg == nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	st, err := state.Read(cfg.Backend.Path, state.Identity{})
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	words := make([]string, 0, len(st.Batches))
-	for _, addr := range slices.SortedFunc(maps.Keys(st.Batches), planner.Address.Compare) {
-		words = append(words, addr.String())
-	}
-	return words, cobra.ShellCompDirectiveNoFileComp
-}
-
-// completeDesired offers the batches of the config as the first argument, and
-// none after it.
-func (a *app) completeDesired(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-	cfg, _ := config.Load(cmd.Context(), a.configOptions())
-	if cfg == nil || len(args) > 0 {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	var words []string
-	for i := range cfg.Blocks {
-		b := &cfg.Blocks[i]
-		for n := b.First; n <= b.Last; n++ {
-			if has(*b, n) {
-				words = append(words, planner.Address{Block: b.Name, Number: n}.String())
-			}
-		}
-	}
-	return words, cobra.ShellCompDirectiveNoFileComp
-}
-
-// completeBlockNames offers the names of the config's blocks.
-func (a *app) completeBlockNames(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-	cfg, _ := config.Load(cmd.Context(), a.configOptions())
-	if cfg == nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	names := make([]string, len(cfg.Blocks))
-	for i := range cfg.Blocks {
-		names[i] = cfg.Blocks[i].Name
-	}
-	return names, cobra.ShellCompDirectiveNoFileComp
+	start := []byte("_" + root.Name() + "()\n{\n")
+	_, err := out.Write(bytes.Replace(script.Bytes(), start, append(start, "    setopt localoptions noglob\n"...), 1))
+	return err
 }

@@ -74,7 +74,6 @@ func (f *format) register(cmd *cobra.Command, more ...string) {
 	f.choice = choice{value: "human", allowed: append([]string{"human", "json"}, more...)}
 	cmd.Flags().Var(&f.choice, "format", "the form of the result: "+orList(f.choice.allowed))
 	cmd.Flags().BoolVar(&f.json, "json", false, "the same as --format json")
-	must(cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(f.choice.allowed, cobra.ShellCompDirectiveNoFileComp)))
 }
 
 func (f *format) isJSON() bool { return f.json || f.choice.value == "json" }
@@ -99,9 +98,9 @@ func (s *selection) register(a *app, cmd *cobra.Command) {
 	f.StringArrayVar(&s.targets, "target", nil, "only these batches; `ADDRESS` is a batch, a range or a block; may be repeated")
 	f.StringArrayVar(&s.excludes, "exclude", nil, "all but these batches, `ADDRESS` as in --target; may be repeated")
 	f.StringArrayVar(&s.rerun, "rerun", nil, "buy another job for these batches, whatever was bought; `ADDRESS` as in --target; may be repeated")
-	for _, name := range []string{"target", "exclude", "rerun"} {
-		must(cmd.RegisterFlagCompletionFunc(name, a.completeBlocks))
-	}
+	must(cmd.RegisterFlagCompletionFunc("target", a.completeSelector))
+	must(cmd.RegisterFlagCompletionFunc("exclude", a.completeSelector))
+	must(cmd.RegisterFlagCompletionFunc("rerun", a.completeSelector))
 }
 
 // given names a flag of the selection that is set, "" where none is.
@@ -203,8 +202,9 @@ func named(args []string, flag string) bool {
 // it pflag would read -json as five one-letter flags, and -out=x as -o with the
 // value ut=x. The only letters that stand for flags are -C and -h.
 func doubleDashes(root *cobra.Command, args []string) []string {
-	if len(args) > 0 && strings.HasPrefix(args[0], "__complete") {
-		return args // what is being typed is not finished
+	if len(args) > 1 && strings.HasPrefix(args[0], "__complete") {
+		typed := len(args) - 1 // what is being typed is not finished
+		return slices.Concat(args[:1], doubleDashes(root, args[1:typed]), args[typed:])
 	}
 	flags := map[string]*pflag.Flag{}
 	collectFlags(root, flags)

@@ -48,7 +48,6 @@ files are, and what a source looks like.`,
 		},
 	}
 	cmd.Flags().Var(&provider, "provider", "the service that the config names: "+orList(provider.allowed)+", a rehearsal that costs nothing")
-	must(cmd.RegisterFlagCompletionFunc("provider", cobra.FixedCompletions(provider.allowed, cobra.ShellCompDirectiveNoFileComp)))
 	return cmd
 }
 

@@ -62,6 +62,7 @@ Symbols of a plan:
 	)
 	root.AddCommand(laterCommands()...)
 	root.SetHelpCommand(helpCommand())
+	completeRest(root)
 	return root
 }
 

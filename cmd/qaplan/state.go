@@ -38,6 +38,8 @@ func stateListCommand(a *app) *cobra.Command {
 		Use:     "list [ADDRESS...]",
 		Short:   "List the batches that the state knows, with phase and job",
 		Example: "  qaplan state list\n  qaplan state list 'batch.refinement[51-60]'",
+
+		ValidArgsFunction: a.completeRecorded,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			_, items, _, err := a.remembered(cmd.Context())
 			if err != nil {
@@ -68,7 +70,7 @@ func stateShowCommand(a *app) *cobra.Command {
 		Example: "  qaplan state show 'batch.refinement[72]'\n  qaplan state show 'batch.refinement[72]' --format json",
 		Args:    someAddress,
 
-		ValidArgsFunction: a.completeRecorded,
+		ValidArgsFunction: a.completeOne,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				return fmt.Errorf("%s takes one address", cmd.CommandPath())

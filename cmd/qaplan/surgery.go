@@ -159,7 +159,7 @@ and no result file is moved. A backup of the state is written first.`,
 			return nil
 		},
 
-		ValidArgsFunction: a.completeRecorded,
+		ValidArgsFunction: a.completeMove,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.move(cmd.Context(), args[0], args[1], &f)
 		},
