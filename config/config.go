@@ -91,7 +91,10 @@ type Provider struct {
 	PollInterval time.Duration
 	// Cooldown is the first pause after a refusal.
 	Cooldown time.Duration
-	Rate     Rate
+	// CountTokens is how many requests of each block and model apply has the service
+	// count when nothing better tells how many tokens they have; 0 asks nothing.
+	CountTokens int
+	Rate        Rate
 	// Emulator is set for ProviderEmulator alone.
 	Emulator *Emulator
 }

@@ -121,7 +121,7 @@ func suggest(got string, words []string) string {
 	if best := nearest(got, words); best != "" {
 		return fmt.Sprintf(" Did you mean %q?", best)
 	}
-	if len(words) == 0 || len(words) > 14 {
+	if len(words) == 0 || len(words) > 16 {
 		return ""
 	}
 	return " Known: " + strings.Join(slices.Sorted(slices.Values(words)), ", ") + "."

@@ -93,6 +93,7 @@ provider "gemini" {
   settle_time   = "20m"
   poll_interval = "1m"
   cooldown      = "90s"
+  count_tokens  = 12
   rate {
     requests_per_minute = 300
     creates_per_minute  = "10"
@@ -145,7 +146,7 @@ batch "eins" {
 		Backend: Backend{Type: "local", Path: filepath.Join(cfg.Dir, "states", "red.json"), Shown: "states/red.json"},
 		Provider: Provider{
 			Kind: ProviderGemini, BaseURL: "https://example.com/proxy",
-			SettleTime: 20 * time.Minute, PollInterval: time.Minute, Cooldown: 90 * time.Second,
+			SettleTime: 20 * time.Minute, PollInterval: time.Minute, Cooldown: 90 * time.Second, CountTokens: 12,
 			Rate: Rate{RequestsPerMinute: 300, CreatesPerMinute: 10, Parallelism: 8, MaxActiveJobs: 100, MaxEnqueuedTokens: map[string]int64{"gemini-2.5-pro": 3000000}},
 		},
 		Blocks: []Block{{
@@ -170,8 +171,8 @@ batch "eins" {
 	if got := cfg.Blocks[1].Count(); got != 2 {
 		t.Errorf("count %d, want 2", got)
 	}
-	if got := cfg.Blocks[0].Declared().Start.Line; got != 44 {
-		t.Errorf("declared on line %d, want 44", got)
+	if got := cfg.Blocks[0].Declared().Start.Line; got != 45 {
+		t.Errorf("declared on line %d, want 45", got)
 	}
 }
 

@@ -22,6 +22,9 @@ const (
 	maxParallelism     = 64
 	// rehearsalPoll is short because the jobs of a rehearsal are.
 	rehearsalPoll = time.Second
+	// maxSample bounds the sample of a block: what a larger one adds is less than
+	// what batches differ by.
+	maxSample = 100
 	// maxLimit bounds declared limits; more is none.
 	maxLimit = 1_000_000_000
 	// baseURLVariable is the environment variable that the official SDKs take
@@ -109,7 +112,7 @@ func (l *loader) decodeProvider(cfg *Config, blocks []*hclsyntax.Block) {
 func (l *loader) decodeProviderBlock(p *Provider, b *hclsyntax.Block) {
 	where := header(b)
 	r := &reader{l: l, body: b.Body, where: where, scope: l.scope}
-	common := []string{"settle_time", "poll_interval", "cooldown"}
+	common := []string{"settle_time", "poll_interval", "cooldown", "count_tokens"}
 	switch kind := ProviderKind(b.Labels[0]); kind {
 	case ProviderGemini:
 		hints := insideBlock("rate", rateNames())
@@ -137,6 +140,7 @@ func (l *loader) decodeProviderBlock(p *Provider, b *hclsyntax.Block) {
 	if d, ok := r.duration("cooldown", 100*time.Millisecond); ok {
 		p.Cooldown = d
 	}
+	p.CountTokens, _ = r.whole("count_tokens", 0, maxSample)
 	for _, rate := range b.Body.Blocks {
 		if rate.Type == "rate" {
 			l.decodeRate(&p.Rate, rate)
@@ -158,7 +162,7 @@ func rateNames() []string {
 func (l *loader) decodeRate(rate *Rate, b *hclsyntax.Block) {
 	l.check("rate", b.Body, grammar{
 		attrs: rateNames(),
-		hints: map[string]string{"enqueued_tokens": "write max_enqueued_tokens", "max_cost": "it stands inside a batch block"},
+		hints: map[string]string{"enqueued_tokens": "write max_enqueued_tokens", "max_cost": "it stands inside a batch block", "count_tokens": "it stands beside rate { … }"},
 	})
 	r := &reader{l: l, body: b.Body, where: "rate", scope: l.scope}
 	for name, field := range map[string]*int{

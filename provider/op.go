@@ -14,6 +14,7 @@ const (
 	OpUpload        = "upload"
 	OpDownload      = "download"
 	OpGetModel      = "get model"
+	OpCountTokens   = "count tokens"
 )
 
 // What a refusal is about, see [Error.About].

@@ -85,6 +85,7 @@ func (a *app) openWork(ctx context.Context, f workOptions) (_ *work, err error) 
 		return nil, err
 	}
 	o.Jobs, o.Files, o.Answers, o.Models = w.service.client, w.service.client, w.service.client, w.service.client
+	o.Counter, o.CountTokens = w.service.client, cfg.Provider.CountTokens
 	w.engine = apply.New(o)
 	return w, nil
 }

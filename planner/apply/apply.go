@@ -86,8 +86,12 @@ type Options struct {
 	Jobs    Jobs
 	Files   Files
 	Answers Answers
-	Models  Models  // nil asks nothing
-	Journal Journal // nil for a plan: nothing is written then
+	Models  Models // nil asks nothing
+	// Counter counts the tokens of so many requests of each block and model of which
+	// nothing is known yet; nil or 0 leaves the estimate at characters/4.
+	Counter     Counter
+	CountTokens int
+	Journal     Journal // nil for a plan: nothing is written then
 	// Recorded is the state that a plan reads; ignored when Journal is set.
 	Recorded *state.State
 	Desired  planner.Desired

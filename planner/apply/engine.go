@@ -27,19 +27,20 @@ type Engine struct {
 	lineage6 string // known from the first round that acts
 
 	// What one process knows beyond the state.
-	lastDate   time.Time // the newest time that the service told
-	localClock bool      // the service's times are not to be relied on
-	marks      map[string]time.Time
-	asked      map[string]*planner.Job                // answers to gets that do not change
-	samples    map[string]sample                      // keys of answers that were looked at, by job; guarded by mu
-	seed       maphash.Seed                           // of the samples
-	thorough   bool                                   // look at everything, whatever is to be done
-	claims     []planner.Claim                        // to be looked at
-	former     []string                               // lineages that count as the state's own
-	shown      *round                                 // what Plan showed, for Apply to carry out
-	results    map[planner.Address]planner.ResultSeen // of the newest look
-	sound      bool                                   // what this run did is in the state, all of it
-	unwritten  []error                                // manifests and datasets
+	lastDate    time.Time // the newest time that the service told
+	localClock  bool      // the service's times are not to be relied on
+	marks       map[string]time.Time
+	asked       map[string]*planner.Job                // answers to gets that do not change
+	samples     map[string]sample                      // keys of answers that were looked at, by job; guarded by mu
+	seed        maphash.Seed                           // of the samples
+	thorough    bool                                   // look at everything, whatever is to be done
+	uncountable bool                                   // the service did not count when it was asked
+	claims      []planner.Claim                        // to be looked at
+	former      []string                               // lineages that count as the state's own
+	shown       *round                                 // what Plan showed, for Apply to carry out
+	results     map[planner.Address]planner.ResultSeen // of the newest look
+	sound       bool                                   // what this run did is in the state, all of it
+	unwritten   []error                                // manifests and datasets
 
 	mu        sync.Mutex // guards what the workers of a round share
 	dirs      map[string]*results.Dir
@@ -64,6 +65,7 @@ type Engine struct {
 	costs     costs                     // what purchases cost
 	money     money                     // what may still be spent
 	limits    map[planner.Address]int64 // of the output of what is planned
+	sampled   map[budget.Kind]bool      // kinds that the service was asked to count in this run
 	mine      map[planner.Address][]int // attempts that this run has sent
 	weighed   time.Time                 // the service's time of the listing that was weighed last
 
@@ -107,7 +109,7 @@ func New(o Options) *Engine {
 		told: make(chan struct{}), blocks: map[string]error{}, tried: map[string]bool{}, deferred: map[planner.Address]bool{}, models: map[string]error{}, reran: map[planner.Address]bool{},
 		again: map[planner.Address]bool{}, givenUp: map[planner.Address]bool{}, errs: map[planner.Address]error{},
 	}
-	e.mine = map[planner.Address][]int{}
+	e.mine, e.sampled = map[planner.Address][]int{}, map[budget.Kind]bool{}
 	e.costs = newCosts(&e.opt)
 	e.creates = newCreates(&e.opt)
 	o.Gate.waits = func(budget string, until time.Time) {

@@ -120,8 +120,8 @@ func (b *bill) basis(counts map[budget.Basis]int) string {
 		basis budget.Basis
 		words string
 	}{
-		{budget.BasisCounted, "counted by the service"},
 		{budget.BasisMeasured, "measured on finished batches"},
+		{budget.BasisCounted, "a sample counted by the service"},
 		{budget.BasisCharacters, "characters/4"},
 		{budget.BasisLimit, "the limits in the requests"},
 		{budget.BasisUnknown, "not estimated, nothing has finished yet"},

@@ -165,9 +165,10 @@ func newCosts(o *Options) costs {
 // and which of them money stands against.
 func (e *Engine) reckon(r *round) (unaffordable []planner.Address) {
 	rec := &r.learned.Recorded
+	m := e.measured(rec)
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.measures = measured(rec, func(*planner.Attempt) bool { return true })
+	e.measures = m
 	e.costs.measures = e.measures
 	e.costs.whole = measured(rec, func(at *planner.Attempt) bool { return !at.Repair })
 	e.costs.repairs = measured(rec, func(at *planner.Attempt) bool { return at.Repair })

@@ -83,6 +83,9 @@ func (e *Engine) carryOut(ctx context.Context, r *round) error {
 		return err
 	}
 	e.checkModels(ctx, r)
+	if e.countSamples(ctx, r) {
+		e.weigh(r) // what is active, and what is bought next, is estimated better now
+	}
 	return e.work(ctx, r)
 }
 

@@ -10,17 +10,30 @@ import (
 // weigh counts what already weighs on the limits, with the sizes that finished
 // batches have shown.
 func (e *Engine) weigh(r *round) {
-	m := measured(&r.observed.Recorded, func(*planner.Attempt) bool { return true })
+	m := e.measured(&r.observed.Recorded)
 	o := budget.Observation{Since: r.mark, Active: e.activeJobs(r, &m), Ends: endsSince(r.observed.Live.Jobs, e.weighed)}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.measures = m
+	e.measures, e.costs.measures = m, m
 	e.weighed = r.observed.Live.Last
 	e.creates.Observe(time.Now(), o)
 	if e.opt.Journal != nil {
 		e.keepLearned()
 	}
 	e.uploads = planner.HighestUploads(&r.observed.Recorded, r.observed.Live.Files)
+}
+
+// measured compares estimates with all that the service has counted: in finished
+// batches, and in samples.
+func (e *Engine) measured(r *planner.Recorded) budget.Measures {
+	m := measured(r, func(*planner.Attempt) bool { return true })
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	known := e.creates.Knowledge()
+	for k, s := range known.Samples() {
+		m.Count(k, s)
+	}
+	return m
 }
 
 // measured compares estimates with what the service counted in finished

@@ -47,6 +47,8 @@ type world struct {
 	// transport leads to the service; nil leads straight to the emulator.
 	transport http.RoundTripper
 	pageSize  int // of listings; 0 leaves the client's
+	// counter stands before the client where tokens are counted; nil counts none.
+	counter func(apply.Counter) apply.Counter
 }
 
 func newWorld(t *testing.T, batches, rows int, cfg emulator.Config) *world {
@@ -163,6 +165,9 @@ func (w *world) process(ctx context.Context, wait bool, do func(context.Context,
 	}
 	c := w.client(&crashingTransport{next: next, crash: w.crash}, o.Gate)
 	o.Jobs, o.Files, o.Answers, o.Models = c, c, c, c
+	if w.counter != nil {
+		o.Counter = w.counter(c)
+	}
 	e := apply.New(o)
 	defer w.close(e)
 	err = do(ctx, process{engine: e, client: c, store: store})

@@ -17,11 +17,12 @@
 //     after a pause, one beyond a ceiling, one that ends a pause of the rhythm.
 //   - knowledge: what refusals and successes have taught ([Knowledge]). It is
 //     small, is kept in the state and outlives processes and machines.
-//   - basis: where a number of tokens comes from ([Basis]): counted by the
-//     service, measured on finished batches of the block, a quarter of the
-//     characters, or, for foreign jobs, their rows.
+//   - basis: where a number of tokens comes from ([Basis]): measured on finished
+//     batches of the block, counted by the service for a sample of its requests
+//     ([Sample]), a quarter of the characters, or, for foreign jobs, their rows.
 //   - margin: what is added to an estimate before it is compared with a declared
-//     limit: 15 % at first, less with each batch that was measured.
+//     limit: 15 % of characters/4, 8 % and what single batches scatter by once a
+//     sample was counted, and less with each batch that was measured.
 //
 // # Flow
 //

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// Knowledge is what creates have taught. It is small, lives in the state and is
+// Knowledge is what creates have taught, and what the service has counted when it
+// was asked. It is small, lives in the state and is
 // worth the same on another machine. Its zero value is a state that has met no
 // limit yet.
 type Knowledge struct {
@@ -17,6 +18,8 @@ type Knowledge struct {
 	// Named are the pauses for quotas that the service named, by budget, with
 	// the model behind a space where it is a model's.
 	Named map[string]Named `json:"named,omitempty"`
+	// Counted are the samples that the service has counted, by block and model.
+	Counted map[string]map[string]Sample `json:"counted,omitempty"`
 	// Due is when the refusals so far would all be due if they came evenly.
 	Due time.Time `json:"due,omitzero"`
 	// Sent is when the last create was sent.
@@ -34,6 +37,7 @@ type Model struct {
 // clone shares nothing with k.
 func (k Knowledge) clone() Knowledge {
 	k.Models, k.Named = maps.Clone(k.Models), maps.Clone(k.Named)
+	k.Counted = cloneSamples(k.Counted)
 	for name, m := range k.Models {
 		m.Rhythm.Cycles = slices.Clone(m.Rhythm.Cycles)
 		k.Models[name] = m
@@ -46,6 +50,7 @@ func (k Knowledge) clone() Knowledge {
 func (k Knowledge) sane() Knowledge {
 	k = k.clone()
 	k.Jobs = k.Jobs.sane()
+	k.Counted = saneSamples(k.Counted)
 	for name, m := range k.Models {
 		m.Tokens, m.Rhythm = m.Tokens.sane(), m.Rhythm.sane()
 		m.Fresh.Jobs, m.Fresh.Tokens = min(max(m.Fresh.Jobs, 0), maxTokens), min(max(m.Fresh.Tokens, 0), maxTokens)

@@ -10,7 +10,7 @@ import (
 type Basis string
 
 const (
-	BasisCounted    Basis = "counted"      // by the service, for these very bytes
+	BasisCounted    Basis = "counted"      // by the service: a sample, or these very bytes
 	BasisMeasured   Basis = "measured"     // characters/4, corrected by finished batches of the block
 	BasisCharacters Basis = "characters/4" // nothing finished yet
 	BasisRows       Basis = "rows"         // rows of a foreign job, each as large as our own
@@ -102,11 +102,15 @@ type Finished struct {
 	Tokens   planner.Tokens
 }
 
-// Measures compares estimates with what the service counted. The zero value
-// has seen nothing. It is made anew from the records in each run.
+// Measures compares estimates with what the service counted: in batches that have
+// finished, which tell most, else in a sample. The zero value has seen nothing. It
+// is made anew from the records in each run.
 type Measures struct {
 	kinds  map[Kind]*measure
 	models map[string]*rowSizes
+	// counted are samples that the service has counted, for kinds of which nothing
+	// has finished yet.
+	counted map[Kind]Sample
 }
 
 // measure is about one kind.
@@ -176,6 +180,9 @@ func (m *Measures) size(model string, rows int, tokens int64) {
 func (m *Measures) Input(k Kind, characters4 int64) Estimate {
 	at := m.kinds[k]
 	if at == nil || at.ratio.n == 0 {
+		if s, ok := m.counted[k]; ok {
+			return s.input(characters4)
+		}
 		return Estimate{Tokens: characters4, Basis: BasisCharacters, Bias: firstMargin}
 	}
 	s := at.ratio.deviation(usualSpread)

@@ -1,6 +1,8 @@
 package budget
 
 import (
+	"encoding/json"
+	"maps"
 	"math"
 	"testing"
 
@@ -40,6 +42,106 @@ func TestEstimatesGetBetter(t *testing.T) {
 	}
 	if other := m.Input(Kind{"other", "gemini-2.5-flash"}, 1000); other.Basis != BasisCharacters {
 		t.Errorf("another block's estimate: %+v", other)
+	}
+}
+
+// A sample that the service has counted is better than characters/4, and a batch
+// that has finished is better than a sample: for one job and for many.
+func TestSamplesAreBetweenCharactersAndBatches(t *testing.T) {
+	k := Kind{"qa", "gemini-2.5-flash"}
+	var characters, counted, measured Measures
+	var s Sample
+	for n := range 8 {
+		if !s.Add(100, int64(198+n%2*4)) {
+			t.Fatal("a request tells nothing")
+		}
+	}
+	counted.Count(k, s)
+	measured.Count(k, s)
+	measured.Add(Finished{Kind: k, Rows: 10, Answered: 10, Estimate: 1000, Tokens: planner.Tokens{Input: 2000}})
+	for jobs := 1; jobs <= 4096; jobs *= 2 {
+		margin := func(m *Measures, basis Basis, tokens int64) float64 {
+			e := m.Input(k, 1000)
+			if e.Basis != basis || e.Tokens != tokens {
+				t.Fatalf("got %+v, want %d tokens, %s", e, tokens, basis)
+			}
+			var l Load
+			for range jobs {
+				l.Add(e)
+			}
+			return float64(l.Upper()) / float64(l.Tokens)
+		}
+		most, middle, least := margin(&characters, BasisCharacters, 1000), margin(&counted, BasisCounted, 2000), margin(&measured, BasisMeasured, 2000)
+		if !(most > middle && middle > least) {
+			t.Errorf("%d jobs: margins of characters %.4f, a sample %.4f, a batch %.4f", jobs, most, middle, least)
+		}
+	}
+}
+
+// A sample that scatters, or is tiny, corrects the estimate and keeps its margin;
+// what has no text, or is no count, is no request of it.
+func TestSamplesThatTellLittle(t *testing.T) {
+	for name, tokens := range map[string][]int64{"one request": {200}, "wild ones": {50, 400, 100, 900, 30, 250}} {
+		var s Sample
+		sum := int64(0)
+		for _, n := range tokens {
+			s.Add(100, n)
+			sum += n
+		}
+		want := Estimate{Tokens: sum * 10 / int64(len(tokens)), Basis: BasisCounted, Bias: firstMargin}
+		if got := s.input(1000); got != want {
+			t.Errorf("%s: %+v, want %+v", name, got, want)
+		}
+	}
+	var s Sample
+	for _, q := range []struct {
+		estimate float64
+		tokens   int64
+	}{{0, 258}, {-1, 5}, {math.NaN(), 5}, {math.Inf(1), 5}, {10, 0}, {10, -5}, {10, math.MaxInt64}} {
+		if s.Add(q.estimate, q.tokens) {
+			t.Errorf("%+v is taken", q)
+		}
+	}
+	if s != (Sample{}) {
+		t.Errorf("got %+v", s)
+	}
+}
+
+// Samples outlive the process as numbers, and what a damaged state has instead
+// is forgotten.
+func TestSamplesAreKept(t *testing.T) {
+	var s Sample
+	for range 4 {
+		s.Add(2.5, 3)
+	}
+	k := Kind{"qa", "gemini-2.5-flash"}
+	first := NewCreates(Settings{}, Knowledge{})
+	before := first.Revision()
+	first.Count(k, s)
+	if first.Revision() == before {
+		t.Error("a sample is no news")
+	}
+	kept := first.Knowledge()
+	text, err := json.Marshal(kept)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first.Count(k, Sample{Requests: 1, Estimate: 1, Tokens: 1})
+	if kept.Counted["qa"]["gemini-2.5-flash"] != s {
+		t.Error("what was handed out changes")
+	}
+	var read Knowledge
+	if err := json.Unmarshal(text, &read); err != nil {
+		t.Fatal(err)
+	}
+	read.Counted["bad"] = map[string]Sample{"none": {}, "negative": {Requests: 1, Estimate: -1, Tokens: 1}, "good": s}
+	again := NewCreates(Settings{}, read).Knowledge()
+	got := map[Kind]Sample{}
+	for k, s := range again.Samples() {
+		got[k] = s
+	}
+	if want := (map[Kind]Sample{k: s, {"bad", "good"}: s}); !maps.Equal(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
 	}
 }
 

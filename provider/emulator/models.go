@@ -43,7 +43,8 @@ func (c *call) getModel() *reply {
 	return ok(wireModel(c.id))
 }
 
-// countTokens takes either contents or a whole request, not both.
+// countTokens takes either contents or a whole request, not both. It counts what
+// an answer's usage has as its prompt, what comes from a cache included.
 func (c *call) countTokens() *reply {
 	if !c.cfg.knows(c.id) {
 		return c.noSuchModel("countTokens")
@@ -68,10 +69,12 @@ func (c *call) countTokens() *reply {
 	if err != nil {
 		return badPayload(err)
 	}
+	total := row.Tokens + row.Cached
 	return ok(struct {
 		Total   int64           `json:"totalTokens"`
+		Cached  int64           `json:"cachedContentTokenCount,omitempty"`
 		Details []modalityCount `json:"promptTokensDetails,omitempty"`
-	}{row.Tokens, []modalityCount{{"TEXT", row.Tokens}}})
+	}{total, row.Cached, []modalityCount{{"TEXT", total}}})
 }
 
 // generate answers one request at once.

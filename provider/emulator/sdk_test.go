@@ -51,6 +51,29 @@ func TestSDKLifeOfAJob(t *testing.T) {
 	}
 }
 
+// TestSDKCountsTokens asks for a count as the official client does, on each version
+// of the API, and compares it with what the answer to the same contents says.
+func TestSDKCountsTokens(t *testing.T) {
+	for _, version := range []string{"", "v1", "v1alpha"} {
+		client := sdk(t, emulator.Config{}, version)
+		contents := genai.Text("What does a relative strength index (RSI) of 74 say about the 14 days before?")
+		count, err := client.Models.CountTokens(t.Context(), model, contents, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := client.Models.GenerateContent(t.Context(), model, contents, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if count.TotalTokens < 8 || count.TotalTokens != resp.UsageMetadata.PromptTokenCount {
+			t.Errorf("version %q: counted %d tokens, the answer says %d", version, count.TotalTokens, resp.UsageMetadata.PromptTokenCount)
+		}
+		if _, err := client.Models.CountTokens(t.Context(), "gemini-0-nosuchmodel", contents, nil); code(err) != 404 {
+			t.Errorf("version %q, no such model: %v", version, err)
+		}
+	}
+}
+
 func lifeOfAJob(t *testing.T, client *genai.Client, size int) {
 	ctx := t.Context()
 	input := requests(20, size)

@@ -212,7 +212,21 @@ func TestCountTokens(t *testing.T) {
 	if one < 8 || one > 16 || same != one {
 		t.Errorf("counted %d and %d tokens", one, same)
 	}
+	snake := decode[count](t, a.want(200, a.call("POST", path, `{"generate_content_request":{"contents":`+contents+`}}`))).TotalTokens
+	cached := decode[struct{ TotalTokens, CachedContentTokenCount int }](t, a.want(200, a.call("POST", path,
+		`{"generateContentRequest":{"cachedContent":"cachedContents/guide","contents":`+contents+`}}`)))
+	if snake != one || cached.CachedContentTokenCount < 1024 || cached.TotalTokens != one+cached.CachedContentTokenCount {
+		t.Errorf("counted %d tokens, and %+v with a cache; want %d without", snake, cached, one)
+	}
 	a.want(400, a.call("POST", path, `{"contents":`+contents+`,"generateContentRequest":{}}`))
+	a.want(404, a.call("POST", "/v1/models/no-such-model:countTokens", `{"contents":`+contents+`}`))
+	if err := a.server.SetFaults(emulator.Fault{Name: emulator.FaultQuota429, Op: emulator.OpCountTokens},
+		emulator.Fault{Name: emulator.FaultStatusBefore, Op: emulator.OpCountTokens, First: 2, Value: "503"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, status := range []int{429, 503, 200} {
+		a.want(status, a.call("POST", path, `{"contents":`+contents+`}`))
+	}
 }
 
 func TestKeys(t *testing.T) {

@@ -39,6 +39,8 @@ func everyCall(ctx context.Context, e *env, c Client, check func(op string, err 
 	check(provider.OpUpload, err)
 	_, err = c.Download(ctx, e.name(), 0, &bytes.Buffer{})
 	check(provider.OpDownload, err)
+	_, err = c.CountTokens(ctx, e.Model, []byte(asking("Hello", "")))
+	check(provider.OpCountTokens, err)
 }
 
 func wrongKey(t *testing.T, e *env) {

@@ -21,6 +21,7 @@ type Client interface {
 	Jobs
 	Files
 	Answers
+	Counter
 }
 
 // Jobs is the part of a client that is about jobs.
@@ -42,6 +43,11 @@ type Files interface {
 // Answers is the part of a client that is about results.
 type Answers interface {
 	Download(ctx context.Context, file string, offset int64, w io.Writer) (provider.Downloaded, error)
+}
+
+// Counter is the part of a client that is about tokens.
+type Counter interface {
+	CountTokens(ctx context.Context, model string, request []byte) (int64, error)
 }
 
 // Options are what a test asks of a client.
@@ -79,7 +85,7 @@ func Run(t *testing.T, s Suite) {
 		name  string
 		tests []test
 	}{
-		{"files", fileTests()}, {"jobs", jobTests()}, {"answers", answerTests()}, {"failures", failureTests()},
+		{"files", fileTests()}, {"jobs", jobTests()}, {"answers", answerTests()}, {"tokens", tokenTests()}, {"failures", failureTests()},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			for _, tt := range group.tests {
