@@ -13,6 +13,8 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
+
+	"github.com/qaplan/qaplan/planner"
 )
 
 // Dataset is one file that is put together from the results of blocks.
@@ -21,8 +23,8 @@ type Dataset struct {
 	From    []string // names of blocks, in the order of the config, each once
 	Path    string   // as messages show it
 	PathAbs string
-	Format  DatasetFormat
-	Fields  []DatasetField // in the order of the columns, never empty
+	Format  planner.DatasetFormat
+	Fields  []planner.DatasetField // in the order of the columns, never empty
 	// Digest is the sha256 of the meaning in lower-case hex, the same on every
 	// machine. What the blocks mean is not in it.
 	Digest string
@@ -35,49 +37,17 @@ type Dataset struct {
 // Declared is the place of the block's header in the config.
 func (d *Dataset) Declared() Range { return toRange(d.declared) }
 
-// DatasetFormat is the form of a dataset.
-type DatasetFormat string
-
-const (
-	FormatJSONL DatasetFormat = "jsonl"
-	FormatCSV   DatasetFormat = "csv"
-)
-
-// DatasetField is one column of a dataset.
-type DatasetField struct {
-	Name   string
-	Source FieldSource
-	// JSONPath leads to a member of the answer's JSON, for FieldJSON alone: names
-	// with dots between them, none of them empty.
-	JSONPath string
-}
-
-// FieldSource says where the value of a column comes from.
-type FieldSource string
-
-const (
-	FieldKey          FieldSource = "key"    // of the row
-	FieldNumber       FieldSource = "number" // of the batch
-	FieldText         FieldSource = "text"   // of the answer
-	FieldJSON         FieldSource = "json"   // a member of that text, which is JSON
-	FieldModel        FieldSource = "model"
-	FieldInputTokens  FieldSource = "input_tokens"
-	FieldOutputTokens FieldSource = "output_tokens"
-	FieldFinishReason FieldSource = "finish_reason"
-	FieldBlock        FieldSource = "block" // name of it
-)
-
-// fieldSources are all but FieldJSON, which needs a path.
+// fieldSources are all but planner.FieldJSON, which needs a path.
 func fieldSources() []string {
 	return []string{
-		string(FieldKey), string(FieldNumber), string(FieldText), string(FieldModel),
-		string(FieldInputTokens), string(FieldOutputTokens), string(FieldFinishReason), string(FieldBlock),
+		string(planner.FieldKey), string(planner.FieldNumber), string(planner.FieldText), string(planner.FieldModel),
+		string(planner.FieldInputTokens), string(planner.FieldOutputTokens), string(planner.FieldFinishReason), string(planner.FieldBlock),
 	}
 }
 
 // defaultFields are the columns when none are declared.
-func defaultFields() []DatasetField {
-	return []DatasetField{{Name: "key", Source: FieldKey}, {Name: "number", Source: FieldNumber}, {Name: "text", Source: FieldText}}
+func defaultFields() []planner.DatasetField {
+	return []planner.DatasetField{{Name: "key", Source: planner.FieldKey}, {Name: "number", Source: planner.FieldNumber}, {Name: "text", Source: planner.FieldText}}
 }
 
 func datasetGrammar() grammar {
@@ -113,7 +83,7 @@ func (l *loader) decodeDataset(cfg *Config, name string, b *hclsyntax.Block) Dat
 	r.missing("path", `path = "dataset.jsonl"`, d.declared)
 	d.From = r.from(cfg)
 	r.datasetPath(cfg, &d)
-	if format, ok := choice(r, "format", FormatJSONL, FormatCSV); ok {
+	if format, ok := choice(r, "format", planner.FormatJSONL, planner.FormatCSV); ok {
 		d.Format = format
 	}
 	if fields, ok := r.fields(); ok {
@@ -195,9 +165,9 @@ func (r *reader) datasetPath(cfg *Config, d *Dataset) {
 	d.Path, d.PathAbs = at.shown, at.abs
 	switch strings.ToLower(path.Ext(p)) {
 	case ".jsonl":
-		d.Format = FormatJSONL
+		d.Format = planner.FormatJSONL
 	case ".csv":
-		d.Format = FormatCSV
+		d.Format = planner.FormatCSV
 	default:
 		if !r.given("format") {
 			r.l.errorIn(expr, r.scope, "Unknown format of a dataset", `%q ends in neither .jsonl nor .csv. Give it one of these endings, or write format = "jsonl" or format = "csv".`, p)
@@ -208,7 +178,7 @@ func (r *reader) datasetPath(cfg *Config, d *Dataset) {
 // fields takes a map from the names of columns to their sources. Columns stand
 // in the order in which the map writes them out; those of a map that comes from
 // elsewhere are sorted by name. Null is a column that is not there.
-func (r *reader) fields() ([]DatasetField, bool) {
+func (r *reader) fields() ([]planner.DatasetField, bool) {
 	v, expr, ok := r.plain("fields")
 	if !ok {
 		return nil, false
@@ -220,7 +190,7 @@ func (r *reader) fields() ([]DatasetField, bool) {
 	}
 	columns, ok := r.columns(expr, v)
 	values := v.AsValueMap()
-	var fields []DatasetField
+	var fields []planner.DatasetField
 	for _, c := range columns {
 		value := values[c.name]
 		if value.IsNull() {
@@ -275,20 +245,20 @@ func (r *reader) columns(expr hclsyntax.Expression, v cty.Value) (columns []item
 }
 
 // fieldOf reads the source of a column, or says in a sentence why it is none.
-func fieldOf(text string) (field DatasetField, complaint string) {
+func fieldOf(text string) (field planner.DatasetField, complaint string) {
 	if slices.Contains(fieldSources(), text) {
-		return DatasetField{Source: FieldSource(text)}, ""
+		return planner.DatasetField{Source: planner.FieldSource(text)}, ""
 	}
 	steps, isJSON := strings.CutPrefix(text, "json.")
 	switch {
 	case isJSON && !slices.Contains(strings.Split(steps, "."), ""):
-		return DatasetField{Source: FieldJSON, JSONPath: steps}, ""
-	case isJSON || text == string(FieldJSON):
-		return DatasetField{}, fmt.Sprintf("%q names no member of the answer's JSON: write json. and the names that lead to it, with one dot between two, such as %q.", text, "json.score")
+		return planner.DatasetField{Source: planner.FieldJSON, JSONPath: steps}, ""
+	case isJSON || text == string(planner.FieldJSON):
+		return planner.DatasetField{}, fmt.Sprintf("%q names no member of the answer's JSON: write json. and the names that lead to it, with one dot between two, such as %q.", text, "json.score")
 	}
 	if best := nearest(text, fieldSources()); best != "" {
-		return DatasetField{}, fmt.Sprintf("A column cannot hold %q. Did you mean %q?", text, best)
+		return planner.DatasetField{}, fmt.Sprintf("A column cannot hold %q. Did you mean %q?", text, best)
 	}
-	return DatasetField{}, fmt.Sprintf("A column cannot hold %q. For a member of the answer's JSON write %q. Known: %s, json.PATH.",
+	return planner.DatasetField{}, fmt.Sprintf("A column cannot hold %q. For a member of the answer's JSON write %q. Known: %s, json.PATH.",
 		text, "json."+text, strings.Join(fieldSources(), ", "))
 }

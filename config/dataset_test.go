@@ -48,21 +48,21 @@ dataset "plain" {
 `+dataset("local", "local.jsonl", "fields = (local.columns)")+dataset("made", "made.jsonl", `fields = merge({ z = "key" }, { a = "block" })`)+
 		dataset("computed", "computed.jsonl", `fields = { (upper("z")) = "key", "${local.columns.a}" = "text", "1" = "model" }`)+
 		dataset("null", "null.csv", "fields = null", "format = null"))
-	usual := []DatasetField{{Name: "key", Source: FieldKey}, {Name: "number", Source: FieldNumber}, {Name: "text", Source: FieldText}}
+	usual := []planner.DatasetField{{Name: "key", Source: planner.FieldKey}, {Name: "number", Source: planner.FieldNumber}, {Name: "text", Source: planner.FieldText}}
 	at := func(d Dataset) Dataset { d.PathAbs = filepath.Join(cfg.Dir, filepath.FromSlash(d.Path)); return d }
 	want := []Dataset{
-		at(Dataset{Name: "computed", From: []string{"qa"}, Path: "computed.jsonl", Format: FormatJSONL, Fields: []DatasetField{
-			{Name: "Z", Source: FieldKey}, {Name: "block", Source: FieldText}, {Name: "1", Source: FieldModel},
+		at(Dataset{Name: "computed", From: []string{"qa"}, Path: "computed.jsonl", Format: planner.FormatJSONL, Fields: []planner.DatasetField{
+			{Name: "Z", Source: planner.FieldKey}, {Name: "block", Source: planner.FieldText}, {Name: "1", Source: planner.FieldModel},
 		}}),
-		at(Dataset{Name: "local", From: []string{"qa"}, Path: "local.jsonl", Format: FormatJSONL, Fields: []DatasetField{{Name: "z", Source: FieldKey}, {Name: "a", Source: FieldBlock}}}),
-		at(Dataset{Name: "made", From: []string{"qa"}, Path: "made.jsonl", Format: FormatJSONL, Fields: []DatasetField{{Name: "a", Source: FieldBlock}, {Name: "z", Source: FieldKey}}}),
-		at(Dataset{Name: "null", From: []string{"qa"}, Path: "null.csv", Format: FormatCSV, Fields: usual}),
-		at(Dataset{Name: "plain", From: []string{"qa"}, Path: "../plain.data", Format: FormatJSONL, Fields: usual}),
-		at(Dataset{Name: "wide", From: []string{"qb", "qa"}, Path: "wide.CSV", Format: FormatCSV, Fields: []DatasetField{
-			{Name: "id", Source: FieldKey}, {Name: "question_no", Source: FieldNumber}, {Name: "answer", Source: FieldText},
-			{Name: "score", Source: FieldJSON, JSONPath: "quality.score"}, {Name: "model", Source: FieldModel},
-			{Name: "tokens_in", Source: FieldInputTokens}, {Name: "tokens_out", Source: FieldOutputTokens},
-			{Name: "the end", Source: FieldFinishReason}, {Name: "block", Source: FieldBlock},
+		at(Dataset{Name: "local", From: []string{"qa"}, Path: "local.jsonl", Format: planner.FormatJSONL, Fields: []planner.DatasetField{{Name: "z", Source: planner.FieldKey}, {Name: "a", Source: planner.FieldBlock}}}),
+		at(Dataset{Name: "made", From: []string{"qa"}, Path: "made.jsonl", Format: planner.FormatJSONL, Fields: []planner.DatasetField{{Name: "a", Source: planner.FieldBlock}, {Name: "z", Source: planner.FieldKey}}}),
+		at(Dataset{Name: "null", From: []string{"qa"}, Path: "null.csv", Format: planner.FormatCSV, Fields: usual}),
+		at(Dataset{Name: "plain", From: []string{"qa"}, Path: "../plain.data", Format: planner.FormatJSONL, Fields: usual}),
+		at(Dataset{Name: "wide", From: []string{"qb", "qa"}, Path: "wide.CSV", Format: planner.FormatCSV, Fields: []planner.DatasetField{
+			{Name: "id", Source: planner.FieldKey}, {Name: "question_no", Source: planner.FieldNumber}, {Name: "answer", Source: planner.FieldText},
+			{Name: "score", Source: planner.FieldJSON, JSONPath: "quality.score"}, {Name: "model", Source: planner.FieldModel},
+			{Name: "tokens_in", Source: planner.FieldInputTokens}, {Name: "tokens_out", Source: planner.FieldOutputTokens},
+			{Name: "the end", Source: planner.FieldFinishReason}, {Name: "block", Source: planner.FieldBlock},
 		}}),
 	}
 	if diff := cmp.Diff(want, cfg.Datasets, plain); diff != "" {

@@ -2,6 +2,7 @@ package state
 
 import (
 	"maps"
+	"time"
 
 	"github.com/qaplan/qaplan/planner"
 	"github.com/qaplan/qaplan/planner/budget"
@@ -77,6 +78,20 @@ type Dataset struct {
 	// Next is the sha256 of a content that is about to take the file's place: a
 	// crash may leave either.
 	Next string `json:"next_sha256,omitempty"`
+}
+
+// LastSent is when the last create was sent, by the clock of the machine that did;
+// zero when none ever was.
+func (s *State) LastSent() time.Time {
+	var last time.Time
+	for _, rec := range s.Batches {
+		for i := range rec.Attempts {
+			if sent := rec.Attempts[i].Sent; sent.After(last) {
+				last = sent
+			}
+		}
+	}
+	return last
 }
 
 // Recorded gives the part that the planner compares. It shares the map.

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"path/filepath"
-	"time"
 
 	"github.com/qaplan/qaplan/config"
 	"github.com/qaplan/qaplan/config/source"
@@ -130,17 +129,4 @@ func limits(r config.Rate) apply.Limits {
 		RequestsPerMinute: r.RequestsPerMinute, CreatesPerMinute: r.CreatesPerMinute,
 		MaxActiveJobs: r.MaxActiveJobs, EnqueuedTokens: r.MaxEnqueuedTokensAll, TokensByModel: r.MaxEnqueuedTokens, Parallelism: r.Parallelism,
 	}
-}
-
-// lastCreate is when this state last sent a create, zero when it never did.
-func lastCreate(st *state.State) time.Time {
-	var last time.Time
-	for _, rec := range st.Batches {
-		for i := range rec.Attempts {
-			if s := rec.Attempts[i].Sent; s.After(last) {
-				last = s
-			}
-		}
-	}
-	return last
 }

@@ -168,7 +168,7 @@ func (a *app) observing(ctx context.Context, cfg *config.Config, sel *selection,
 		Recorded: st, Desired: in.Desired, Paths: enginePaths(in), Rows: rowRules(cfg), Costs: costs(cfg), Refresh: refresh, Plan: opts,
 		Limits: limits(cfg.Provider.Rate), Cooldown: cfg.Provider.Cooldown, PollInterval: cfg.Provider.PollInterval, Log: a.log(),
 	}
-	o.Gate = apply.NewGate(o.Limits, lastCreate(st))
+	o.Gate = apply.NewGate(o.Limits, st.LastSent())
 	if svc != nil {
 		if err := svc.connect(ctx, a, o.Gate); err != nil {
 			return nil, nil, nil, err

@@ -79,7 +79,7 @@ func (a *app) openWork(ctx context.Context, f workOptions) (_ *work, err error) 
 		Limits: limits(cfg.Provider.Rate), Cooldown: cfg.Provider.Cooldown, PollInterval: cfg.Provider.PollInterval,
 		TookOver: w.store.TookOver(), AdoptOnly: f.adoptOnly, Wait: f.wait, Emit: func(e apply.Event) { w.sink(e) }, Log: a.log(),
 	}
-	o.Gate = apply.NewGate(o.Limits, lastCreate(st))
+	o.Gate = apply.NewGate(o.Limits, st.LastSent())
 	o.Datasets = engineDatasets(cfg)
 	if err := w.service.connect(ctx, a, o.Gate); err != nil {
 		return nil, err

@@ -50,30 +50,16 @@ func deferralOf(d budget.Decision) *deferral {
 
 // newCreates makes the policy of this run from what former ones have learned.
 func newCreates(o *Options) *budget.Creates {
-	learned, lineage := o.Recorded.Learned, o.Recorded.Lineage
-	batches := o.Recorded.Batches
+	s := o.Recorded
 	if o.Journal != nil {
-		s := o.Journal.State()
-		learned, lineage, batches = s.Learned, s.Lineage, s.Batches
+		s = o.Journal.State()
 	}
-	seed, _ := strconv.ParseUint(lineage[:min(16, len(lineage))], 16, 64)
+	seed, _ := strconv.ParseUint(s.Lineage[:min(16, len(s.Lineage))], 16, 64)
 	return budget.NewCreates(budget.Settings{
 		// The gate spaces creates: it waits before it takes a slot.
 		Limits:   budget.Limits{MaxActiveJobs: o.Limits.MaxActiveJobs, MaxEnqueuedTokens: o.Limits.EnqueuedTokens, TokensByModel: o.Limits.TokensByModel},
-		Cooldown: o.Cooldown, Seed: seed, Sent: lastSent(batches),
-	}, learned)
-}
-
-func lastSent(batches map[planner.Address]*planner.Record) time.Time {
-	var last time.Time
-	for _, rec := range batches {
-		for i := range rec.Attempts {
-			if s := rec.Attempts[i].Sent; s.After(last) {
-				last = s
-			}
-		}
-	}
-	return last
+		Cooldown: o.Cooldown, Seed: seed, Sent: s.LastSent(),
+	}, s.Learned)
 }
 
 // createOf is a purchase as the policy sees it.

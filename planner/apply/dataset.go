@@ -23,8 +23,8 @@ type Dataset struct {
 	From   []string // blocks
 	Path   string   // as messages show it
 	File   string   // absolute, on this machine
-	Format DatasetFormat
-	Fields []DatasetField
+	Format planner.DatasetFormat
+	Fields []planner.DatasetField
 	Digest string // of its meaning
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/qaplan/qaplan/planner"
 	"github.com/qaplan/qaplan/planner/apply"
 	"github.com/qaplan/qaplan/provider/batchfile"
 	"github.com/qaplan/qaplan/provider/emulator"
@@ -28,21 +29,21 @@ func jsonRequests(number, rows int) string {
 	return strings.ReplaceAll(requests(number, rows), `}]}]}}`, `}]}],"generation_config":{"response_mime_type":"application/json"}}}`)
 }
 
-func allFields() []apply.DatasetField {
-	return []apply.DatasetField{
-		{Name: "id", Source: apply.FieldKey}, {Name: "n", Source: apply.FieldNumber}, {Name: "block", Source: apply.FieldBlock},
-		{Name: "raw \"text\"", Source: apply.FieldText}, {Name: "answer", Source: apply.FieldJSON, JSONPath: "answer"},
-		{Name: "confidence", Source: apply.FieldJSON, JSONPath: "confidence"}, {Name: "none", Source: apply.FieldJSON, JSONPath: "no.such"},
-		{Name: "model", Source: apply.FieldModel}, {Name: "in", Source: apply.FieldInputTokens}, {Name: "out", Source: apply.FieldOutputTokens},
-		{Name: "finish", Source: apply.FieldFinishReason},
+func allFields() []planner.DatasetField {
+	return []planner.DatasetField{
+		{Name: "id", Source: planner.FieldKey}, {Name: "n", Source: planner.FieldNumber}, {Name: "block", Source: planner.FieldBlock},
+		{Name: "raw \"text\"", Source: planner.FieldText}, {Name: "answer", Source: planner.FieldJSON, JSONPath: "answer"},
+		{Name: "confidence", Source: planner.FieldJSON, JSONPath: "confidence"}, {Name: "none", Source: planner.FieldJSON, JSONPath: "no.such"},
+		{Name: "model", Source: planner.FieldModel}, {Name: "in", Source: planner.FieldInputTokens}, {Name: "out", Source: planner.FieldOutputTokens},
+		{Name: "finish", Source: planner.FieldFinishReason},
 	}
 }
 
 // dataset lets further runs write a dataset of those blocks.
-func (w *world) dataset(file string, fields []apply.DatasetField, from ...string) *apply.Dataset {
-	d := &apply.Dataset{Name: "all", From: from, Path: file, File: filepath.Join(w.dir, file), Format: apply.FormatJSONL, Fields: fields, Digest: "1"}
+func (w *world) dataset(file string, fields []planner.DatasetField, from ...string) *apply.Dataset {
+	d := &apply.Dataset{Name: "all", From: from, Path: file, File: filepath.Join(w.dir, file), Format: planner.FormatJSONL, Fields: fields, Digest: "1"}
 	if filepath.Ext(file) == ".csv" {
-		d.Format = apply.FormatCSV
+		d.Format = planner.FormatCSV
 	}
 	w.options = func(o *apply.Options) {
 		o.Datasets = []apply.Dataset{*d}
@@ -137,7 +138,7 @@ func TestDataset(t *testing.T) {
 			if diff := cmp.Diff(want, readDataset(t, d, w.datasetText(d))); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", file, diff)
 			}
-			if text := w.datasetText(d); d.Format == apply.FormatJSONL && !strings.HasPrefix(text, `{"id":"b101-r`) {
+			if text := w.datasetText(d); d.Format == planner.FormatJSONL && !strings.HasPrefix(text, `{"id":"b101-r`) {
 				t.Errorf("the members are not in the order of the fields: %.80s", text)
 			}
 			told := w.eventsOf(apply.EventDatasetWritten)
@@ -176,7 +177,7 @@ func TestDataset(t *testing.T) {
 // readDataset gives the cells of a dataset with all fields; null is "".
 func readDataset(t *testing.T, d *apply.Dataset, text string) [][]string {
 	t.Helper()
-	if d.Format == apply.FormatCSV {
+	if d.Format == planner.FormatCSV {
 		table, err := csv.NewReader(strings.NewReader(text)).ReadAll()
 		if err != nil {
 			t.Fatal(err)
@@ -213,7 +214,7 @@ func readDataset(t *testing.T, d *apply.Dataset, text string) [][]string {
 func TestDatasetOfWhatThereIs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 3, 2, emulator.Config{RunTime: emulator.Span{Min: time.Minute, Max: time.Hour}})
-		d := w.dataset("all.jsonl", []apply.DatasetField{{Name: "k", Source: apply.FieldKey}}, "qa")
+		d := w.dataset("all.jsonl", []planner.DatasetField{{Name: "k", Source: planner.FieldKey}}, "qa")
 		if _, err := w.apply(t.Context(), false); err != nil {
 			t.Fatal(err)
 		}
@@ -327,7 +328,7 @@ func TestCrashWhileWritingADataset(t *testing.T) {
 				t.Run(fmt.Sprintf("first=%v write=%d after=%v", first, write, after), func(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
 						w := newWorld(t, 1, 2, emulator.Config{})
-						d := w.dataset("all.jsonl", []apply.DatasetField{{Name: "k", Source: apply.FieldKey}}, "qa")
+						d := w.dataset("all.jsonl", []planner.DatasetField{{Name: "k", Source: planner.FieldKey}}, "qa")
 						options := w.options
 						if !first {
 							w.mustConverge()
@@ -368,7 +369,7 @@ func TestDatasetAsRequested(t *testing.T) {
 		w.add(51, jsonRequests(51, 2))
 		// The answers are prose, and the schema wants another member.
 		w.add(52, strings.ReplaceAll(jsonRequests(52, 2), `"application/json"`, `"application/json","response_json_schema":{"type":"object","required":["zzz"],"properties":{"question":{"type":"integer"}}}`))
-		d := w.dataset("all.jsonl", []apply.DatasetField{{Name: "k", Source: apply.FieldKey}}, "qa")
+		d := w.dataset("all.jsonl", []planner.DatasetField{{Name: "k", Source: planner.FieldKey}}, "qa")
 		w.converge()
 		with := w.datasetText(d)
 		bad := 0

@@ -9,42 +9,8 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/qaplan/qaplan/planner"
 	"github.com/qaplan/qaplan/provider/batchfile"
-)
-
-// DatasetFormat is the form of a dataset.
-type DatasetFormat string
-
-const (
-	// FormatJSONL is one object a line, its members in the order of the fields.
-	FormatJSONL DatasetFormat = "jsonl"
-	// FormatCSV is RFC 4180 with a header and line feeds: its CR LF at the end of
-	// a line would have to be put into texts as well.
-	FormatCSV DatasetFormat = "csv"
-)
-
-// DatasetField is one column of a dataset.
-type DatasetField struct {
-	Name   string
-	Source FieldSource
-	// JSONPath leads to a member of the answer's JSON, for FieldJSON alone.
-	JSONPath string
-}
-
-// FieldSource says where the value of a column comes from; the words are those
-// of the config.
-type FieldSource string
-
-const (
-	FieldKey          FieldSource = "key"    // of the row
-	FieldNumber       FieldSource = "number" // of the batch
-	FieldText         FieldSource = "text"   // of the answer
-	FieldJSON         FieldSource = "json"   // a member of that text, which is JSON
-	FieldModel        FieldSource = "model"
-	FieldInputTokens  FieldSource = "input_tokens"
-	FieldOutputTokens FieldSource = "output_tokens" // thoughts included: they are paid for alike
-	FieldFinishReason FieldSource = "finish_reason"
-	FieldBlock        FieldSource = "block"
 )
 
 // value is what a row has for a field: a text, or JSON that is none. A member
@@ -56,7 +22,7 @@ type value struct {
 
 // rowEncoder writes rows in one of the two formats.
 type rowEncoder struct {
-	fields []DatasetField
+	fields []planner.DatasetField
 	out    *bufio.Writer
 	csv    *csv.Writer // nil for JSON lines
 	record []string
@@ -66,11 +32,11 @@ type rowEncoder struct {
 
 // newRowEncoder writes what goes before the rows. Errors are told by encode and
 // close.
-func newRowEncoder(w io.Writer, format DatasetFormat, fields []DatasetField) *rowEncoder {
+func newRowEncoder(w io.Writer, format planner.DatasetFormat, fields []planner.DatasetField) *rowEncoder {
 	e := &rowEncoder{fields: fields, out: bufio.NewWriterSize(w, 128<<10)}
 	switch format {
-	case FormatJSONL:
-	case FormatCSV:
+	case planner.FormatJSONL:
+	case planner.FormatCSV:
 		e.csv = csv.NewWriter(e.out)
 		for i := range fields {
 			e.record = append(e.record, fields[i].Name)
@@ -89,7 +55,7 @@ func (e *rowEncoder) encode(p *part, row *batchfile.Row) error {
 	e.record, e.line = e.record[:0], append(e.line[:0], '{')
 	for i := range e.fields {
 		f := &e.fields[i]
-		v, err := f.of(p, row)
+		v, err := fieldOf(f, p, row)
 		if err != nil {
 			return err
 		}
@@ -134,31 +100,31 @@ func (e *rowEncoder) close() error {
 	return e.out.Flush()
 }
 
-// of takes the value of the field from a row.
-func (f *DatasetField) of(p *part, row *batchfile.Row) (value, error) {
+// fieldOf takes the value of a field from a row.
+func fieldOf(f *planner.DatasetField, p *part, row *batchfile.Row) (value, error) {
 	number := func(n int64) (value, error) { return value{json: strconv.AppendInt(nil, n, 10)}, nil }
 	text := func(s string) (value, error) { return value{text: s}, nil }
 	switch f.Source {
-	case FieldKey:
+	case planner.FieldKey:
 		return text(row.Key())
-	case FieldNumber:
+	case planner.FieldNumber:
 		return number(int64(p.want.Address.Number))
-	case FieldText:
+	case planner.FieldText:
 		return text(row.Text())
-	case FieldJSON:
+	case planner.FieldJSON:
 		return member(row, f.JSONPath)
-	case FieldModel:
+	case planner.FieldModel:
 		if p.model != "" {
 			return text(p.model)
 		}
 		return text(row.Model())
-	case FieldInputTokens:
+	case planner.FieldInputTokens:
 		return number(row.Usage().Input)
-	case FieldOutputTokens:
+	case planner.FieldOutputTokens:
 		return number(row.Usage().Output + row.Usage().Thoughts)
-	case FieldFinishReason:
+	case planner.FieldFinishReason:
 		return text(row.FinishReason())
-	case FieldBlock:
+	case planner.FieldBlock:
 		return text(p.want.Address.Block)
 	}
 	return value{}, fmt.Errorf("field %s: %q is not known", f.Name, f.Source)

@@ -15,7 +15,7 @@ import (
 )
 
 // encodeRows makes a dataset of answers with those texts, each a JSON string.
-func encodeRows(t *testing.T, format DatasetFormat, model string, fields []DatasetField, texts ...string) (string, error) {
+func encodeRows(t *testing.T, format planner.DatasetFormat, model string, fields []planner.DatasetField, texts ...string) (string, error) {
 	t.Helper()
 	var answers strings.Builder
 	for i, text := range texts {
@@ -32,10 +32,10 @@ func encodeRows(t *testing.T, format DatasetFormat, model string, fields []Datas
 }
 
 func TestRowsAsJSONLines(t *testing.T) {
-	fields := []DatasetField{
-		{Name: "z", Source: FieldText}, {Name: "a\"\n", Source: FieldJSON, JSONPath: "a"}, {Name: "deep", Source: FieldJSON, JSONPath: "l.1.x"}, {Name: "m", Source: FieldModel},
+	fields := []planner.DatasetField{
+		{Name: "z", Source: planner.FieldText}, {Name: "a\"\n", Source: planner.FieldJSON, JSONPath: "a"}, {Name: "deep", Source: planner.FieldJSON, JSONPath: "l.1.x"}, {Name: "m", Source: planner.FieldModel},
 	}
-	got, err := encodeRows(t, FormatJSONL, "", fields,
+	got, err := encodeRows(t, planner.FormatJSONL, "", fields,
 		`"plain <&> \u2028 \ud800"`,
 		`"{\"a\": [1,\n  2.50, {\"b\" : null}],\r\n \"l\": [0, {\"x\": \"\\u00fc\\n\"}]}"`,
 		`"{\"a\":null,\"l\":[]}"`,
@@ -59,8 +59,8 @@ func TestRowsAsJSONLines(t *testing.T) {
 }
 
 func TestRowsAsCSV(t *testing.T) {
-	fields := []DatasetField{{Name: "te,xt", Source: FieldText}, {Name: "a", Source: FieldJSON, JSONPath: "a"}, {Name: "n", Source: FieldNumber}, {Name: "m", Source: FieldModel}}
-	got, err := encodeRows(t, FormatCSV, "gemini-y", fields, `"one, \"two\"\nthree"`, `"{\"a\": {\"b\" : [ 1 ]}}"`, `"{\"a\":\" s \"}"`, `"{\"a\":true}"`)
+	fields := []planner.DatasetField{{Name: "te,xt", Source: planner.FieldText}, {Name: "a", Source: planner.FieldJSON, JSONPath: "a"}, {Name: "n", Source: planner.FieldNumber}, {Name: "m", Source: planner.FieldModel}}
+	got, err := encodeRows(t, planner.FormatCSV, "gemini-y", fields, `"one, \"two\"\nthree"`, `"{\"a\": {\"b\" : [ 1 ]}}"`, `"{\"a\":\" s \"}"`, `"{\"a\":true}"`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,17 +77,17 @@ func TestRowsAsCSV(t *testing.T) {
 	}
 
 	// A table of one column, and empty cells: no row gets lost.
-	got, err = encodeRows(t, FormatCSV, "", []DatasetField{{Name: "a", Source: FieldJSON, JSONPath: "a"}}, `"x"`, `"{\"a\":1}"`, `"y"`)
+	got, err = encodeRows(t, planner.FormatCSV, "", []planner.DatasetField{{Name: "a", Source: planner.FieldJSON, JSONPath: "a"}}, `"x"`, `"{\"a\":1}"`, `"y"`)
 	if want := "a\n\"\"\n1\n\"\"\n"; err != nil || got != want {
 		t.Errorf("one column: %q (%v), want %q", got, err, want)
 	}
 	// Line breaks in texts are data.
-	got, err = encodeRows(t, FormatCSV, "", []DatasetField{{Name: "t", Source: FieldText}}, `"a\r\nb\nc"`)
+	got, err = encodeRows(t, planner.FormatCSV, "", []planner.DatasetField{{Name: "t", Source: planner.FieldText}}, `"a\r\nb\nc"`)
 	if want := "t\n\"a\r\nb\nc\"\n"; err != nil || got != want {
 		t.Errorf("line breaks: %q (%v), want %q", got, err, want)
 	}
 	// And with no row there is the header.
-	if got, err = encodeRows(t, FormatCSV, "", fields[1:3]); err != nil || got != "a,n\n" {
+	if got, err = encodeRows(t, planner.FormatCSV, "", fields[1:3]); err != nil || got != "a,n\n" {
 		t.Errorf("no rows: %q (%v)", got, err)
 	}
 }
@@ -96,7 +96,7 @@ func TestRowsThatCannotBeEncoded(t *testing.T) {
 	if _, err := encodeRows(t, "xml", "", nil); err == nil || !strings.Contains(err.Error(), "xml") {
 		t.Errorf("a format that there is not: %v", err)
 	}
-	if _, err := encodeRows(t, FormatCSV, "", []DatasetField{{Name: "x", Source: "kye"}}, `"x"`); err == nil || !strings.Contains(err.Error(), "kye") {
+	if _, err := encodeRows(t, planner.FormatCSV, "", []planner.DatasetField{{Name: "x", Source: "kye"}}, `"x"`); err == nil || !strings.Contains(err.Error(), "kye") {
 		t.Errorf("a source that there is not: %v", err)
 	}
 }

@@ -156,7 +156,7 @@ func (w *world) process(ctx context.Context, wait bool, do func(context.Context,
 	if w.rerunOf != 0 {
 		o.Plan.Rerun = []planner.Selector{{Block: "qa", First: w.rerunOf, Last: w.rerunOf}}
 	}
-	o.Gate = apply.NewGate(o.Limits, lastCreate(store.State()))
+	o.Gate = apply.NewGate(o.Limits, store.State().LastSent())
 	ctx, w.crash.end = context.WithCancel(ctx)
 	defer w.crash.end()
 	next := w.transport
@@ -182,18 +182,6 @@ func (w *world) close(e *apply.Engine) {
 	if err := e.Close(); err != nil {
 		w.t.Error(err)
 	}
-}
-
-func lastCreate(s *state.State) time.Time {
-	var last time.Time
-	for _, rec := range s.Batches {
-		for i := range rec.Attempts {
-			if at := rec.Attempts[i].Sent; at.After(last) {
-				last = at
-			}
-		}
-	}
-	return last
 }
 
 // state is what a reader of the state sees.

@@ -9,11 +9,7 @@ import (
 )
 
 func renderHeld(b *strings.Builder, held []planner.Held, v PlanView) {
-	if len(held) == 0 {
-		return
-	}
-	section(b, fmt.Sprintf("%s (%d), each needs a person to decide:\n", v.Style.yellow("Held"), len(held)))
-	renderStuck(b, heldOnes(held), v)
+	renderStuck(b, v.Style.yellow("Held"), "each needs a person to decide", heldOnes(held), v)
 }
 
 func heldOnes(held []planner.Held) []stuck {
@@ -29,11 +25,7 @@ func heldOnes(held []planner.Held) []stuck {
 }
 
 func renderFailed(b *strings.Builder, failed []planner.Failed, v PlanView) {
-	if len(failed) == 0 {
-		return
-	}
-	section(b, fmt.Sprintf("%s (%d), nothing automatic changes that:\n", v.Style.red("Failed"), len(failed)))
-	renderStuck(b, failedOnes(failed), v)
+	renderStuck(b, v.Style.red("Failed"), "nothing automatic changes that", failedOnes(failed), v)
 }
 
 func failedOnes(failed []planner.Failed) []stuck {
@@ -53,8 +45,13 @@ type stuck struct {
 	job, message, exit string
 }
 
-// renderStuck shows neighbours with one reason and one way out together.
-func renderStuck(b *strings.Builder, list []stuck, v PlanView) {
+// renderStuck shows a list under its title, neighbours with one reason and one way
+// out together.
+func renderStuck(b *strings.Builder, title, meaning string, list []stuck, v PlanView) {
+	if len(list) == 0 {
+		return
+	}
+	section(b, fmt.Sprintf("%s (%d), %s:\n", title, len(list), meaning))
 	for _, group := range alike(list, v.Verbose) {
 		b.WriteString(stuckLines(group, v))
 	}
