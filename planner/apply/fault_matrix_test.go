@@ -16,7 +16,12 @@ import (
 // newQuickWorld is a world that polls seldom, on a service whose jobs are quick.
 func newQuickWorld(t *testing.T, batches int, faults ...emulator.Fault) *world {
 	t.Helper()
-	w := newWorld(t, batches, 2, quick(faults...))
+	return newQuickWorldOf(t, batches, 2, faults...)
+}
+
+func newQuickWorldOf(t *testing.T, batches, rows int, faults ...emulator.Fault) *world {
+	t.Helper()
+	w := newWorld(t, batches, rows, quick(faults...))
 	w.transport = &homely{t: t, next: emulator.Transport(w.server)}
 	w.options = func(o *apply.Options) { o.PollInterval = time.Minute }
 	return w

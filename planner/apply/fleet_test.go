@@ -2,6 +2,7 @@ package apply_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
@@ -17,8 +18,16 @@ import (
 	"github.com/qaplan/qaplan/provider/emulator"
 )
 
-// fleetSize is how many batches a fleet has.
+// fleetSize is how many batches a fleet has at first.
 const fleetSize = 300
+
+// fleetRows is how many rows each of them has: a repair of one half still has
+// more than one, so that no single missing row leaves a job without any.
+const fleetRows = 4
+
+// quietTime lies between two faults of downloads: whole answers come meanwhile.
+// The same damage again, a settle time later, would be believed.
+const quietTime = 10 * time.Minute
 
 // switches are the faults that a fleet meets: each one alone, or with those that
 // it needs to strike. Every fault of the wire hits creates, and one of the other
@@ -136,7 +145,7 @@ func TestFleetUnderAllSwitches(t *testing.T) {
 }
 
 func newFleet(t *testing.T) *world {
-	w := newQuickWorld(t, fleetSize)
+	w := newQuickWorldOf(t, fleetSize, fleetRows)
 	w.pageSize = 40
 	w.options = func(o *apply.Options) { o.PollInterval, o.Limits.Parallelism = 4*time.Minute, 4 }
 	return w
@@ -173,12 +182,13 @@ func scattered(groups [][]emulator.Fault) []emulator.Fault {
 // turns switches one group of faults on after the other, each when the former
 // one has struck.
 type turns struct {
-	w    *world
-	next http.RoundTripper
-	mu   sync.Mutex
-	left [][]emulator.Fault
-	on   []emulator.Fault
-	met  map[string]bool
+	w        *world
+	next     http.RoundTripper
+	mu       sync.Mutex
+	left     [][]emulator.Fault
+	on       []emulator.Fault
+	met      map[string]bool
+	download time.Time // when a fault of downloads struck last
 }
 
 func (o *turns) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -200,19 +210,31 @@ func (o *turns) over() bool {
 	for _, f := range o.on {
 		o.met[f.Name] = true
 	}
-	o.on = nil
-	if len(o.left) > 0 {
-		o.on, o.left = o.left[0], o.left[1:]
+	if ofDownloads(o.on) {
+		o.download = time.Now()
+	}
+	quiet := time.Since(o.download) < quietTime
+	i := slices.IndexFunc(o.left, func(g []emulator.Fault) bool { return !quiet || !ofDownloads(g) })
+	if i < 0 {
+		o.on = nil
+	} else {
+		o.on = o.left[i]
+		o.left = slices.Delete(o.left, i, i+1)
 	}
 	if err := o.w.server.SetFaults(o.on...); err != nil {
 		o.w.t.Error(err)
 	}
-	return len(o.on) == 0
+	return len(o.on) == 0 && len(o.left) == 0
+}
+
+func ofDownloads(faults []emulator.Fault) bool {
+	return slices.ContainsFunc(faults, func(f emulator.Fault) bool { return f.Op == emulator.OpDownload })
 }
 
 // untilDone runs again and again, an hour each, as somebody with a timer would.
 // When nothing but jobs that never end is left, it cancels them and asks for
-// others.
+// others. When all is done and there are faults that have not struck, the fleet
+// grows.
 func (w *world) untilDone(over func() bool) {
 	w.t.Helper()
 	options, done := w.options, -1
@@ -226,7 +248,7 @@ func (w *world) untilDone(over func() bool) {
 		}
 		s := rep.Summary
 		switch {
-		case s.Done == fleetSize && over():
+		case s.Done == len(w.desired.Batches) && over():
 			w.t.Logf("%d runs, %d reruns of cancelled jobs", run, w.asked)
 			return
 		case run == 100:
@@ -241,12 +263,18 @@ func (w *world) untilDone(over func() bool) {
 					continue // a listing told an odd word of a job that failed; the next one tells more
 				}
 				if h.Reason != planner.HoldCancelled {
-					w.t.Fatalf("run %d: held %+v", run, h)
+					w.t.Fatalf("run %d: held %+v\n%s", run, h, w.storyOf(h.Address))
 				}
 				again = append(again, planner.Selector{Block: h.Address.Block, First: h.Address.Number, Last: h.Address.Number})
 			}
 			w.asked += len(again)
 			w.options = func(o *apply.Options) { options(o); o.Plan.Rerun = again }
+		case s.Done == len(w.desired.Batches):
+			w.options = options
+			for range fleetSize / 3 {
+				n := len(w.desired.Batches)
+				w.add(51+n, requests(51+n, fleetRows))
+			}
 		default:
 			w.options = options
 			// For an hour nothing moved. Where no job is left to be cancelled, it is a
@@ -257,6 +285,19 @@ func (w *world) untilDone(over func() bool) {
 		}
 		done = s.Done
 	}
+}
+
+// storyOf tells what happened to a batch.
+func (w *world) storyOf(a planner.Address) string {
+	var b strings.Builder
+	for _, e := range w.events {
+		if e.Address != nil && *e.Address == a {
+			fmt.Fprintf(&b, "  %+v\n", e)
+		}
+	}
+	record, _ := json.Marshal(w.state().Batches[a])
+	fmt.Fprintf(&b, "  %s", record)
+	return b.String()
 }
 
 // printLedger shows the service's own books.
