@@ -214,6 +214,13 @@ func call(t *testing.T, env map[string]string, args ...string) (code int, stdout
 	var out, errs bytes.Buffer
 	lookup := func(name string) (string, bool) { v, ok := env[name]; return v, ok }
 	code = run(context.Background(), args, system{stdin: strings.NewReader(""), stdout: &out, stderr: &errs, env: lookup})
+	if form, err := formOf(args); err != nil {
+		t.Error(err)
+	} else if form != "" {
+		if err := conforms(form, out.Bytes()); err != nil {
+			t.Error(err)
+		}
+	}
 	return code, out.String(), errs.String()
 }
 

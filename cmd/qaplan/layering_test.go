@@ -40,6 +40,7 @@ func layers() map[string][]string {
 		"config":                    config,
 		"config/starter":            starter,
 		"cmd/qaplan/internal/notes": {},
+		"examples/json":             {},
 		"cmd/qaplan/internal/ui":    join(starter, apply),
 		"cmd/qaplan":                join(starter, apply, []string{"provider/gemini", "provider/emulator", "cmd/qaplan/internal/ui", "cmd/qaplan/internal/notes"}),
 	}

@@ -10,11 +10,11 @@ import (
 )
 
 func main() {
-	os.Exit(mainExit())
+	os.Exit(mainExit(os.Stdout))
 }
 
-// mainExit runs qaplan as this process.
-func mainExit() int {
+// mainExit runs qaplan as this process; its results go to stdout.
+func mainExit(stdout io.Writer) int {
 	// The Google SDK warns through Go's standard logger, in words that are not
 	// ours and past --log-level; what it warns of is said in openService.
 	log.SetOutput(io.Discard)
@@ -31,5 +31,5 @@ func mainExit() int {
 		// out how it ended.
 		os.Exit(exitInterrupted)
 	}()
-	return run(ctx, os.Args[1:], system{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, env: os.LookupEnv})
+	return run(ctx, os.Args[1:], system{stdin: os.Stdin, stdout: stdout, stderr: os.Stderr, env: os.LookupEnv})
 }

@@ -29,7 +29,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"qaplan": func() { os.Exit(mainExit()) }})
+	testscript.Main(m, map[string]func(){"qaplan": func() { os.Exit(watched()) }})
 }
 
 // The scripts are the description of what qaplan does, and run its real main.
@@ -58,7 +58,7 @@ func TestScripts(t *testing.T) {
 			"ndjson": ndjson, "json": jsonValue, "set-json": setJSON, "edit-file": editFile, "wait-for": waitFor, "emulator": startEmulator, "web-page": webPage,
 			"same-files": sameFiles, "files-of": filesOf, "copy-tree": copyTree,
 			"aged": aged, "same-keys": sameKeys, "import-jobs": importJobs, "swap": swap,
-			"backups": backups, "lock-of": lockOf,
+			"backups": backups, "lock-of": lockOf, "form": schemaFile,
 		},
 	})
 }

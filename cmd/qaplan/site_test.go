@@ -305,6 +305,9 @@ func (s *site) mustBeDone() {
 	if c := s.mustRun(exitDone, "plan", "--detailed-exitcode"); c.stdout.String() != want {
 		s.t.Errorf("the plan afterwards: %s", &c.stdout)
 	}
+	if err := conforms("manifest", s.read("out/manifest.json")); err != nil {
+		s.t.Error(err)
+	}
 	for name, size := range s.files() {
 		if folder, _, below := strings.Cut(name, "/"); below && folder == "in" {
 			continue
