@@ -85,7 +85,7 @@ func (l *loader) decodeBatch(ctx context.Context, cfg *Config, block *Block, b *
 		if complaint != "" {
 			l.errorIn(expr, r.scope, "Invalid model", "%s", complaint)
 		}
-		block.Model = model
+		block.Model, block.ModelVar = model, variableOf(expr)
 	}
 	r.source(block)
 	r.outputDir(cfg, block)
@@ -105,6 +105,22 @@ func (l *loader) decodeBatch(ctx context.Context, cfg *Config, block *Block, b *
 	if block.numbered {
 		r.displayNames(ctx, block)
 	}
+}
+
+// variableOf gives the variable that an expression is nothing but, "" where it is
+// anything else.
+func variableOf(expr hclsyntax.Expression) string {
+	switch e := expr.(type) {
+	case *hclsyntax.TemplateWrapExpr: // "${var.model}"
+		return variableOf(e.Wrapped)
+	case *hclsyntax.ParenthesesExpr:
+		return variableOf(e.Expression)
+	case *hclsyntax.ScopeTraversalExpr:
+		if name, ok := stepName(e.Traversal); ok && len(e.Traversal) == 2 && e.Traversal.RootName() == "var" {
+			return name
+		}
+	}
+	return ""
 }
 
 // decodeInner reads the blocks inside a batch block.

@@ -185,6 +185,7 @@ type Block struct {
 	First, Last  int   // inclusive
 	Exclude      []int // sorted, each once, all in the range
 	Model        string
+	ModelVar     string // the variable whose value the model is, "" where it is none's
 	Source       string // the glob, absolute or relative to Config.Dir, with forward slashes
 	OutputDir    string // as messages show it
 	OutputDirAbs string

@@ -129,7 +129,7 @@ func (g *gathering) block(b *Block) {
 func (g *gathering) add(b *Block, a planner.Address, s planner.Source, file, name string) {
 	g.in.Paths[a] = Paths{Source: file, OutputDir: b.OutputDirAbs, OutputName: name}
 	g.in.Desired.Batches = append(g.in.Desired.Batches, planner.Batch{
-		Address: a, Model: b.Model, DisplayName: b.DisplayName(a.Number),
+		Address: a, Model: b.Model, ModelVar: b.ModelVar, DisplayName: b.DisplayName(a.Number),
 		Output: path.Join(b.OutputDir, name), Source: s,
 		OnChange: b.OnChange, MaxAttempts: b.MaxAttempts, IgnoreUnclaimed: b.Unclaimed == UnclaimedIgnore,
 		Imports: g.imports[a], Rules: b.RulesDigest, Repair: b.repair(),

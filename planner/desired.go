@@ -37,8 +37,11 @@ func (d *Desired) sorted() []*Batch {
 
 // Batch is one desired batch.
 type Batch struct {
-	Address     Address
-	Model       string // without "models/"
+	Address Address
+	Model   string // without "models/"
+	// ModelVar is the variable that alone gives the model, "" where the config says
+	// it in another way.
+	ModelVar    string
 	DisplayName string // the user's part, evaluated
 	Output      string // path of the result file as messages show it
 	Source      Source

@@ -183,6 +183,10 @@ const (
 	CodeCostOpen = "cost_open" // creates wait until jobs have shown what they cost
 )
 
+// CodeJobOld is the code of a job that has been at work for much longer than its
+// siblings took.
+const CodeJobOld = "job_old"
+
 // Refused reports whether a limit on the cost stands against creates.
 func (p *Plan) Refused() bool {
 	return slices.ContainsFunc(p.Problems, func(pr Problem) bool { return pr.Code == CodeMaxCost })
@@ -291,6 +295,9 @@ type Problem struct {
 	Summary  string   `json:"summary"`
 	Address  *Address `json:"address,omitempty"`
 	Job      string   `json:"job,omitempty"`
+	// Exits are commands of which a person may choose one, or none. The problem's
+	// own address stands in them in single quotes.
+	Exits []string `json:"exits,omitempty"`
 }
 
 // Summary counts actions (upload to forget) and phases.

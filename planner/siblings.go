@@ -2,6 +2,7 @@ package planner
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -56,10 +57,53 @@ func (x *differ) sayOld() {
 				continue
 			}
 			addr := it.Address
-			x.plan.Problems = append(x.plan.Problems, Problem{Severity: SeverityWarning, Code: "job_old", Address: &addr, Job: a.Job,
-				Summary: fmt.Sprintf("its job is old compared with the %d others of its block that succeeded, each within %s; it is left alone, and qaplan cancel ends it", f.n, roundedUp(f.slowest))})
+			pr := Problem{Severity: SeverityWarning, Code: CodeJobOld, Address: &addr, Job: a.Job,
+				Summary: fmt.Sprintf("its job is old compared with the %d others of its block that succeeded, each within %s; it is left alone: wait for it, or cancel it", f.n, roundedUp(f.slowest)),
+				Exits:   []string{"qaplan cancel '" + addr.String() + "'"}}
+			if rest := x.unbought(it, a.Model); rest != "" {
+				pr.Summary += ", or buy the rest of the block with another model"
+				pr.Exits = append(pr.Exits, "qaplan apply "+rest)
+				if it.Want.ModelVar == "" {
+					pr.Summary += ", once the config names that as model"
+				} else {
+					pr.Exits[1] += " --var " + it.Want.ModelVar + "=MODEL"
+				}
+			}
+			x.plan.Problems = append(x.plan.Problems, pr)
 		}
 	}
+}
+
+// fewTargets is how many ranges advice names at the most: a block with more gaps
+// than that is better thought about by a person.
+const fewTargets = 8
+
+// unbought gives the flags that name the batches of an item's block for which
+// nothing was bought yet, "" where there are none or the job has another model than
+// they would have.
+func (x *differ) unbought(it *Item, model string) string {
+	if it.Want == nil || it.Want.Model != model {
+		return ""
+	}
+	var flags []string
+	var run Selector
+	for i := range x.items {
+		o := &x.items[i]
+		if o.Address.Block != it.Address.Block || o.Want == nil || o.Phase != PhaseAbsent && o.Phase != PhaseUploaded {
+			continue
+		}
+		if n := len(flags); n > 0 && run.Last+1 == o.Address.Number {
+			run.Last++
+			flags[n-1] = "--target '" + run.String() + "'"
+			continue
+		}
+		if len(flags) == fewTargets {
+			break
+		}
+		run = Selector{Block: o.Address.Block, First: o.Address.Number, Last: o.Address.Number}
+		flags = append(flags, "--target '"+run.String()+"'")
+	}
+	return strings.Join(flags, " ")
 }
 
 // roundedUp gives a length of time in whole minutes or hours.

@@ -39,6 +39,12 @@ func jobRows() []scene {
 			if text := s.mustRun(exitDone, "plan").stdout.String(); !strings.Contains(text, "batch.qa[4]: its job is old compared with the 3 others of its block that succeeded, each within 61 min") {
 				t.Errorf("the plan does not say what it is compared with: %s", text)
 			}
+			for _, command := range [][]string{{"plan"}, {"plan", "--format", "markdown"}, {"status"}} {
+				ran := s.mustRun(exitDone, command...)
+				if text := ran.stdout.String() + ran.stderr.String(); !strings.Contains(text, "qaplan cancel 'batch.qa[4]'") {
+					t.Errorf("%s does not say what can be done: %s", command, text)
+				}
+			}
 			s.settled()
 			s.later(30 * 24 * time.Hour)
 			s.settled()

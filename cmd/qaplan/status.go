@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -62,10 +63,11 @@ func (a *app) status(ctx context.Context, asJSON, refresh, failed bool) error {
 		}
 	}
 	a.ui.Print(text)
-	for i := range p.Problems {
-		if pr := &p.Problems[i]; pr.Address == nil {
-			a.explain(ui.FromProblem(pr)) // what concerns the listing as a whole
-		}
+	// What concerns the listing as a whole, and jobs; the rest is about what a plan
+	// would do.
+	told := slices.DeleteFunc(slices.Clone(p.Problems), func(pr planner.Problem) bool { return pr.Address != nil && pr.Code != planner.CodeJobOld })
+	for _, x := range ui.FromProblems(told) {
+		a.explain(x)
 	}
 	if !p.Applyable && p.Summary.InProgress == 0 && stuck(items) {
 		return ended{exitStuck}

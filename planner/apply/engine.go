@@ -34,6 +34,7 @@ type Engine struct {
 	samples     map[string]sample                      // keys of answers that were looked at, by job; guarded by mu
 	seed        maphash.Seed                           // of the samples
 	thorough    bool                                   // look at everything, whatever is to be done
+	oldTold     map[string]bool                        // jobs that were pointed out
 	uncountable bool                                   // the service did not count when it was asked
 	claims      []planner.Claim                        // to be looked at
 	former      []string                               // lineages that count as the state's own
@@ -109,7 +110,7 @@ func New(o Options) *Engine {
 		told: make(chan struct{}), blocks: map[string]error{}, tried: map[string]bool{}, deferred: map[planner.Address]bool{}, models: map[string]error{}, reran: map[planner.Address]bool{},
 		again: map[planner.Address]bool{}, givenUp: map[planner.Address]bool{}, errs: map[planner.Address]error{},
 	}
-	e.mine, e.sampled = map[planner.Address][]int{}, map[budget.Kind]bool{}
+	e.mine, e.sampled, e.oldTold = map[planner.Address][]int{}, map[budget.Kind]bool{}, map[string]bool{}
 	e.costs = newCosts(&e.opt)
 	e.creates = newCreates(&e.opt)
 	o.Gate.waits = func(budget string, until time.Time) {
@@ -274,6 +275,7 @@ func (e *Engine) rounds(ctx context.Context) (*round, error) {
 	e.shown = nil
 	if r != nil {
 		e.approve(r.plan)
+		e.tellOld(r, false)
 	}
 	if r == nil || time.Since(r.at) > shownFor {
 		var err error
@@ -286,6 +288,7 @@ func (e *Engine) rounds(ctx context.Context) (*round, error) {
 		e.opt.Plan.FixReruns(r.items)
 	}
 	e.sweep()
+	e.tellOld(r, true)
 	for {
 		before := e.sum.Downloaded
 		err := e.carryOut(ctx, r)
@@ -311,6 +314,7 @@ func (e *Engine) rounds(ctx context.Context) (*round, error) {
 			return e.rethink(r), err
 		}
 		r = next
+		e.tellOld(r, true)
 	}
 	r, err := e.lastLook(ctx, r)
 	e.sound = err == nil

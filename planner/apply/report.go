@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/qaplan/qaplan/planner"
@@ -124,6 +125,20 @@ func (e *Engine) mended(a planner.Address) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	delete(e.errs, a)
+}
+
+// tellOld points out jobs that have become old beside their siblings, each once.
+// The plan that a run begins with has told of those that were then.
+func (e *Engine) tellOld(r *round, aloud bool) {
+	for i := range r.plan.Problems {
+		pr := &r.plan.Problems[i]
+		if pr.Code != planner.CodeJobOld || e.oldTold[pr.Job] {
+			continue
+		}
+		if e.oldTold[pr.Job] = true; aloud {
+			e.emit(Event{Type: EventDiagnostic, Severity: pr.Severity, Address: pr.Address, Job: pr.Job, Message: pr.Summary + ": " + strings.Join(pr.Exits, ", or ")})
+		}
+	}
 }
 
 // warn tells of something that a person should know and that stops nothing.

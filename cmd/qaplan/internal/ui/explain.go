@@ -120,8 +120,28 @@ func FromProblem(p *planner.Problem) Explained {
 	if p.Address != nil {
 		x.Summary = p.Address.String() + ": " + p.Summary
 	}
+	x.Detail = choice(p.Exits)
 	return x
 }
+
+// FromProblems are problems in the same form, those that say the same of neighbours
+// together.
+func FromProblems(problems []planner.Problem) []Explained {
+	list := remarks(problems, false)
+	out := make([]Explained, len(list))
+	for i := range list {
+		r := &list[i]
+		out[i] = FromProblem(r.Problem)
+		if r.Address != nil {
+			out[i].Summary = r.who() + ": " + r.Summary
+		}
+		out[i].Detail = choice(r.exits())
+	}
+	return out
+}
+
+// choice names commands of which one may be chosen.
+func choice(exits []string) string { return strings.Join(exits, ", or ") }
 
 // Show writes it to stderr, with its place and the source line underlined.
 func (c *Console) Show(x Explained) {

@@ -206,7 +206,28 @@ func (r *remark) key() string {
 	if r.Address == nil {
 		return ""
 	}
-	return strings.Join([]string{r.block, string(r.Severity), r.Code, r.Summary}, "\n")
+	return strings.Join(append([]string{r.block, string(r.Severity), r.Code, r.Summary}, r.exitsFor("")...), "\n")
+}
+
+// exits are the ways out of all the batches together. Where there are others
+// between them, a person fills in which.
+func (r *remark) exits() []string {
+	if r.Address != nil && r.gaps() {
+		return r.exitsFor("ADDRESS")
+	}
+	return r.exitsFor("'" + r.String() + "'")
+}
+
+// exitsFor are the ways out of batches that who names.
+func (r *remark) exitsFor(who string) []string {
+	if r.Address == nil {
+		return r.Exits
+	}
+	exits := make([]string, len(r.Exits))
+	for i, exit := range r.Exits {
+		exits[i] = strings.ReplaceAll(exit, "'"+r.Address.String()+"'", who)
+	}
+	return exits
 }
 
 func (r *remark) join(next *remark) { r.add(next.stretch) }
@@ -248,6 +269,9 @@ func renderProblems(b *strings.Builder, problems []planner.Problem, v PlanView) 
 			head += r.String() + ": "
 		}
 		text.WriteString(head + Printable(r.Summary) + "\n")
+		for _, exit := range r.exits() {
+			text.WriteString("      -> " + v.Style.bold(Printable(exit)) + "\n") // never wrapped: it is there to be copied
+		}
 	}
 	section(b, text.String())
 }

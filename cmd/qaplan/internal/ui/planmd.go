@@ -289,7 +289,11 @@ func problemsPart(name string, problems []planner.Problem) part {
 		if r.Address != nil {
 			who = r.inCode()
 		}
-		pt.rows = append(pt.rows, []string{who, inCode(r.Summary, roomForMessage+roomForExit)})
+		what := inCode(r.Summary, roomForMessage+roomForExit)
+		for _, exit := range r.exits() {
+			what += " → " + inCode(exit, roomForExit)
+		}
+		pt.rows = append(pt.rows, []string{who, what})
 	}
 	return pt
 }

@@ -96,6 +96,12 @@ func story() *planner.Plan {
 		{Severity: planner.SeverityWarning, Code: "source_gone", Summary: "the source file is gone", Address: &c},
 		{Severity: planner.SeverityError, Code: "x", Summary: "something is wrong"},
 	}
+	for _, n := range []int{140, 141, 143} {
+		a := addr("refinement", n)
+		p.Problems = append(p.Problems, planner.Problem{Severity: planner.SeverityWarning, Code: planner.CodeJobOld, Address: &a, Job: "batches/old",
+			Summary: "its job is old; it is left alone: wait for it, or cancel it, or buy the rest of the block with another model",
+			Exits:   []string{"qaplan cancel '" + a.String() + "'", "qaplan apply --target 'batch.refinement[51-60]' --var model=MODEL"}})
+	}
 	p.Summary = planner.Summary{Upload: 12, Create: 14, Adopt: 4, Download: 4, Forget: 1, InProgress: 4, Done: 3, Failed: 1, Held: 2}
 	p.Estimate = planner.Estimate{Requests: 1400, InputTokens: 9_940_000, Basis: "input tokens: characters/4"}
 	return p
