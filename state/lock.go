@@ -157,7 +157,7 @@ func mark(lock *durable.Lock) error {
 // run writes nothing any more, but a call of its own may be on its way until
 // SendTime after this store was opened: until then a listing tells nothing
 // about what was sent before.
-func (s *Store) TookOver() bool { return s.lock.holder.TookOver }
+func (s *Store) TookOver() bool { return s.medium.tookOver() }
 
 // LockStatus is what can be told about the lock of a state.
 type LockStatus struct {

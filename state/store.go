@@ -5,7 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"os"
+	"iter"
 	"path/filepath"
 	"sync"
 
@@ -28,9 +28,7 @@ type Change struct {
 // Store is a state that is held for writing. Its methods may be called from
 // many goroutines.
 type Store struct {
-	fs   durable.FS
-	at   paths
-	lock *held
+	medium medium
 
 	mu   sync.Mutex
 	idle sync.Cond // of mu: nobody leads
@@ -51,17 +49,41 @@ type Store struct {
 	err     error             // refuses all further writes
 	closed  bool
 
-	// Only the leader touches what follows.
-	log      durable.File // nil until the first write
-	fileSize int64        // of the journal on disk
-	good     int64        // of the journal as far as it counts
-	open     bool         // the last line lacks its line break
+	// Only the leader touches what follows, and the medium.
+
 	// compactAt is the length of the journal from which it is folded into a
 	// new snapshot.
 	compactAt    int64
 	snapshotSize int64
 	folded       int64 // serial of the snapshot
-	backedUp     bool
+}
+
+// medium is where a store keeps its state: files on this machine, or objects in
+// a bucket. All but tookOver and name are called by one goroutine at a time.
+// What it writes is durable when the call returns, and is not written when the
+// store is not held any more.
+type medium interface {
+	// name stands for the snapshot in messages.
+	name() string
+	// tookOver is what [Store.TookOver] tells.
+	tookOver() bool
+	// append adds lines to the journal. h goes before them where a header is
+	// missing there.
+	append(h header, lines []byte) error
+	// size is the length of the journal: of what counts, and of all that is
+	// there.
+	size() (counted, all int64)
+	// replace makes now the snapshot, after a backup of the one from before the
+	// run. It gives the new one's length.
+	replace(now *Snapshot) (size int64, err error)
+	// clear empties the journal, which the snapshot has taken over.
+	clear() error
+	// keep stores a backup beside the state under the first of the names that is
+	// free or has that content already, and gives that name.
+	keep(names iter.Seq[string], text []byte) (string, error)
+	// end ends the hold; clean tells that all writes are known to have been made,
+	// or not.
+	end(clean bool) error
 }
 
 // ticket is one write that waits to become durable.
@@ -97,23 +119,18 @@ func open(fs durable.FS, path string, id Identity, holder Holder) (*Store, error
 	if err != nil {
 		return nil, errors.Join(err, lock.release())
 	}
+	return newStore(&files{
+		fs: fs, at: at, lock: lock, fileSize: l.journalSize, good: l.journal.good, open: l.journal.open,
+	}, l), nil
+}
+
+func newStore(m medium, l *loaded) *Store {
 	s := &Store{
-		fs:           fs,
-		at:           at,
-		lock:         lock,
-		state:        l.State,
-		head:         l.head,
-		next:         l.Serial + 1,
-		lineage:      l.Lineage,
-		fileSize:     l.journalSize,
-		good:         l.journal.good,
-		open:         l.journal.open,
-		snapshotSize: l.snapshotSize,
-		folded:       l.folded,
+		medium: m, state: l.State, head: l.head, next: l.Serial + 1, lineage: l.Lineage,
+		snapshotSize: l.snapshotSize, folded: l.folded, compactAt: compactAt(l.snapshotSize),
 	}
-	s.compactAt = compactAt(s.snapshotSize)
 	s.idle.L = &s.mu
-	return s, nil
+	return s
 }
 
 func randomHex(bytes int) string {
@@ -300,8 +317,10 @@ func (s *Store) lead(own *ticket) {
 	}
 	s.mu.Unlock()
 
-	if err == nil && s.good >= s.compactAt {
-		s.compactEarly()
+	if err == nil {
+		if counted, _ := s.medium.size(); counted >= s.compactAt {
+			s.compactEarly()
+		}
 	}
 
 	s.mu.Lock()
@@ -319,75 +338,13 @@ func (s *Store) lead(own *ticket) {
 	s.idle.Broadcast()
 }
 
-// commit appends the lines to the journal and syncs it.
+// commit appends the lines to the journal.
 func (s *Store) commit(batch []*ticket, lineage string, serial int64) error {
-	// Somebody who removed the lock file may have let another run in.
-	if err := s.lock.lock.Check(); err != nil {
-		return err
-	}
-	if s.log == nil {
-		if err := s.openLog(); err != nil {
-			return err
-		}
-	}
 	var lines []byte
-	if s.good == 0 {
-		object, err := encode(header{Version: FormatVersion, Provider: s.state.Provider, Lineage: lineage, After: serial})
-		if err != nil {
-			return err
-		}
-		lines, _ = frame(object)
-	}
 	for _, t := range batch {
 		lines = append(lines, t.line...)
 	}
-	if _, err := s.log.WriteAt(lines, s.good); err != nil {
-		return s.cutBack(err)
-	}
-	if err := s.log.Sync(); err != nil {
-		return s.cutBack(err)
-	}
-	s.good += int64(len(lines))
-	s.fileSize = s.good
-	return nil
-}
-
-// openLog makes the journal ready to be appended to: its name durable, what a
-// crash tore off cut away.
-func (s *Store) openLog() error {
-	log, err := s.fs.OpenFile(s.at.journal, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return err
-	}
-	s.log = log
-	if err := s.fs.SyncDir(filepath.Dir(s.at.journal)); err != nil {
-		return err
-	}
-	if s.fileSize == s.good && !s.open {
-		return nil
-	}
-	if s.open {
-		if _, err := log.WriteAt([]byte{'\n'}, s.good); err != nil {
-			return err
-		}
-		s.good++
-		s.open = false
-	}
-	if err := log.Truncate(s.good); err != nil {
-		return err
-	}
-	s.fileSize = s.good
-	return log.Sync()
-}
-
-// cutBack takes away what a failed write left, as far as the disk lets it: the
-// next run then has no torn line to drop. What it cannot take away is not
-// harmful.
-func (s *Store) cutBack(err error) error {
-	if s.log.Truncate(s.good) == nil {
-		s.log.Sync()
-	}
-	return err
+	return s.medium.append(header{Version: FormatVersion, Provider: s.state.Provider, Lineage: lineage, After: serial}, lines)
 }
 
 // Close folds the journal into a new snapshot, empties it and releases the
@@ -406,10 +363,7 @@ func (s *Store) Close() error {
 	if err == nil {
 		err = s.compact()
 	}
-	if s.log != nil {
-		err = errors.Join(err, s.log.Close())
-	}
-	if err = errors.Join(err, s.lock.release()); err != nil {
+	if err = errors.Join(err, s.medium.end(failed == nil && err == nil)); err != nil {
 		return fmt.Errorf("close state: %w", err)
 	}
 	return nil
@@ -430,13 +384,11 @@ func (s *Store) saveLearned() error {
 // then finds all that was recorded. It waits for the write in flight, which
 // takes milliseconds; later ones fail.
 func (s *Store) Abandon() {
-	if first, _ := s.end(); !first {
+	first, failed := s.end()
+	if !first {
 		return
 	}
-	if s.log != nil {
-		s.log.Close()
-	}
-	s.lock.release() // ends with the process, if not now
+	_ = s.medium.end(failed == nil) // ends with the process, if not now
 }
 
 // end refuses further writes and waits for those in flight.

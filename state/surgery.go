@@ -5,12 +5,9 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"slices"
 
 	"github.com/qaplan/qaplan/planner"
-	"github.com/qaplan/qaplan/state/durable"
 )
 
 // snapshot gives all that is durable now.
@@ -36,25 +33,16 @@ func (s *Store) Backup() (string, error) {
 	if err := now.Encode(&text); err != nil {
 		return "", fmt.Errorf("back up the state: %w", err)
 	}
-	first := fmt.Sprintf("%s.backup-%d", s.at.snapshot, now.Serial)
-	for name, n := first, 2; ; name, n = fmt.Sprintf("%s-%d", first, n), n+1 {
-		switch have, err := durable.ReadFile(name); {
-		case err == nil && bytes.Equal(have, text.Bytes()):
-			return name, nil
-		case err == nil:
-			continue
-		case !errors.Is(err, fs.ErrNotExist):
-			return "", fmt.Errorf("back up the state: %w", err)
+	first := fmt.Sprintf("%s.backup-%d", s.medium.name(), now.Serial)
+	name, err := s.medium.keep(func(yield func(string) bool) {
+		for name, n := first, 2; yield(name); n++ {
+			name = fmt.Sprintf("%s-%d", first, n)
 		}
-		err := durable.Replace(s.fs, name, 0o600, func(w io.Writer) error {
-			_, err := w.Write(text.Bytes())
-			return err
-		})
-		if err != nil {
-			return "", fmt.Errorf("back up the state: %w", err)
-		}
-		return name, nil
+	}, text.Bytes())
+	if err != nil {
+		return "", fmt.Errorf("back up the state: %w", err)
 	}
+	return name, nil
 }
 
 // WriteFormer makes durable that the states with those lineages, six digits
@@ -225,7 +213,7 @@ func (s *Store) fits(name string, given *Snapshot) (same bool, err error) {
 		return false, nil
 	}
 	if given.Lineage != s.state.Lineage {
-		return false, &OtherStateError{File: s.at.snapshot, Have: s.state.Lineage, Given: given.Lineage, Batches: len(s.state.Batches)}
+		return false, &OtherStateError{File: s.medium.name(), Have: s.state.Lineage, Given: given.Lineage, Batches: len(s.state.Batches)}
 	}
 	if given.Serial > s.state.Serial {
 		return false, nil
@@ -243,7 +231,7 @@ func (s *Store) fits(name string, given *Snapshot) (same bool, err error) {
 			return true, nil
 		}
 	}
-	return false, &OlderStateError{File: s.at.snapshot, Have: s.state.Serial, Given: given.Serial}
+	return false, &OlderStateError{File: s.medium.name(), Have: s.state.Serial, Given: given.Serial}
 }
 
 func (s *Snapshot) sum() ([sha256.Size]byte, error) {
@@ -257,16 +245,13 @@ func (s *Snapshot) sum() ([sha256.Size]byte, error) {
 // crash in between leaves that one.
 func (s *Store) replace(next *Snapshot) (err error) {
 	defer func() { s.err = err }()
-	if s.fileSize > 0 {
+	if _, all := s.medium.size(); all > 0 {
 		if err := s.fold(); err != nil {
 			return err
 		}
-		if err := s.emptyLog(); err != nil {
+		if err := s.medium.clear(); err != nil {
 			return err
 		}
-	}
-	if err := s.lock.lock.Check(); err != nil {
-		return err
 	}
 	if err := s.writeSnapshot(next); err != nil {
 		return err
