@@ -99,6 +99,12 @@ type LockedError struct {
 	File   string    // the lock
 	Holder Holder    // zero when it did not say
 	At     time.Time // when it was held
+	// Lease is how long the holder of a state in a bucket may give no sign of
+	// life; 0 for a file, whose lock ends with its process.
+	Lease time.Duration
+	// Dying tells that the holder should have given a sign of life by now. Who
+	// asks again for as long as Lease gets the lock, unless it does.
+	Dying bool
 }
 
 func (e *LockedError) Error() string {

@@ -38,6 +38,8 @@ type header struct {
 	Lineage  string   `json:"lineage"`
 	// After is the serial of the snapshot that the first entry follows.
 	After int64 `json:"after"`
+	// Hold is the id of the hold that wrote it; in a bucket alone.
+	Hold string `json:"hold,omitempty"`
 }
 
 // entry is one transition, with the whole of what it changes as it is

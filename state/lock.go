@@ -172,6 +172,19 @@ type LockStatus struct {
 	Process Process
 	// At is when this was found out.
 	At time.Time
+	// Lease is how long the holder of a state in a bucket may give no sign of
+	// life; 0 for a file. Held then tells what the record says: its process may
+	// be dead.
+	Lease time.Duration
+}
+
+// Dead reports whether the holder is known not to live, or should have given a
+// sign of life before now.
+func (s *LockStatus) Dead() bool {
+	if s.Lease == 0 {
+		return !s.Held
+	}
+	return s.Process == ProcessDead || s.Holder.silent(s.At) >= s.Lease
 }
 
 // Process says whether a process lives.
