@@ -8,6 +8,7 @@ import (
 
 	"github.com/qaplan/qaplan/planner"
 	"github.com/qaplan/qaplan/provider/batchfile"
+	"github.com/qaplan/qaplan/state/blob"
 )
 
 // DefaultFile is the name of the config file when none is given.
@@ -63,9 +64,14 @@ type Config struct {
 
 // Backend is where the state lives.
 type Backend struct {
-	Type  string // "local"
-	Path  string // absolute path of the state file
-	Shown string // the same as messages show it
+	Type  string // "local" or "blob"
+	Path  string // absolute path of the state file; "" in a bucket
+	Shown string // where the state is, as messages show it
+	// Bucket is the object that holds the state, of type "blob" alone.
+	Bucket blob.Location
+	// Lease is how long the holder of a state in a bucket may give no sign of
+	// life.
+	Lease time.Duration
 }
 
 // ProviderKind names a service.

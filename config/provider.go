@@ -12,6 +12,8 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
+
+	"github.com/qaplan/qaplan/state/blob"
 )
 
 const (
@@ -34,7 +36,7 @@ const (
 
 // decodeSettings reads the qaplan block.
 func (l *loader) decodeSettings(cfg *Config, blocks []*hclsyntax.Block) {
-	state := defaultState
+	at, bucket := defaultState, (*Backend)(nil)
 	for i, b := range blocks {
 		if i > 0 {
 			at := b.DefRange()
@@ -48,37 +50,77 @@ func (l *loader) decodeSettings(cfg *Config, blocks []*hclsyntax.Block) {
 		})
 		for _, backend := range b.Body.Blocks {
 			if backend.Type == "backend" && len(backend.Labels) == 1 {
-				if p, ok := l.decodeBackend(backend); ok {
-					state = p
+				r := &reader{l: l, body: backend.Body, where: header(backend), scope: l.scope}
+				switch backend.Labels[0] {
+				case "local":
+					if p, ok := r.localBackend(); ok {
+						at = p
+					}
+				case "blob":
+					bucket = r.blobBackend(backend)
+				default:
+					l.errorf(&backend.LabelRanges[0], fmt.Sprintf("Unknown backend %q", backend.Labels[0]),
+						"There are two backends: local, and blob for a bucket.%s", didYouMean(backend.Labels[0], []string{"local", "blob"}))
 				}
 			}
 		}
 	}
-	at := l.locate(state)
 	if cfg.Provider.Kind == ProviderEmulator {
-		if filepath.IsAbs(filepath.FromSlash(state)) {
-			state = filepath.Base(state) // a rehearsal never touches the real state
+		// A rehearsal never touches the real state, and needs no bucket.
+		if bucket != nil {
+			at = path.Base(bucket.Shown)
+		} else if filepath.IsAbs(filepath.FromSlash(at)) {
+			at = filepath.Base(at)
 		}
-		at = l.rehearse(state)
+		moved := l.rehearse(at)
+		cfg.Backend = Backend{Type: backendLocal, Path: moved.abs, Shown: moved.shown}
+		return
 	}
-	cfg.Backend = Backend{Type: "local", Path: at.abs, Shown: at.shown}
+	if bucket != nil {
+		cfg.Backend = *bucket
+		return
+	}
+	here := l.locate(at)
+	cfg.Backend = Backend{Type: backendLocal, Path: here.abs, Shown: here.shown}
 }
 
-func (l *loader) decodeBackend(b *hclsyntax.Block) (string, bool) {
-	switch b.Labels[0] {
-	case "local":
-	case "blob":
-		l.errorf(&b.LabelRanges[0], `backend "blob" is not carried out yet`,
-			`This version of qaplan keeps its state in a local file alone. Remove the block, or write backend "local" { path = %q }.`, defaultState)
-		return "", false
-	default:
-		l.errorf(&b.LabelRanges[0], fmt.Sprintf("Unknown backend %q", b.Labels[0]), "There is one backend: local.%s", didYouMean(b.Labels[0], []string{"local"}))
-		return "", false
-	}
-	where := header(b)
-	l.check(where, b.Body, grammar{attrs: []string{"path"}, later: map[string]string{"url": "state in a bucket"}})
-	r := &reader{l: l, body: b.Body, where: where, scope: l.scope}
+// The types of backends.
+const (
+	backendLocal = "local"
+	backendBlob  = "blob"
+)
+
+func (r *reader) localBackend() (string, bool) {
+	r.l.check(r.where, r.body, grammar{
+		attrs: []string{"path"},
+		hints: map[string]string{"url": `a state in a bucket is backend "blob" { url = … }`, "lease_time": "a local lock ends with its process"},
+	})
 	return r.path("path")
+}
+
+// blobBackend gives nil for what is reported.
+func (r *reader) blobBackend(b *hclsyntax.Block) *Backend {
+	r.l.check(r.where, r.body, grammar{attrs: []string{"url", "lease_time"}, hints: map[string]string{
+		"path": "write url", "bucket": "the bucket stands in url", "key": "the name of the object stands in url",
+		"prefix": "the name of the object stands in url", "region": "write url = \"s3://…?region=…\"",
+	}})
+	at := b.DefRange()
+	r.missing("url", `url = "gs://bucket/path/qaplan.state.json"`, at)
+	out := &Backend{Type: backendBlob, Lease: blob.DefaultLease}
+	if d, ok := r.duration("lease_time", blob.LeastLease); ok {
+		out.Lease = d
+	}
+	address, expr, ok := r.text("url")
+	if !ok {
+		return nil
+	}
+	where, err := blob.ParseObject(address)
+	if err != nil {
+		r.badAddress("url", address, expr, err)
+		return nil
+	}
+	out.Bucket, out.Shown = where, where.String()
+	return out
 }
 
 // decodeProvider reads the provider block; without one the service is Google's.

@@ -160,7 +160,7 @@ func (p *process) Remove(ctx context.Context, key string) error {
 
 // inShelf is the place of a state in a bucket, as one process sees it.
 func inShelf(o Objects) Place {
-	return InBucket(o, blob.Location{Scheme: "s3", Bucket: "b", Key: "s.json"}, DefaultLease)
+	return InBucket(o, blob.Location{Scheme: "s3", Bucket: "b", Key: "s.json"}, blob.DefaultLease)
 }
 
 func mustOpenIn(t *testing.T, p Place, id string) *Store {
@@ -274,10 +274,10 @@ func TestBucketTakeOver(t *testing.T) {
 		time.Sleep(48 * time.Hour) // by the wall clock it is dead for long
 		other := inShelf(b)
 		_, err := other.Open(t.Context(), gemini, Holder{ID: "b"})
-		if locked, ok := errors.AsType[*LockedError](err); !ok || !locked.Dying || locked.Lease != DefaultLease {
+		if locked, ok := errors.AsType[*LockedError](err); !ok || !locked.Dying || locked.Lease != blob.DefaultLease {
 			t.Fatalf("%v, want a lock that seems dead", err)
 		}
-		time.Sleep(DefaultLease - time.Second)
+		time.Sleep(blob.DefaultLease - time.Second)
 		if _, err := other.Open(t.Context(), gemini, Holder{ID: "b"}); err == nil {
 			t.Fatal("the lock was taken before its lease was over")
 		}
@@ -450,7 +450,7 @@ func TestBucketCrashAtEveryCall(t *testing.T) {
 					second := &process{Objects: b}
 					p := inShelf(second)
 					p.Open(t.Context(), gemini, Holder{ID: "b"}) // sees it alive
-					time.Sleep(2 * DefaultLease)
+					time.Sleep(2 * blob.DefaultLease)
 					second.calls, second.at, second.after = nil, at, after
 					if s, err := p.Open(t.Context(), gemini, Holder{ID: "b"}); err == nil {
 						s.Write("x", Change{addr(2), rec(2)})

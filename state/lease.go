@@ -13,15 +13,6 @@ import (
 	"github.com/qaplan/qaplan/state/blob"
 )
 
-const (
-	// DefaultLease is how long the holder of a state in a bucket may give no sign
-	// of life before another run may take the lock over.
-	DefaultLease = time.Minute
-	// LeastLease is the least that makes sense: a sign of life is due a few times
-	// within it, each over a network.
-	LeastLease = 20 * time.Second
-)
-
 // leaseRecord is the content of the lock of a state in a bucket. No two that are
 // written are alike.
 type leaseRecord struct {

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -17,12 +18,16 @@ import (
 )
 
 // Completion of addresses. A shell waits for it at each press of a key: only the
-// config and the state are read, nothing is sent, and what is wrong with them is
+// config and the state are read, nothing is sent to the service, and what is wrong with them is
 // not said here.
 
 // maxWords bounds how many words a shell gets; nobody reads more, and further
 // digits make them fewer.
 const maxWords = 1000
+
+// completionTime is how long a bucket may take to tell the state: somebody is
+// waiting at a prompt.
+const completionTime = 2 * time.Second
 
 // completing is what words are made of.
 type completing struct {
@@ -37,7 +42,9 @@ func (a *app) completing(ctx context.Context) completing {
 		cfg = &config.Config{Backend: config.Backend{Path: filepath.Join(filepath.Dir(a.path(a.global.config)), "qaplan.state.json")}}
 	}
 	c := completing{cfg: cfg}
-	if st, err := state.Read(cfg.Backend.Path, state.Identity{}); err == nil {
+	ctx, cancel := context.WithTimeout(ctx, completionTime)
+	defer cancel()
+	if st, err := a.read(ctx, cfg, state.Identity{}); err == nil {
 		c.items, _ = asRecorded(cfg, st)
 	}
 	return c

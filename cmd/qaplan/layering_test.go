@@ -18,11 +18,12 @@ const module = "github.com/qaplan/qaplan/"
 func layers() map[string][]string {
 	batchfile := []string{"provider/batchfile"}
 	durable := []string{"state/durable"}
-	state := join([]string{"planner", "planner/budget", "state"}, durable)
+	blob := join([]string{"state/blob"}, durable)
+	state := join([]string{"planner", "planner/budget", "state"}, blob)
 	results := join([]string{"state/results"}, durable)
 	sources := join([]string{"config/source", "planner"}, batchfile, durable)
 	apply := join([]string{"planner/apply", "planner/budget", "provider"}, batchfile, state, results)
-	config := join([]string{"config"}, sources, results)
+	config := join([]string{"config"}, sources, results, blob)
 	starter := join([]string{"config/starter"}, config)
 	return map[string][]string{
 		"planner":                   {},
@@ -34,6 +35,9 @@ func layers() map[string][]string {
 		"provider/emulator":         {},
 		"provider/providertest":     {"provider", "provider/batchfile"},
 		"state":                     state,
+		"state/blob":                blob,
+		"state/blob/blobtest":       {},
+		"state/blob/cloud":          join([]string{"state/blob/cloud"}, blob),
 		"state/durable":             {},
 		"state/results":             results,
 		"config/source":             sources,
@@ -42,7 +46,7 @@ func layers() map[string][]string {
 		"cmd/qaplan/internal/notes": {},
 		"examples/json":             {},
 		"cmd/qaplan/internal/ui":    join(starter, apply),
-		"cmd/qaplan":                join(starter, apply, []string{"provider/gemini", "provider/emulator", "cmd/qaplan/internal/ui", "cmd/qaplan/internal/notes"}),
+		"cmd/qaplan":                join(starter, apply, []string{"provider/gemini", "provider/emulator", "state/blob/cloud", "cmd/qaplan/internal/ui", "cmd/qaplan/internal/notes"}),
 	}
 }
 

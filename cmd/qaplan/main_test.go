@@ -39,8 +39,14 @@ func TestScripts(t *testing.T) {
 	if err != nil || len(scripts) < 15 {
 		t.Fatalf("found %d scripts (%v), want at least 15", len(scripts), err)
 	}
-	testscript.Run(t, testscript.Params{
-		Dir:                 dir,
+	p := scriptParams()
+	p.Dir = dir
+	testscript.Run(t, p)
+}
+
+// scriptParams are what scripts have in common.
+func scriptParams() testscript.Params {
+	return testscript.Params{
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
@@ -58,9 +64,9 @@ func TestScripts(t *testing.T) {
 			"ndjson": ndjson, "json": jsonValue, "set-json": setJSON, "edit-file": editFile, "wait-for": waitFor, "emulator": startEmulator, "web-page": webPage,
 			"same-files": sameFiles, "files-of": filesOf, "copy-tree": copyTree,
 			"aged": aged, "same-keys": sameKeys, "import-jobs": importJobs, "swap": swap,
-			"backups": backups, "lock-of": lockOf, "form": schemaFile,
+			"backups": backups, "lock-of": lockOf, "form": schemaFile, "held-by": heldBy,
 		},
-	})
+	}
 }
 
 // exits CODE PROGRAM ARG... runs a program and compares its exit code.

@@ -151,7 +151,7 @@ func (a *app) observing(ctx context.Context, cfg *config.Config, sel *selection,
 		}()
 		id = svc.id
 	}
-	st, err := state.Read(cfg.Backend.Path, id)
+	st, err := a.read(ctx, cfg, id)
 	if err != nil {
 		return nil, nil, nil, err
 	}

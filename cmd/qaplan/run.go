@@ -5,10 +5,12 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"sync"
 
 	"github.com/qaplan/qaplan/cmd/qaplan/internal/ui"
 	"github.com/qaplan/qaplan/config"
 	"github.com/qaplan/qaplan/planner/apply"
+	"github.com/qaplan/qaplan/state/blob"
 )
 
 // version is what this program calls itself; required_version is compared
@@ -36,11 +38,15 @@ type app struct {
 	// summary and left are what the stream's last line tells.
 	summary apply.Summary
 	left    []apply.Left
+
+	bucketsMu sync.Mutex
+	buckets   map[blob.Location]*blob.Bucket
 }
 
 // run carries out one command line and gives its exit code.
 func run(ctx context.Context, args []string, sys system) int {
 	a := &app{stdin: sys.stdin, env: sys.env}
+	defer a.closeBuckets()
 	a.ui = ui.New(ui.Options{Stdin: sys.stdin, Stdout: sys.stdout, Stderr: sys.stderr, Env: sys.env, NoColor: named(args, "no-color")})
 	for _, name := range keyVariables() {
 		key, _ := sys.env(name)

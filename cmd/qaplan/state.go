@@ -143,7 +143,7 @@ func (a *app) remembered(ctx context.Context) (*state.State, []planner.Item, *pl
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	st, err := state.Read(cfg.Backend.Path, state.Identity{})
+	st, err := a.read(ctx, cfg, state.Identity{})
 	if err != nil {
 		return nil, nil, nil, err
 	}

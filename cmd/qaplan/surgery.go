@@ -75,7 +75,7 @@ func (a *app) confirm(ctx context.Context, question, no string) error {
 
 // operate holds the state while do changes it.
 func (a *app) operate(ctx context.Context, id state.Identity, operation string, f *surgeryFlags, cfg *config.Config, do func(*state.Store) error) (err error) {
-	store, err := a.openStore(ctx, cfg.Backend.Path, id, operation, f.lockTimeout)
+	store, err := a.openStore(ctx, cfg, id, operation, f.lockTimeout)
 	if err != nil {
 		return err
 	}
@@ -245,7 +245,11 @@ recorded until now is in it. qaplan state push takes it.`,
 			if err != nil {
 				return err
 			}
-			st, err := state.Pull(cfg.Backend.Path, state.Identity{})
+			at, err := a.place(cmd.Context(), cfg)
+			if err != nil {
+				return err
+			}
+			st, err := at.Pull(cmd.Context(), state.Identity{})
 			if err != nil {
 				return err
 			}
@@ -271,8 +275,11 @@ FILE, or from stdin. It must be of the same service and, unless the present stat
 knows no batch, the same state and not an older one. A backup is written first.
 
 To go back to an older state all the same, move the state file and its journal
-away before. What was bought since is then found again at the service.`,
-		Example: "  qaplan state push state-of-today.json\n  qaplan state push --auto-approve - < state-of-today.json",
+away before. What was bought since is then found again at the service.
+
+To move a state into a bucket, or out of it, push what pull printed before the
+backend in the config was changed.`,
+		Example: "  qaplan state push state-of-today.json\n  qaplan state push --auto-approve - < state-of-today.json\n  qaplan state pull > moving.json  # then change the backend, then:\n  qaplan state push moving.json",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				return advised(fmt.Errorf("%s takes one file", cmd.CommandPath()), seeHelp(cmd))

@@ -40,7 +40,11 @@ func (a *app) forceUnlock(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	lock, err := state.Inspect(cfg.Backend.Path)
+	at, err := a.place(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	lock, err := at.Inspect(ctx)
 	if err != nil {
 		return err
 	}
@@ -48,7 +52,7 @@ func (a *app) forceUnlock(ctx context.Context, id string) error {
 		return &state.NotHolderError{File: lock.File, ID: id, Have: lock.Holder.ID, Held: lock.Held}
 	}
 	a.ui.Print(ui.RenderLock(lock))
-	if lock.Held {
+	if !lock.Dead() {
 		if !a.ui.Interactive() {
 			return errors.New("the run lives, and stdin is not a terminal, so nobody can approve this")
 		}
@@ -57,7 +61,7 @@ func (a *app) forceUnlock(ctx context.Context, id string) error {
 			return err
 		}
 	}
-	if err := state.ForceUnlock(cfg.Backend.Path, id, a.holder("force-unlock")); err != nil {
+	if err := at.ForceUnlock(ctx, id, a.holder("force-unlock")); err != nil {
 		return err
 	}
 	a.ui.Print(ui.Unlocked(lock))

@@ -27,13 +27,22 @@ is needed.`,
 	return cmd
 }
 
+// validated reads what is known of purchases. A bucket is not asked: this
+// command is offline.
+func (a *app) validated(ctx context.Context, cfg *config.Config) (*state.State, error) {
+	if cfg.Backend.InBucket() {
+		return &state.State{}, nil
+	}
+	return a.read(ctx, cfg, state.Identity{})
+}
+
 func (a *app) validate(ctx context.Context, asJSON bool) error {
 	cfg, ds := config.Load(ctx, a.configOptions())
 	var in *config.Inputs
 	if cfg != nil {
 		// What was bought may lack its source; a state that cannot be read is
 		// not this command's business.
-		st, err := state.Read(cfg.Backend.Path, state.Identity{})
+		st, err := a.validated(ctx, cfg)
 		if err != nil {
 			st = &state.State{}
 		}
@@ -45,7 +54,7 @@ func (a *app) validate(ctx context.Context, asJSON bool) error {
 		if err := cache.Save(); err != nil {
 			a.log().Debug("save the cache of sources", "error", err)
 		}
-		in, ds = inputs, append(ds, more...)
+		in, ds = inputs, append(append(ds, more...), cfg.Unshared()...)
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)

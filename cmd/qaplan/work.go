@@ -52,7 +52,7 @@ func (a *app) openWork(ctx context.Context, f workOptions) (_ *work, err error) 
 	if w.service, err = a.openService(cfg); err != nil {
 		return nil, err
 	}
-	if w.store, err = a.openStore(ctx, cfg.Backend.Path, w.service.id, f.operation, f.lockTimeout); err != nil {
+	if w.store, err = a.openStore(ctx, cfg, w.service.id, f.operation, f.lockTimeout); err != nil {
 		return nil, err
 	}
 	st := w.store.State()
@@ -105,20 +105,38 @@ func (w *work) close() error {
 }
 
 // openStore takes the state's lock, waiting for another run as long as it is
-// told to.
-func (a *app) openStore(ctx context.Context, path string, id state.Identity, operation string, patience time.Duration) (*state.Store, error) {
+// told to. A lock in a bucket whose holder should have given a sign of life long
+// ago is watched in any case, until it does or its time is over.
+func (a *app) openStore(ctx context.Context, cfg *config.Config, id state.Identity, operation string, patience time.Duration) (*state.Store, error) {
+	at, err := a.place(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
 	holder := a.holder(operation)
 	deadline := time.Now().Add(patience)
-	for pause, told := 200*time.Millisecond, false; ; pause = min(2*pause, time.Second) {
-		store, err := state.Open(path, id, holder)
-		if _, locked := errors.AsType[*state.LockedError](err); !locked || !time.Now().Before(deadline) {
+	told := ""
+	tell := func(how, format string, args ...any) {
+		if told != how {
+			a.ui.Note(format, args...)
+			told = how
+		}
+	}
+	for pause := 200 * time.Millisecond; ; pause = min(2*pause, time.Second) {
+		store, err := at.Open(ctx, id, holder)
+		locked, isLocked := errors.AsType[*state.LockedError](err)
+		wait := time.Until(deadline)
+		switch {
+		case !isLocked:
 			return store, err
+		case locked.Dying:
+			tell("dying", "%s; it should have given a sign of life. Its lock is taken over unless it does within %s.", ui.Explain(err).Summary, locked.Lease)
+			wait = locked.Lease
+		case wait <= 0:
+			return nil, err
+		default:
+			tell("waiting", "%s; waiting for at most %s.", ui.Explain(err).Summary, patience)
 		}
-		if !told {
-			a.ui.Note("%s; waiting for at most %s.", ui.Explain(err).Summary, patience)
-			told = true
-		}
-		timer := time.NewTimer(min(pause, time.Until(deadline)))
+		timer := time.NewTimer(min(pause, wait))
 		select {
 		case <-timer.C:
 		case <-ctx.Done():

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 )
 
@@ -19,6 +20,15 @@ const (
 	SchemeGCS  = "gs"   // Google Cloud Storage
 	SchemeS3   = "s3"   // Amazon S3, and what speaks like it
 	SchemeFile = "file" // a folder, such as one on a network disk
+)
+
+const (
+	// DefaultLease is how long the holder of a lock in a bucket may give no sign
+	// of life before another run may take the lock over.
+	DefaultLease = time.Minute
+	// LeastLease is the least that makes sense: a sign of life is due a few times
+	// within it, each over a network.
+	LeastLease = 20 * time.Second
 )
 
 // Location is a place in a bucket.
@@ -164,6 +174,31 @@ func (l Location) String() string {
 		return l.Scheme + "://" + l.Bucket
 	}
 	return l.Scheme + "://" + l.Bucket + "/" + l.Key
+}
+
+// Address is the whole address, with its parameters. Parsed again it gives the
+// same location.
+func (l Location) Address() string {
+	q := url.Values{}
+	for name, value := range map[string]string{"region": l.Options.Region, "endpoint": l.Options.Endpoint, "profile": l.Options.Profile} {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	for name, set := range map[string]bool{"use_path_style": l.Options.PathStyle, "anonymous": l.Options.Anonymous} {
+		if set {
+			q.Set(name, "true")
+		}
+	}
+	u, err := url.Parse(l.Scheme + ":")
+	if err != nil {
+		return l.String()
+	}
+	u.Host, u.Path, u.RawQuery = l.Bucket, "/"+l.Key, q.Encode()
+	if l.Scheme == SchemeFile {
+		u.Host, u.Path = "", path.Join("/", filepath.ToSlash(l.Bucket), l.Key)
+	}
+	return u.String()
 }
 
 // Join gives the location of what lies below l.

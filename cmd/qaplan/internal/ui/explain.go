@@ -12,6 +12,7 @@ import (
 	"github.com/qaplan/qaplan/planner"
 	"github.com/qaplan/qaplan/provider"
 	"github.com/qaplan/qaplan/state"
+	"github.com/qaplan/qaplan/state/blob"
 )
 
 // Explained is an error or a warning as a person reads it.
@@ -49,6 +50,11 @@ func Explain(err error) Explained {
 	}
 	if e, ok := errors.AsType[*state.LockedError](err); ok {
 		return Explained{Summary: lockedWords(e), Detail: lockedHint(e)}
+	}
+	if e, ok := errors.AsType[*blob.Error](err); ok {
+		x.Detail = capital(e.Hint()) + "."
+		x.Summary = strings.Replace(x.Summary, "; "+e.Hint(), "", 1)
+		return x
 	}
 	if e, ok := errors.AsType[*planner.MisfitError](err); ok {
 		return misfit(e)

@@ -139,6 +139,12 @@ func life(l *state.LockStatus) string {
 	switch {
 	case !l.Held:
 		return "no: nothing holds the lock any more"
+	case l.Lease > 0 && l.Process == state.ProcessDead:
+		return fmt.Sprintf("no: process %d is gone from this machine", l.Holder.PID)
+	case l.Lease > 0 && l.Dead():
+		return fmt.Sprintf("hardly: it should give a sign of life every few seconds, and has given none for more than %s", l.Lease)
+	case l.Lease > 0:
+		return "yes: it gives signs of life"
 	case l.Process == state.ProcessAlive:
 		return "yes: its process runs on this machine and holds the lock"
 	case l.Process == state.ProcessDead:
@@ -152,6 +158,9 @@ func life(l *state.LockStatus) string {
 func Unlocked(l *state.LockStatus) string {
 	if !l.Held {
 		return "The run is dead and its lock was free already; what it left in the lock file is wiped. The next run goes on from what it recorded.\n"
+	}
+	if l.Lease > 0 && l.Dead() {
+		return fmt.Sprintf("The lock is free. The next run goes on from what the run recorded; should it live all the same, it stops at its next write. The next apply judges what it sent after %s.\n", state.SendTime)
 	}
 	return fmt.Sprintf("The lock was taken away. That run stops at its next write. The next apply judges what it sent after %s.\n", state.SendTime)
 }
@@ -170,6 +179,9 @@ const silence = time.Minute
 
 func lockedHint(e *state.LockedError) string {
 	hint := "Wait for its end, interrupt it (nothing that it did is lost), or let this run wait for it with --lock-timeout 10m."
+	if e.Lease > 0 {
+		hint += fmt.Sprintf(" The lock of a run that was killed is taken over after %s without a sign of life, by a run that waits so long.", e.Lease)
+	}
 	if e.Silent() >= silence {
 		hint += fmt.Sprintf(" It has given no sign of life for a while: if its process hangs, end it, or take the lock away with qaplan force-unlock %s.", e.Holder.ID)
 	}
