@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"math"
 	"net/http"
 	"net/http/httptest"
@@ -29,7 +30,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"qaplan": func() { os.Exit(watched()) }})
+	programs := map[string]func(){"qaplan": func() { os.Exit(watched()) }}
+	maps.Copy(programs, standIns())
+	testscript.Main(m, programs)
 }
 
 // The scripts are the description of what qaplan does, and run its real main.
