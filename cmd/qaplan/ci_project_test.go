@@ -4,6 +4,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -35,6 +36,7 @@ provider "gemini" {
   settle_time   = "2s"
   poll_interval = "100ms"
   cooldown      = "100ms"
+  rate { max_active_jobs = 6 }
 }
 
 variable "state" {}
@@ -55,9 +57,10 @@ func newProject(t *testing.T, sources int) *project {
 	dir := t.TempDir()
 	p := &project{t: t, site: newSite(t, sources), clone: filepath.Join(dir, "clone"), shared: filepath.Join(dir, "shared")}
 	p.workflows = &workflows{t: t, forge: newForge(t), origin: filepath.Join(dir, "origin.git"), source: p.edited}
-	p.workflows.env = map[string]string{
+	p.workflows.env = goHere(t)
+	maps.Copy(p.workflows.env, map[string]string{
 		"GOOGLE_GEMINI_BASE_URL": p.url, "QAPLAN_VAR_state": filepath.Join(p.shared, "qaplan.state.json"), "QAPLAN_VAR_results": filepath.Join(p.shared, "results"),
-	}
+	})
 	if err := os.MkdirAll(p.shared, 0o777); err != nil {
 		t.Fatal(err)
 	}
@@ -183,13 +186,13 @@ func (p *project) schedule() *ran {
 // until runs the schedule until its comment in a pull request has some words.
 func (p *project) until(pull int, words string) {
 	p.t.Helper()
-	for range 40 {
+	for range 25 {
 		p.schedule()
 		if strings.Contains(p.forge.said(p.t, pull, "qaplan:apply").Body, words) {
 			return
 		}
 	}
-	p.t.Fatalf("40 runs, and the comment says:\n%s", p.forge.said(p.t, pull, "qaplan:apply").Body)
+	p.t.Fatalf("25 runs, and the comment says:\n%s", p.forge.said(p.t, pull, "qaplan:apply").Body)
 }
 
 // mustSay checks a comment of the workflows.

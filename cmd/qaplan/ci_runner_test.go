@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
@@ -32,6 +33,7 @@ type workflows struct {
 	// builds lets each run build qaplan as a first run does; otherwise the cache
 	// has it.
 	builds bool
+	binary string // in place of qaplan, "" for the real one
 	runs   int
 }
 
@@ -67,14 +69,14 @@ func (w *workflows) run(file, job string, ev event) *ran {
 
 // playing is a run that is going on.
 type playing struct {
-	w       *workflows
-	ev      event
-	job     *actionlint.Job
-	scope   *scope
-	env     map[string]string
-	dir     string // what belongs to the run alone
-	work    string // GITHUB_WORKSPACE
-	ran     *ran
+	w     *workflows
+	ev    event
+	job   *actionlint.Job
+	scope *scope
+	env   map[string]string
+	dir   string // what belongs to the run alone
+	work  string // GITHUB_WORKSPACE
+	ran   *ran
 
 	mu        sync.Mutex
 	killed    bool // the machine is gone
@@ -124,28 +126,29 @@ func (w *workflows) begin(file, job string, ev event) (*playing, error) {
 // machine is the environment that a runner gives its steps.
 func (p *playing) machine() map[string]string {
 	env := map[string]string{
-		"PATH": filepath.Join(p.dir, "bin") + ":" + filepath.Join(runtimeGo(), "bin") + ":/usr/local/bin:/usr/bin:/bin",
+		"PATH": filepath.Join(p.dir, "bin") + ":" + filepath.Join(p.w.env["GOROOT"], "bin") + ":/usr/local/bin:/usr/bin:/bin",
 		"HOME": filepath.Join(p.dir, "home"), "LANG": "C.UTF-8", "CI": "true", "GITHUB_ACTIONS": "true",
 		"GITHUB_WORKSPACE": p.work, "RUNNER_TEMP": filepath.Join(p.dir, "temp"), "GITHUB_REPOSITORY": forgeRepository,
 		"GITHUB_SERVER_URL": "https://github.example", "GITHUB_RUN_ID": p.ran.id, "GITHUB_RUN_ATTEMPT": strconv.Itoa(max(1, p.ev.attempt)),
 		"GITHUB_EVENT_NAME": p.ev.name, "GITHUB_SHA": p.ev.sha, "GIT_CONFIG_NOSYSTEM": "1", forgeURL: p.w.forge.server.URL,
 	}
-	// What go build needs of this machine, since its modules are not to be had again.
-	for _, name := range []string{"GOMODCACHE", "GOCACHE", "GOPROXY", "GOFLAGS", "GOTOOLCHAIN", "GOCOVERDIR"} {
-		if out, err := exec.Command("go", "env", name).Output(); err == nil && len(bytes.TrimSpace(out)) > 0 {
-			env[name] = string(bytes.TrimSpace(out))
-		}
-	}
 	maps.Copy(env, p.w.env)
 	return env
 }
 
-func runtimeGo() string {
-	out, err := exec.Command("go", "env", "GOROOT").Output()
+// goHere is what go build needs of this machine, since modules are not to be had
+// again.
+func goHere(t *testing.T) map[string]string {
+	t.Helper()
+	out, err := exec.Command("go", "env", "-json", "GOROOT", "GOMODCACHE", "GOCACHE", "GOPROXY", "GOTOOLCHAIN").Output()
 	if err != nil {
-		return "/usr/local/go"
+		t.Fatal(err)
 	}
-	return strings.TrimSpace(string(out))
+	env := map[string]string{}
+	if err := json.Unmarshal(out, &env); err != nil {
+		t.Fatal(err)
+	}
+	return env
 }
 
 func (p *playing) contexts() map[string]any {
@@ -362,7 +365,10 @@ func (p *playing) action(uses string, in map[string]string) (map[string]any, err
 		if p.w.builds {
 			return map[string]any{"cache-hit": "false"}, nil
 		}
-		self, err := exec.LookPath("qaplan")
+		self, err := p.w.binary, error(nil)
+		if self == "" {
+			self, err = exec.LookPath("qaplan")
+		}
 		if err != nil {
 			return nil, err
 		}
