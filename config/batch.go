@@ -34,6 +34,9 @@ func (l *loader) decodeBatches(ctx context.Context, cfg *Config, blocks []*hclsy
 		return
 	}
 	if len(blocks) == 0 {
+		if l.opts.WithoutBatches {
+			return
+		}
 		l.errorf(nil, "No batches", "%s declares none. Add a block such as\n  batch \"NAME\" {\n    range      = [1, 10]\n    model      = \"gemini-2.5-flash\"\n    source     = \"batches/batch_*.jsonl\"\n    output_dir = \"results\"\n  }", l.name)
 		return
 	}

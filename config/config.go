@@ -29,6 +29,9 @@ type Options struct {
 	// CheckFault says what is wrong with a fault of provider "emulator"; nil means
 	// that faults are not checked here.
 	CheckFault func(Fault) error
+	// WithoutBatches lets a config pass that declares no batch: what is done with it
+	// concerns the state alone.
+	WithoutBatches bool
 	// CheckHistory says what is wrong with the history of provider "emulator", and
 	// on which of its lines; 0 is the file as a whole. nil means that histories are
 	// not checked here.

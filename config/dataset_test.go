@@ -154,7 +154,8 @@ func TestDatasetOverInputs(t *testing.T) {
 	writeFiles(t, dir, map[string]string{
 		"qaplan.vars": "", "more.csv": "", "history.jsonl": "",
 		"qaplan.hcl": "provider \"emulator\" { history = \"history.jsonl\" }\n" + block() +
-			dataset("a", "qaplan.vars", `format = "csv"`) + dataset("b", "more.csv") + dataset("c", "history.jsonl"),
+			dataset("a", "qaplan.vars", `format = "csv"`) + dataset("b", "more.csv") + dataset("c", "history.jsonl") +
+			dataset("d", "out/manifest.json", `format = "jsonl"`),
 	})
 	_, ds := Load(t.Context(), Options{Path: filepath.Join(dir, "qaplan.hcl"), VarFiles: []string{filepath.Join(dir, "more.csv")}})
 	var got []string
@@ -164,6 +165,7 @@ func TestDatasetOverInputs(t *testing.T) {
 	want := []string{
 		"qaplan.vars is a file of variables. Name another file.", "more.csv is a file of variables. Name another file.",
 		"history.jsonl is the emulator's history. Name another file.",
+		`out/manifest.json is the manifest of the results of batch "qa". Name another file.`,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("errors (-want +got):\n%s", diff)

@@ -30,6 +30,9 @@ func (l *loader) checkDatasetPaths(cfg *Config) {
 	}
 }
 
+// manifestName is the file that says beside results what was run with what.
+const manifestName = "manifest.json"
+
 // places are the resolved paths that no dataset may have.
 type places struct {
 	datasets map[string]*Dataset
@@ -78,6 +81,7 @@ func (l *loader) placesOf(cfg *Config) *places {
 func (p *places) output(b *Block, dir string) {
 	p.results[dir] = append(p.results[dir], b)
 	p.taken[dir] = fmt.Sprintf("the output_dir of batch %q", b.Name)
+	p.taken[filepath.Join(dir, manifestName)] = fmt.Sprintf("the manifest of the results of batch %q", b.Name)
 	for up := filepath.Dir(dir); p.above[up] == ""; up = filepath.Dir(up) {
 		p.above[up] = b.Name
 	}

@@ -183,6 +183,10 @@ const (
 	CodeCostOpen = "cost_open" // creates wait until jobs have shown what they cost
 )
 
+// CodeTooLarge is the code of a create that a declared limit refuses by itself,
+// whatever else is active.
+const CodeTooLarge = "too_large"
+
 // CodeJobOld is the code of a job that has been at work for much longer than its
 // siblings took.
 const CodeJobOld = "job_old"

@@ -23,7 +23,19 @@ func (a *app) path(p string) string {
 
 // load reads the config and shows what it has to say.
 func (a *app) load(ctx context.Context) (*config.Config, error) {
-	cfg, ds := config.Load(ctx, a.configOptions())
+	return a.loadWith(ctx, a.configOptions())
+}
+
+// loadForState reads the config for a command that concerns the state alone: the
+// last batch block may have been removed, and what it bought still be there.
+func (a *app) loadForState(ctx context.Context) (*config.Config, error) {
+	o := a.configOptions()
+	o.WithoutBatches = true
+	return a.loadWith(ctx, o)
+}
+
+func (a *app) loadWith(ctx context.Context, o config.Options) (*config.Config, error) {
+	cfg, ds := config.Load(ctx, o)
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}

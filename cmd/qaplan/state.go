@@ -139,7 +139,7 @@ func chosen(items []planner.Item, addresses []string) ([]planner.Item, error) {
 // remembered reads the state and sees each batch as the state alone has it:
 // as if the config still wanted what was last sent.
 func (a *app) remembered(ctx context.Context) (*state.State, []planner.Item, *planner.Plan, error) {
-	cfg, err := a.load(ctx)
+	cfg, err := a.loadForState(ctx)
 	if err != nil {
 		return nil, nil, nil, err
 	}

@@ -108,7 +108,7 @@ func (a *app) forget(ctx context.Context, addresses []string, f *surgeryFlags) e
 	if err := f.ready(a); err != nil {
 		return err
 	}
-	cfg, err := a.load(ctx)
+	cfg, err := a.loadForState(ctx)
 	if err != nil {
 		return err
 	}
@@ -306,7 +306,7 @@ func (a *app) push(ctx context.Context, file string, f *surgeryFlags) error {
 	case !f.approved && !a.ui.Interactive():
 		return errNobodyToAsk
 	}
-	cfg, err := a.load(ctx)
+	cfg, err := a.loadForState(ctx)
 	if err != nil {
 		return err
 	}

@@ -36,7 +36,7 @@ that run have ended before it judges what became of them.`,
 }
 
 func (a *app) forceUnlock(ctx context.Context, id string) error {
-	cfg, err := a.load(ctx)
+	cfg, err := a.loadForState(ctx)
 	if err != nil {
 		return err
 	}

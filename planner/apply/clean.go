@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/qaplan/qaplan/planner"
+	"github.com/qaplan/qaplan/planner/budget"
 	"github.com/qaplan/qaplan/provider"
 	"github.com/qaplan/qaplan/state"
 )
@@ -77,6 +78,9 @@ func (e *Engine) Clean(ctx context.Context, service Remover, list []planner.File
 			continue
 		}
 		deleted = append(deleted, f)
+	}
+	if len(deleted) > 0 {
+		e.outcome(func(p *budget.Creates, _ time.Time) { p.Freed() })
 	}
 	return deleted, errors.Join(errs...)
 }

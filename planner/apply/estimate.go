@@ -34,6 +34,10 @@ func (e *Engine) estimate(r *round) (unaffordable []planner.Address) {
 			c.Detail.CostUSD = cost.cost.usd().Dollars()
 		}
 		b.add(c, &cost)
+		if d := deferralOf(e.creates.TooLarge(e.createOf(c))); d != nil {
+			p.Problems = append(p.Problems, planner.Problem{Severity: planner.SeverityWarning, Code: planner.CodeTooLarge, Address: &c.Address,
+				Summary: "not bought: " + d.reason})
+		}
 		if d := left.against(c.Address, &cost, c.Detail.Model); d != nil {
 			b.refuse(c, d)
 			if d.never && d.budget == BudgetMaxCost && c.Reason == planner.ReasonRepair && c.Phase != planner.PhaseDone {

@@ -94,15 +94,28 @@ func (g *Gate) Admit(ctx context.Context, _ string) (release func(), err error) 
 	at := g.calls.Take(now)
 	g.mu.Unlock()
 	g.tell(BudgetRequests, at)
-	if err := sleepUntil(ctx, at); err != nil {
-		return nil, err
+	for {
+		if err := sleepUntil(ctx, at); err != nil {
+			return nil, err
+		}
+		select {
+		case g.slots <- struct{}{}:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		var ok bool
+		if at, ok = g.goes(&g.calls); ok {
+			return func() { <-g.slots }, nil
+		}
+		<-g.slots
 	}
-	select {
-	case g.slots <- struct{}{}:
-		return func() { <-g.slots }, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
+}
+
+// goes asks for a call that has its slot, which it may have waited for.
+func (g *Gate) goes(p *budget.Pacer) (at time.Time, ok bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return p.Go(time.Now())
 }
 
 // Reserve admits the one call of a create ahead of its intent. The returned
@@ -112,14 +125,20 @@ func (g *Gate) Reserve(ctx context.Context) (_ context.Context, done func(), err
 	at := g.creates.Take(time.Now())
 	g.mu.Unlock()
 	g.tell(BudgetCreateRate, at)
-	if err := sleepUntil(ctx, at); err != nil {
-		return nil, nil, err
+	for {
+		if err := sleepUntil(ctx, at); err != nil {
+			return nil, nil, err
+		}
+		release, err := g.Admit(ctx, "create job")
+		if err != nil {
+			return nil, nil, err
+		}
+		var ok bool
+		if at, ok = g.goes(&g.creates); ok {
+			return context.WithValue(ctx, reservedKey{}, &reserved{}), release, nil
+		}
+		release()
 	}
-	release, err := g.Admit(ctx, "create job")
-	if err != nil {
-		return nil, nil, err
-	}
-	return context.WithValue(ctx, reservedKey{}, &reserved{}), release, nil
 }
 
 // tell says that a call waits, when it waits for more than a moment.

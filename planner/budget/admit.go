@@ -24,14 +24,15 @@ func (p *Creates) declared(c *Create, jobs int, load *Load) Decision {
 	if limit := p.set.Limits.MaxActiveJobs; limit > 0 && jobs > limit {
 		return Decision{Cause: CauseDeclared, Budget: ActiveJobs, Used: int64(jobs) - 1, Limit: int64(limit), Wanted: 1}
 	}
+	if d := p.TooLarge(c); !d.Admit() {
+		return d
+	}
 	limit := p.set.Limits.EnqueuedTokens(c.Model)
 	if limit <= 0 {
 		return Decision{}
 	}
 	d := Decision{Budget: EnqueuedTokens, Model: c.Model, Limit: limit, Wanted: c.Tokens.Upper()}
 	switch upper := load.Upper(); {
-	case c.Tokens.Tokens > limit:
-		d.Cause, d.Wanted = CauseTooLarge, c.Tokens.Tokens
 	case upper <= limit, load.Jobs == 1 && load.Tokens <= limit:
 		// A job whose margin alone is too much goes alone, by its estimate: no
 		// finished job could make room for it.

@@ -193,6 +193,26 @@ func (p *Creates) UploadRefused(now time.Time, r Refusal) {
 	p.rev++
 }
 
+// Freed notes that files were deleted: the pause for a full file storage, which
+// only guesses when there is room, is over. One for a quota of uploads a minute or
+// a day is not.
+func (p *Creates) Freed() {
+	if n, ok := p.know.Named[FileStorage]; ok && (n.Quota == FileStorage || quotaOf(n.Quota) == quotaStorage) {
+		delete(p.know.Named, FileStorage)
+		p.rev++
+	}
+}
+
+// TooLarge gives the decision against a create that is more than a declared limit
+// allows by itself, whatever else is active; its zero value where there is none.
+func (p *Creates) TooLarge(c *Create) Decision {
+	limit := p.set.Limits.EnqueuedTokens(c.Model)
+	if limit <= 0 || c.Tokens.Tokens <= limit {
+		return Decision{}
+	}
+	return Decision{Cause: CauseTooLarge, Budget: EnqueuedTokens, Model: c.Model, Limit: limit, Wanted: c.Tokens.Tokens}
+}
+
 // Uploaded notes that an upload has gone through.
 func (p *Creates) Uploaded() {
 	if _, ok := p.know.Named[FileStorage]; ok {
