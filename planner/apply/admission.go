@@ -153,11 +153,12 @@ func (e *Engine) sending(c *planner.Change) *deferral {
 // the state with the next transition.
 func (e *Engine) outcome(tell func(p *budget.Creates, now time.Time)) {
 	e.mu.Lock()
-	defer e.mu.Unlock()
 	tell(e.creates, time.Now())
 	e.keepLearned()
 	close(e.told)
 	e.told = make(chan struct{})
+	e.mu.Unlock()
+	e.tellLimits()
 }
 
 func (e *Engine) keepLearned() {
@@ -212,7 +213,7 @@ func (e *Engine) tellWait(d *deferral) {
 	e.toldWait = key
 	e.mu.Unlock()
 	if !known {
-		e.emit(Event{Type: EventRateWait, Budget: d.budget, Reason: d.reason, Until: d.until, Early: d.early})
+		e.emit(Event{Type: EventRateWait, Budget: d.budget, Reason: d.reason, Until: d.until, Early: d.early, Cause: d.cause})
 	}
 }
 

@@ -119,5 +119,8 @@ type Options struct {
 	// Wait reconciles until every batch is done, failed or held.
 	Wait bool
 	Emit func(Event) // never called at the same time twice; nil discards
-	Log  *slog.Logger
+	// Outlook is told with each round of an apply, and after each create; never at
+	// the same time twice. nil discards.
+	Outlook func(Outlook)
+	Log     *slog.Logger
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"time"
 
 	"github.com/qaplan/qaplan/planner"
 )
@@ -33,7 +34,7 @@ func (b *batchFiles) download(ctx context.Context, at *planner.Attempt) (*answer
 	}
 	b.closers = append(b.closers, func() { spool.Discard() })
 	sum := sha256.New()
-	w := &hashedWriter{w: spool, hash: sum}
+	w := &hashedWriter{w: spool, hash: sum, progress: b.e.downloadProgress(b.addr, at)}
 	if at.Output != "" {
 		_, err = b.e.opt.Answers.Download(ctx, at.Output, 0, w)
 	} else {
@@ -49,15 +50,33 @@ func (b *batchFiles) download(ctx context.Context, at *planner.Attempt) (*answer
 	return &answers{File: spool, sha256: hex.EncodeToString(sum.Sum(nil))}, nil
 }
 
+// downloadProgress tells, about once a second, how many bytes of an output have
+// come.
+func (e *Engine) downloadProgress(a planner.Address, at *planner.Attempt) func(bytes int64) {
+	number, job, file := at.Number, at.Job, at.Output
+	last := time.Now()
+	return func(bytes int64) {
+		if time.Since(last) < time.Second {
+			return
+		}
+		last = time.Now()
+		e.emit(Event{Type: EventDownloadProgress, Address: &a, Attempt: number, Job: job, File: file, Bytes: bytes})
+	}
+}
+
 type hashedWriter struct {
-	w    io.Writer
-	hash hash.Hash
-	err  error // of w
+	w        io.Writer
+	hash     hash.Hash
+	n        int64
+	progress func(bytes int64) // so far
+	err      error             // of w
 }
 
 func (h *hashedWriter) Write(p []byte) (int, error) {
 	n, err := h.w.Write(p)
 	h.hash.Write(p[:n])
+	h.n += int64(n)
+	h.progress(h.n)
 	if err != nil {
 		h.err = err
 	}

@@ -78,6 +78,9 @@ type Engine struct {
 	firstLook, firstService time.Time // when a pause was first reckoned, by either clock
 
 	emitMu sync.Mutex
+
+	outlookMu sync.Mutex // taken before mu
+	outlook   Outlook    // the newest one of a round, without its items
 }
 
 // New makes an engine.
@@ -420,7 +423,7 @@ func (e *Engine) tellPause(r *round, pause time.Duration) {
 	}
 	ev := Event{Type: EventRateWait, Budget: BudgetPoll, Reason: "jobs are running; the next listing shows which have ended", Until: time.Now().Add(pause)}
 	if left := e.left(e.rethink(r).plan); len(left) > 0 && left[0].Budget != "" {
-		ev.Budget, ev.Reason, ev.Early = left[0].Budget, left[0].Reason, left[0].Early
+		ev.Budget, ev.Reason, ev.Early, ev.Cause = left[0].Budget, left[0].Reason, left[0].Early, left[0].Cause
 		if left[0].Until.After(ev.Until) {
 			ev.Until = left[0].Until
 		}

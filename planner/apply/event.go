@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/qaplan/qaplan/planner"
+	"github.com/qaplan/qaplan/planner/budget"
 )
 
 // EventType names what happened; the names are those of apply --json.
@@ -20,6 +21,7 @@ const (
 	EventCreateUnknown    EventType = "create_unknown"
 	EventAdopted          EventType = "adopted"
 	EventJobState         EventType = "job_state"
+	EventDownloadProgress EventType = "download_progress"
 	EventDownloadComplete EventType = "download_complete"
 	EventRateWait         EventType = "rate_wait"
 	EventDeferred         EventType = "deferred"
@@ -56,8 +58,9 @@ type Event struct {
 	Budget  string
 	Reason  string
 	Until   time.Time
-	Early   bool   // a job that ends may end the wait before Until
-	Message string // a diagnostic's words, or the service's
+	Early   bool         // a job that ends may end the wait before Until
+	Cause   budget.Cause // of a wait of creates
+	Message string       // a diagnostic's words, or the service's
 	Summary *Summary
 }
 

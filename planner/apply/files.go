@@ -28,6 +28,7 @@ type Rows struct {
 // and answers that are kept.
 type batchFiles struct {
 	e    *Engine
+	addr planner.Address
 	want *planner.Batch
 	path Path
 	rows Rows
@@ -39,7 +40,7 @@ type batchFiles struct {
 }
 
 func (e *Engine) filesOf(a planner.Address) (*batchFiles, error) {
-	b := &batchFiles{e: e, want: e.want(a), path: e.opt.Paths[a], rows: e.opt.Rows[a.Block], closeResult: func() {}}
+	b := &batchFiles{e: e, addr: a, want: e.want(a), path: e.opt.Paths[a], rows: e.opt.Rows[a.Block], closeResult: func() {}}
 	var err error
 	b.dir, err = e.outputDir(b.path.OutputDir)
 	return b, err

@@ -10,14 +10,16 @@ import (
 	"time"
 
 	"github.com/qaplan/qaplan/planner"
+	"github.com/qaplan/qaplan/planner/budget"
 )
 
 // Left is a reason for which changes are left for a later run.
 type Left struct {
 	Budget string // which limit, "" when it is none
 	Reason string
-	Until  time.Time // when it may go on, zero when that is not known
-	Early  bool      // a job that ends may end the wait before Until
+	Until  time.Time    // when it may go on, zero when that is not known
+	Early  bool         // a job that ends may end the wait before Until
+	Cause  budget.Cause // of a wait of creates
 	// Refused tells that no waiting helps: a limit on the cost would be exceeded.
 	Refused bool
 	Count   int // of batches
@@ -58,7 +60,7 @@ func (e *Engine) left(p *planner.Plan) []Left {
 		case err != nil:
 			continue // told as an error
 		case c.Has(planner.ActionCreate) && d != nil:
-			why = Left{Budget: d.budget, Reason: d.reason, Until: d.until, Early: d.early, Refused: d.money && d.never}
+			why = Left{Budget: d.budget, Reason: d.reason, Until: d.until, Early: d.early, Cause: d.cause, Refused: d.money && d.never}
 		case !e.shownToNobody(c):
 			why = Left{Reason: "the run ended before their turn"}
 		}

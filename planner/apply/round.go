@@ -65,6 +65,7 @@ func (e *Engine) carryOut(ctx context.Context, r *round) error {
 		return err
 	}
 	if len(r.plan.Changes) == 0 || ctx.Err() != nil {
+		e.tellOutlook(r)
 		return nil
 	}
 	lineage, err := e.opt.Journal.Lineage()
@@ -73,6 +74,7 @@ func (e *Engine) carryOut(ctx context.Context, r *round) error {
 	}
 	e.lineage6 = (&planner.Recorded{Lineage: lineage}).Lineage6()
 	e.weigh(r)
+	e.tellOutlook(r)
 	for i := range r.plan.Changes {
 		c := &r.plan.Changes[i]
 		if !e.tried[changeKey(c)] {
