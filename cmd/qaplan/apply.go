@@ -169,7 +169,7 @@ func (a *app) applyWithin(ctx context.Context, f *applyFlags) (err error) {
 		return err
 	}
 	follow := a.follow(items, f.wait)
-	w.sink = follow.event
+	w.sink, w.outlook = follow.event, follow.outlook
 	stop := context.AfterFunc(ctx, func() {
 		if errors.Is(context.Cause(ctx), errInterrupted) {
 			a.ui.Note("Interrupted: the calls in flight are finished and recorded, nothing new is begun. Interrupt again to end at once.")
@@ -197,7 +197,7 @@ func (a *app) showPlan(p *planner.Plan, f *applyFlags) {
 // config, left behind are brought up to the results.
 func (a *app) settle(ctx context.Context, f *applyFlags, w *work, items []planner.Item) error {
 	follow := a.follow(items, false)
-	w.sink = follow.event
+	w.sink, w.outlook = follow.event, follow.outlook
 	rep, err := w.engine.Apply(ctx)
 	follow.close()
 	a.summary, a.left = rep.Summary, rep.Left
@@ -222,17 +222,18 @@ func (a *app) approve(ctx context.Context, f *applyFlags, p *planner.Plan) error
 
 // watcher is what follows the events of an apply.
 type watcher struct {
-	event func(apply.Event)
-	close func()
+	event   func(apply.Event)
+	outlook func(apply.Outlook)
+	close   func()
 }
 
 // follow shows progress to people, or writes events for programs.
 func (a *app) follow(items []planner.Item, waits bool) watcher {
 	if a.stream != nil {
-		return watcher{event: a.stream.Event, close: func() {}}
+		return watcher{event: a.stream.Event, outlook: func(apply.Outlook) {}, close: func() {}}
 	}
 	p := ui.NewProgress(a.ui, items, waits)
-	return watcher{event: p.Event, close: p.Close}
+	return watcher{event: p.Event, outlook: p.Outlook, close: p.Close}
 }
 
 // conclude says how an apply ended, and what it did even where it failed.

@@ -25,6 +25,8 @@ type system struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	env            func(string) (string, bool)
+	// opened is told of the console as soon as there is one; nil is told nothing.
+	opened func(*ui.Console)
 }
 
 // app is what the commands share.
@@ -48,6 +50,9 @@ func run(ctx context.Context, args []string, sys system) int {
 	a := &app{stdin: sys.stdin, env: sys.env}
 	defer a.closeBuckets()
 	a.ui = ui.New(ui.Options{Stdin: sys.stdin, Stdout: sys.stdout, Stderr: sys.stderr, Env: sys.env, NoColor: named(args, "no-color")})
+	if sys.opened != nil {
+		sys.opened(a.ui)
+	}
 	for _, name := range keyVariables() {
 		key, _ := sys.env(name)
 		a.ui.Hide(key)

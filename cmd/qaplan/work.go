@@ -34,7 +34,8 @@ type work struct {
 	engine  *apply.Engine
 	known   []planner.Address // batches of config and state
 	saved   *planner.Saved    // the restriction, nil when there is none
-	sink    func(apply.Event) // set before the engine applies
+	sink    func(apply.Event) // set before the engine applies, and so is outlook
+	outlook func(apply.Outlook)
 }
 
 // openWork takes the lock and gets everything ready. Nothing is sent.
@@ -43,7 +44,7 @@ func (a *app) openWork(ctx context.Context, f workOptions) (_ *work, err error) 
 	if err != nil {
 		return nil, err
 	}
-	w := &work{cfg: cfg, sink: func(apply.Event) {}}
+	w := &work{cfg: cfg, sink: func(apply.Event) {}, outlook: func(apply.Outlook) {}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, w.close())
@@ -78,6 +79,9 @@ func (a *app) openWork(ctx context.Context, f workOptions) (_ *work, err error) 
 		Journal: w.store, Desired: in.Desired, Paths: enginePaths(in), Rows: rowRules(cfg), Costs: costs(cfg), MaxCost: f.maxCost, Refresh: true, Plan: opts,
 		Limits: limits(cfg.Provider.Rate), Cooldown: cfg.Provider.Cooldown, PollInterval: cfg.Provider.PollInterval,
 		TookOver: w.store.TookOver(), AdoptOnly: f.adoptOnly, Wait: f.wait, Emit: func(e apply.Event) { w.sink(e) }, Log: a.log(),
+	}
+	if a.stream == nil { // programs make their own of the events
+		o.Outlook = func(o apply.Outlook) { w.outlook(o) }
 	}
 	o.Gate = apply.NewGate(o.Limits, st.LastSent())
 	o.Datasets = engineDatasets(cfg)

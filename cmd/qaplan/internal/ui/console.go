@@ -17,8 +17,9 @@ import (
 )
 
 const (
-	defaultWidth = 80
-	minWidth     = 40
+	defaultWidth  = 80
+	defaultHeight = 24
+	minWidth      = 40
 )
 
 // Options are the streams that a Console works on.
@@ -37,6 +38,7 @@ type Console struct {
 	in       io.Reader
 	inTTY    bool
 	out, err *stream
+	redraws  bool // what stderr shows may be drawn again
 }
 
 // New looks at the streams. Nothing is written.
@@ -49,10 +51,14 @@ func New(o Options) *Console {
 	kind, _ := env("TERM")
 	dumb := kind == "dumb"
 	colour := !o.NoColor && noColor == "" && !dumb
-	return &Console{
+	c := &Console{
 		in: o.Stdin, inTTY: isTerminal(o.Stdin),
 		out: newStream(o.Stdout, colour, !dumb), err: newStream(o.Stderr, colour, !dumb),
 	}
+	// A CI service may lend a terminal, but keeps what is written as a log.
+	ci, _ := env("CI")
+	c.redraws = c.err.tty && (ci == "" || ci == "0" || ci == "false")
+	return c
 }
 
 func isTerminal(v any) bool {
@@ -69,7 +75,7 @@ type stream struct {
 	style  Style
 	hidden []string
 	failed error
-	block  []string // the lines at the bottom that are redrawn
+	live   region // at the bottom, redrawn
 }
 
 func newStream(w io.Writer, colour, moves bool) *stream {
@@ -93,48 +99,15 @@ func (s *stream) width() int {
 	return defaultWidth
 }
 
-// Write keeps the redrawn block below whatever is written.
-func (s *stream) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	text := s.redact(string(p))
-	if len(s.block) > 0 {
-		text = erase(len(s.block)) + text + strings.Join(s.block, "\n") + "\n"
-	}
-	if err := s.put(text); err != nil {
-		return 0, err
-	}
-	return len(p), nil
-}
-
 func (s *stream) put(text string) error {
+	if text == "" {
+		return nil
+	}
 	_, err := io.WriteString(s.w, text)
 	if err != nil && s.failed == nil {
 		s.failed = err
 	}
 	return err
-}
-
-// draw replaces the block at the bottom of a terminal.
-func (s *stream) draw(lines []string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	text := erase(len(s.block))
-	if len(lines) > 0 {
-		text += s.redact(strings.Join(lines, "\n")) + "\n"
-	}
-	s.block = lines
-	if text != "" {
-		_ = s.put(text) // kept in s.failed
-	}
-}
-
-// erase moves the cursor n lines up and clears from there.
-func erase(n int) string {
-	if n == 0 {
-		return ""
-	}
-	return fmt.Sprintf("\x1b[%dA\r\x1b[J", n)
 }
 
 func (s *stream) redact(text string) string {

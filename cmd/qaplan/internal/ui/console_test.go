@@ -10,10 +10,7 @@ import (
 	"io/fs"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/qaplan/qaplan/config"
 	"github.com/qaplan/qaplan/planner"
@@ -103,20 +100,6 @@ func TestHide(t *testing.T) {
 	c.err.draw([]string{"bar " + key})
 	if all := out.String() + errs.String(); strings.Contains(all, key) || !strings.Contains(all, "[hidden]") || !strings.Contains(all, "test ") {
 		t.Errorf("written: %s", all)
-	}
-}
-
-// What is written while bars stand at the bottom goes above them.
-func TestBlockStaysBelow(t *testing.T) {
-	var out strings.Builder
-	s := &stream{w: &out, fd: -1}
-	s.draw([]string{"one", "two"})
-	fmt.Fprint(s, "news\n")
-	s.draw(nil)
-	fmt.Fprint(s, "end\n")
-	want := "one\ntwo\n" + "\x1b[2A\r\x1b[J" + "news\n" + "one\ntwo\n" + "\x1b[2A\r\x1b[J" + "end\n"
-	if diff := cmp.Diff(want, out.String()); diff != "" {
-		t.Errorf("written (-want +got):\n%s", diff)
 	}
 }
 
@@ -254,134 +237,4 @@ func TestJSONStreamOfNothing(t *testing.T) {
 	if got := strings.Count(out.String(), "\n"); got != 2 || !strings.Contains(out.String(), `"exit_code":1`) || !strings.Contains(out.String(), "Apply stopped: ") {
 		t.Errorf("written:\n%s", out.String())
 	}
-}
-
-// story for the progress: one batch of each kind on its way.
-func follow(p *Progress) {
-	at := func(n int) *planner.Address { a := addr("qa", n); return &a }
-	one := create(1, planner.ActionUpload, planner.ActionCreate)
-	one.Address = *at(1)
-	three := create(3, planner.ActionDownload)
-	three.Address = *at(3)
-	for _, e := range []apply.Event{
-		{Type: apply.EventPlannedChange, Address: at(1), Change: &one},
-		{Type: apply.EventPlannedChange, Address: at(3), Change: &three},
-		{Type: apply.EventUploadStart, Address: at(1), Total: 300_000},
-		{Type: apply.EventUploadProgress, Address: at(1), Bytes: 150_000, Total: 300_000},
-		{Type: apply.EventJobState, Address: at(4), Job: "batches/d", JobState: "SUCCEEDED", OldState: "RUNNING"},
-		{Type: apply.EventDownloadComplete, Address: at(3), Path: "out/x", Rows: 1},
-		{Type: apply.EventRateWait, Budget: "creates", Reason: "RESOURCE_EXHAUSTED\x1b", Until: time.Now().Add(90 * time.Second), Early: true},
-	} {
-		p.Event(e)
-	}
-}
-
-func TestProgressLines(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c, out, errs := console("")
-		p := NewProgress(c, items(), true)
-		follow(p)
-		time.Sleep(75 * time.Second)
-		p.Close()
-		lines := strings.Split(strings.TrimSuffix(errs.String(), "\n"), "\n")
-		want := []string{
-			"The service takes no more jobs for now: RESOURCE_EXHAUSTED\\x1b. The next try is in 1m30s or once a job has ended.",
-			"30s: 2 to do, 1 in progress, 4 done, 0 failed, 1 held of 8; next try in 1m00s; the service takes no more jobs for now: RESOURCE_EXHAUSTED\\x1b",
-			"1m00s: 2 to do, 1 in progress, 4 done, 0 failed, 1 held of 8; next try in 30s; the service takes no more jobs for now: RESOURCE_EXHAUSTED\\x1b",
-		}
-		if diff := cmp.Diff(want, lines); diff != "" {
-			t.Errorf("stderr (-want +got):\n%s", diff)
-		}
-		if out.Len() > 0 {
-			t.Errorf("stdout has %q", out)
-		}
-	})
-}
-
-func TestProgressBars(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c, _, _ := console("")
-		p := NewProgress(c, items(), true)
-		follow(p)
-		for _, width := range []int{40, 80, 200} {
-			lines := p.bars(width, time.Now().Add(10*time.Second))
-			if len(lines) != 4 {
-				t.Fatalf("%d lines, want uploads, jobs, downloads and what is waited for:\n%s", len(lines), strings.Join(lines, "\n"))
-			}
-			for i, word := range []string{"Uploads", "Jobs", "Downloads", "10s so far, next try in 1m20s"} {
-				if !strings.Contains(lines[i], word) {
-					t.Errorf("width %d: line %d lacks %q: %s", width, i, word, lines[i])
-				}
-				if cells(lines[i]) >= width || strings.ContainsAny(lines[i], "\x1b\r\n") {
-					t.Errorf("width %d: line %d has %d columns: %q", width, i, cells(lines[i]), lines[i])
-				}
-			}
-			if width >= 80 && (!strings.Contains(lines[0], "50%") || !strings.Contains(lines[0], "150 kB of 300 kB")) {
-				t.Errorf("uploads: %s", lines[0])
-			}
-		}
-		p.Close()
-	})
-}
-
-// A bar shows its share from the first to the last, also at both ends.
-func TestBar(t *testing.T) {
-	tests := []struct {
-		n, total int64
-		want     string
-	}{
-		{0, 4, "Jobs         0% [........................................]  words"},
-		{1, 4, "Jobs        25% [##########..............................]  words"},
-		{4, 4, "Jobs       100% [########################################]  words"},
-		{5, 4, "Jobs       100% [########################################]  words"},
-	}
-	for _, tt := range tests {
-		if got := bar("Jobs", tt.n, tt.total, "words", 100); got != tt.want {
-			t.Errorf("bar(%d of %d) = %q, want %q", tt.n, tt.total, got, tt.want)
-		}
-	}
-	if got := bar("Jobs", 1, 2, "many words that leave no room", 40); cells(got) > 40 || !strings.HasPrefix(got, "Jobs       many words") {
-		t.Errorf("without room: %q", got)
-	}
-}
-
-// On a terminal the bars are redrawn, and gone at the end.
-func TestProgressRedraws(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c, _, errs := console("")
-		c.err.tty = true
-		p := NewProgress(c, items(), true)
-		follow(p)
-		time.Sleep(time.Second)
-		p.Close()
-		text := errs.String()
-		if n := strings.Count(text, "Uploads"); n < 3 {
-			t.Errorf("drawn %d times in a second:\n%q", n, text)
-		}
-		if !strings.HasSuffix(text, "\x1b[J") {
-			t.Errorf("the bars are left standing: %q", text[max(0, len(text)-80):])
-		}
-	})
-}
-
-// Before anything is done, each bar that will move is there with its name.
-func TestProgressBarsAtZero(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c, _, _ := console("")
-		todo := []planner.Item{{Address: addr("qa", 1), Phase: planner.PhaseAbsent}, {Address: addr("qa", 2), Phase: planner.PhaseAbsent}}
-		p := NewProgress(c, todo, true)
-		one := create(1, planner.ActionUpload, planner.ActionCreate)
-		p.Event(apply.Event{Type: apply.EventPlannedChange, Address: &one.Address, Change: &one})
-		got := p.bars(80, time.Now())
-		p.Close()
-		want := []string{
-			"Uploads      0% [........................................]  0 B of 300 kB",
-			"Jobs         0% [...................................]  0 of 2 ended, 2 to send",
-			"Downloads    0% [........................................]  0 of 2",
-			"0s so far",
-		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("bars (-want +got):\n%s", diff)
-		}
-	})
 }

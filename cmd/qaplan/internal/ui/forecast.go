@@ -22,8 +22,7 @@ func forecastLines(f *planner.Forecast) []string {
 	case f.Waves == 1:
 		parts = append(parts, "in one wave")
 	}
-	span := budget.Span{Low: time.Duration(f.OverMin) * time.Second, High: time.Duration(f.OverMax) * time.Second}
-	if s := span.String(); s != "" {
+	if s := forecastSpan(f); s != "" {
 		parts = append(parts, "over in "+s)
 	}
 	if len(parts) == 0 {
@@ -38,4 +37,9 @@ func forecastLines(f *planner.Forecast) []string {
 		lines = append(lines, s+".")
 	}
 	return lines
+}
+
+// forecastSpan is when all is expected to be over, "" where that is not known.
+func forecastSpan(f *planner.Forecast) string {
+	return budget.Span{Low: time.Duration(f.OverMin) * time.Second, High: time.Duration(f.OverMax) * time.Second}.String()
 }

@@ -2,13 +2,9 @@ package ui
 
 import (
 	"fmt"
-	"io"
 	"slices"
-	"strings"
 	"sync"
 	"time"
-
-	"github.com/schollz/progressbar/v3"
 
 	"github.com/qaplan/qaplan/planner"
 	"github.com/qaplan/qaplan/planner/apply"
@@ -19,7 +15,7 @@ const (
 	reportEvery = 30 * time.Second // of lines, where nothing can be redrawn
 )
 
-// Progress shows how an apply goes: bars that are redrawn on a terminal,
+// Progress shows how an apply goes: on a terminal a panel that is redrawn,
 // elsewhere a line of counts every half minute. It writes to stderr alone.
 type Progress struct {
 	c      *Console
@@ -31,22 +27,28 @@ type Progress struct {
 	began     time.Time
 	phases    map[planner.Address]planner.Phase
 	uploads   map[planner.Address]transfer
-	downloads int // planned or begun
-	fetched   int
+	downloads map[planner.Address]transfer // planned or begun
+	upRate    meter
+	downRate  meter
+	outlook   apply.Outlook
 	waits     waits
 	// stops are refusals that end buying. The end of the run tells them as
 	// errors, so they are told here only when the run goes on for long.
 	stops []apply.Event
 }
 
-type transfer struct{ sent, total int64 }
+// transfer is one file on its way, or one that has come.
+type transfer struct {
+	bytes, total int64 // total is 0 where it is not known
+	done         bool
+}
 
 // NewProgress begins with where the batches stand and what is planned; waits
 // tells that the run goes on until all is done. Close must be called.
 func NewProgress(c *Console, items []planner.Item, waiting bool) *Progress {
 	p := &Progress{
 		c: c, goesOn: waiting, stop: make(chan struct{}), began: time.Now(),
-		phases: make(map[planner.Address]planner.Phase, len(items)), uploads: map[planner.Address]transfer{},
+		phases: make(map[planner.Address]planner.Phase, len(items)), uploads: map[planner.Address]transfer{}, downloads: map[planner.Address]transfer{},
 		waits: waits{open: map[string]openWait{}, noted: map[string]time.Time{}},
 	}
 	for i := range items {
@@ -58,8 +60,11 @@ func NewProgress(c *Console, items []planner.Item, waiting bool) *Progress {
 
 func (p *Progress) run() {
 	every := reportEvery
-	if p.c.err.tty {
+	if p.c.redraws {
 		every = redrawEvery
+	}
+	if p.c.err.tty {
+		defer onSuspend(func() { p.c.err.draw(nil) })()
 	}
 	tick := time.NewTicker(every)
 	defer tick.Stop()
@@ -68,8 +73,10 @@ func (p *Progress) run() {
 		case <-p.stop:
 			return
 		case <-tick.C:
-			if p.c.err.tty {
-				p.c.err.draw(p.bars(max(p.c.err.width(), minWidth), time.Now()))
+			if p.c.redraws {
+				now := p.panel(time.Now())
+				width, height := p.c.err.room()
+				p.c.err.draw(now.lines(width, height, p.c.err.style))
 			} else {
 				p.c.Note("%s", p.line(time.Now()))
 			}
@@ -77,13 +84,24 @@ func (p *Progress) run() {
 	}
 }
 
-// Close takes the bars away.
+// Close takes the panel away.
 func (p *Progress) Close() {
 	close(p.stop)
 	p.done.Wait()
-	if p.c.err.tty {
+	if p.c.redraws {
 		p.c.err.draw(nil)
 	}
+}
+
+// Outlook takes in where the run stands.
+func (p *Progress) Outlook(o apply.Outlook) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := range o.Items {
+		p.phases[o.Items[i].Address] = o.Items[i].Phase
+	}
+	o.Items = nil
+	p.outlook = o
 }
 
 // Event follows the run.
@@ -131,29 +149,28 @@ func (p *Progress) remarks(e *apply.Event) []apply.Event {
 }
 
 func (p *Progress) follow(e *apply.Event) {
+	if e.Address == nil {
+		return
+	}
+	a := *e.Address
 	switch e.Type {
 	case apply.EventPlannedChange:
 		if e.Change == nil {
 			return
 		}
 		if e.Change.Has(planner.ActionUpload) {
-			p.uploads[e.Change.Address] = transfer{total: e.Change.Detail.Bytes}
+			p.uploads[a] = transfer{total: e.Change.Detail.Bytes}
 		}
 		if e.Change.Has(planner.ActionDownload) {
-			p.downloads++
+			p.downloads[a] = transfer{}
 		}
-		return
-	}
-	if e.Address == nil {
-		return
-	}
-	a := *e.Address
-	switch e.Type {
 	case apply.EventUploadStart, apply.EventUploadProgress:
-		p.uploads[a] = transfer{e.Bytes, max(e.Total, p.uploads[a].total)}
+		p.upRate.add(e.Time, e.Bytes-p.uploads[a].bytes)
+		p.uploads[a] = transfer{bytes: e.Bytes, total: max(e.Total, p.uploads[a].total)}
 	case apply.EventUploadComplete:
-		total := max(e.Total, p.uploads[a].total)
-		p.uploads[a] = transfer{total, total}
+		total := max(e.Bytes, e.Total, p.uploads[a].total)
+		p.upRate.add(e.Time, total-p.uploads[a].bytes)
+		p.uploads[a] = transfer{bytes: total, total: total, done: true}
 		p.phases[a] = planner.PhaseUploaded
 	case apply.EventCreateIntent, apply.EventCreateUnknown:
 		p.phases[a] = planner.PhaseUnknown
@@ -163,8 +180,12 @@ func (p *Progress) follow(e *apply.Event) {
 		if e.Job != "" {
 			p.phases[a] = phaseOf(e.JobState)
 		}
+	case apply.EventDownloadProgress:
+		p.downRate.add(e.Time, e.Bytes-p.downloads[a].bytes)
+		p.downloads[a] = transfer{bytes: e.Bytes}
 	case apply.EventDownloadComplete:
-		p.fetched++
+		p.downRate.add(e.Time, e.Bytes-p.downloads[a].bytes)
+		p.downloads[a] = transfer{bytes: max(e.Bytes, p.downloads[a].bytes), done: true}
 		p.phases[a] = planner.PhaseDone
 	}
 }
@@ -176,90 +197,94 @@ func phaseOf(jobState string) planner.Phase {
 	return planner.PhaseSubmitted
 }
 
-type tally struct{ todo, active, succeeded, done, failed, held, all int }
-
-func (p *Progress) tally() tally {
-	t := tally{all: len(p.phases)}
+// counts are how many batches each phase has.
+func (p *Progress) counts() map[planner.Phase]int {
+	n := make(map[planner.Phase]int, len(planner.Phases()))
 	for _, phase := range p.phases {
-		switch phase {
-		case planner.PhaseUnknown, planner.PhaseSubmitted:
-			t.active++
-		case planner.PhaseSucceeded:
-			t.succeeded++
-		case planner.PhaseDone:
-			t.done++
-		case planner.PhaseFailed:
-			t.failed++
-		case planner.PhaseHeld:
-			t.held++
-		default:
-			t.todo++
-		}
+		n[phase]++
 	}
-	return t
+	return n
+}
+
+// ahead is how many batches are yet to be sent, and on their way.
+func ahead(n map[planner.Phase]int) (todo, active int) {
+	return n[planner.PhaseAbsent] + n[planner.PhaseUploaded], n[planner.PhaseUnknown] + n[planner.PhaseSubmitted]
 }
 
 // line is the progress where nothing can be redrawn.
 func (p *Progress) line(now time.Time) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	t := p.tally()
-	s := fmt.Sprintf("%s: %d to do, %d in progress, %d done, %d failed, %d held of %d",
-		length(now.Sub(p.began)), t.todo, t.active+t.succeeded, t.done, t.failed, t.held, t.all)
+	n := p.counts()
+	todo, active := ahead(n)
+	s := fmt.Sprintf("%s: %d to do, %d in progress, %d done, %d failed, %d held of %d", length(now.Sub(p.began)), todo,
+		active+n[planner.PhaseSucceeded], n[planner.PhaseDone], n[planner.PhaseFailed], n[planner.PhaseHeld], len(p.phases))
+	if f := p.outlook.Forecast; f != nil && forecastSpan(f) != "" {
+		s += "; over in " + forecastSpan(f)
+	}
 	if w := p.waits.next(0, now); w != "" {
 		s += "; " + w
 	}
 	return s
 }
 
-// bars is the block at the bottom of a terminal.
-func (p *Progress) bars(width int, now time.Time) []string {
+// panel is what stands at the bottom of a terminal now.
+func (p *Progress) panel(now time.Time) panel {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	var lines []string
-	var up transfer
-	for _, u := range p.uploads {
-		up.sent += u.sent
-		up.total += u.total
-	}
-	if up.total > 0 {
-		lines = append(lines, bar("Uploads", up.sent, up.total, volume(up.sent)+" of "+volume(up.total), width))
-	}
-	t := p.tally()
-	if t.all > 0 {
-		ended := t.all - t.todo - t.active
-		lines = append(lines, bar("Jobs", int64(ended), int64(t.all), fmt.Sprintf("%d of %d ended, %d to send", ended, t.all, t.todo), width))
-	}
-	downloads := p.downloads
+	n := p.counts()
+	todo, active := ahead(n)
+	v := panel{elapsed: now.Sub(p.began), phases: n, outlook: p.outlook, wait: p.waits.upcoming(active, now)}
+	v.up, v.down = sum(p.uploads), sum(p.downloads)
+	v.up.rate, v.down.rate = p.upRate.rate(now), p.downRate.rate(now)
+	v.down.bytesAll = 0 // nobody tells how much will come
 	if p.goesOn {
-		downloads = max(downloads, p.fetched+t.todo+t.active+t.succeeded) // what is under way comes too
+		v.down.filesAll = max(v.down.filesAll, v.down.files+todo+active+n[planner.PhaseSucceeded]) // what is under way comes too
 	}
-	if downloads > 0 {
-		lines = append(lines, bar("Downloads", int64(min(p.fetched, downloads)), int64(downloads), fmt.Sprintf("%d of %d", p.fetched, downloads), width))
-	}
-	last := length(now.Sub(p.began)) + " so far"
-	if w := p.waits.next(t.active, now); w != "" {
-		last += ", " + w
-	}
-	return append(lines, cut(last, width-1))
+	return v
 }
 
-// bar draws one line. A bar is made anew for each frame: what it shows depends
-// on nothing but its arguments.
-func bar(name string, n, total int64, words string, width int) string {
-	const label = 10
-	room := width - label - cells(words) - 12
-	if room < 5 {
-		return cut(fmt.Sprintf("%-*s %s", label, name, words), width-1)
+func sum(files map[planner.Address]transfer) traffic {
+	t := traffic{filesAll: len(files)}
+	for _, f := range files {
+		t.bytes += f.bytes
+		t.bytesAll += f.total
+		if f.done {
+			t.files++
+		}
 	}
-	b := progressbar.NewOptions64(total,
-		progressbar.OptionSetWriter(io.Discard), progressbar.OptionSetWidth(min(room, 40)), progressbar.OptionThrottle(0),
-		progressbar.OptionSetDescription(fmt.Sprintf("%-*s", label, name)), progressbar.OptionSetPredictTime(false), progressbar.OptionSetElapsedTime(false),
-		progressbar.OptionSetTheme(progressbar.Theme{Saucer: "#", SaucerHead: "#", SaucerPadding: ".", BarStart: "[", BarEnd: "]"}))
-	// Both fail only where writing does; a bar at 0 is drawn by the second alone.
-	_ = b.Set64(min(n, total))
-	_ = b.RenderBlank()
-	return cut(strings.TrimSpace(b.String())+"  "+words, width-1)
+	return t
+}
+
+// meter tells how fast bytes go, over the last seconds.
+type meter struct{ seen []metered }
+
+type metered struct {
+	at    time.Time
+	bytes int64
+}
+
+const meterSpan = 10 * time.Second
+
+func (m *meter) add(at time.Time, bytes int64) {
+	m.forget(at)
+	if bytes > 0 {
+		m.seen = append(m.seen, metered{at, bytes})
+	}
+}
+
+func (m *meter) forget(now time.Time) {
+	m.seen = slices.DeleteFunc(m.seen, func(s metered) bool { return now.Sub(s.at) > meterSpan })
+}
+
+// rate is in bytes a second.
+func (m *meter) rate(now time.Time) int64 {
+	m.forget(now)
+	var bytes int64
+	for _, s := range m.seen {
+		bytes += s.bytes
+	}
+	return int64(float64(bytes) / meterSpan.Seconds())
 }
 
 // cut shortens a line so that it cannot wrap: a wrapped line would be redrawn

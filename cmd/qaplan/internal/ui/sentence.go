@@ -71,6 +71,8 @@ func happened(e *apply.Event, waits bool) string {
 		return "adopted " + e.File
 	case apply.EventJobState:
 		return join(strings.TrimSpace(e.Job+" is "+e.JobState)+was(e.OldState), e.Message)
+	case apply.EventDownloadProgress:
+		return "downloaded " + volume(e.Bytes) + " so far"
 	case apply.EventDownloadComplete:
 		return downloaded(e)
 	case apply.EventRepairPlanned:

@@ -7,6 +7,7 @@ import (
 
 	"github.com/qaplan/qaplan/planner"
 	"github.com/qaplan/qaplan/planner/apply"
+	"github.com/qaplan/qaplan/planner/budget"
 )
 
 // waits are what an apply waits for, as far as it told.
@@ -58,7 +59,7 @@ func (w *waits) follow(e *apply.Event, now time.Time) bool {
 			}
 		}
 		w.open[e.Budget] = o
-		if !refused(e.Budget) || now.Before(w.noted[e.Budget]) {
+		if !refused(e.Budget) || spared(e.Cause) || now.Before(w.noted[e.Budget]) {
 			return false
 		}
 		w.noted[e.Budget] = e.Until
@@ -72,9 +73,22 @@ func (w *waits) end(budget string) {
 	delete(w.noted, budget)
 }
 
-// next says what is waited for and why, "" when nothing is: of several waits
-// the one that was told of last. running is the number of active jobs.
+// next says what is waited for and why, "" when nothing is. running is the
+// number of active jobs.
 func (w *waits) next(running int, now time.Time) string {
+	n := w.upcoming(running, now)
+	if n.what == "" {
+		return n.why
+	}
+	s := n.what + " in " + length(n.in)
+	if n.why != "" {
+		s += "; " + n.why
+	}
+	return s
+}
+
+// upcoming is what is waited for: of several waits the one that was told of last.
+func (w *waits) upcoming(running int, now time.Time) wait {
 	var newest openWait
 	budget := ""
 	for name, o := range w.open {
@@ -82,18 +96,14 @@ func (w *waits) next(running int, now time.Time) string {
 			newest, budget = o, name
 		}
 	}
-	why := newest.words
-	if why == "" && running > 0 {
-		why = count(running, "job") + " running"
+	next := wait{why: newest.words}
+	if next.why == "" && running > 0 {
+		next.why = count(running, "job") + " running"
 	}
-	if newest.nth == 0 {
-		return why
+	if newest.nth > 0 {
+		next.what, next.in = comesNext(budget), upToSecond(newest.until(now).Sub(now))
 	}
-	s := comesNext(budget) + " in " + length(upToSecond(newest.until(now).Sub(now)))
-	if why != "" {
-		s += "; " + why
-	}
-	return s
+	return next
 }
 
 // paced reports whether the calls of a budget go out one after the other, each
@@ -129,6 +139,9 @@ func refused(budget string) bool {
 	return false
 }
 
+// spared reports whether creates wait so that nothing is refused.
+func spared(c budget.Cause) bool { return c == budget.CauseGrowth || c == budget.CauseRhythm }
+
 // waitWords says why there is a wait; "" where its name says it all.
 func waitWords(e *apply.Event) string {
 	switch e.Budget {
@@ -136,6 +149,9 @@ func waitWords(e *apply.Event) string {
 		return ""
 	case apply.BudgetCreateRate, apply.BudgetRequests:
 		return e.Budget + " is declared"
+	}
+	if spared(e.Cause) {
+		return Printable(e.Reason)
 	}
 	return Printable(obstacle(e.Budget, e.Reason))
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/qaplan/qaplan/planner"
 	"github.com/qaplan/qaplan/planner/apply"
+	"github.com/qaplan/qaplan/planner/budget"
 )
 
 const quotaWords = "You exceeded your current quota. For more see https://example.com/quota.\nDetails follow."
@@ -56,6 +57,8 @@ func TestNotesOfRefusals(t *testing.T) {
 			{"one pause", true, []apply.Event{refused(&a), pause("creates", 2*time.Minute), refused(&b), deferred, pause("creates", 2*time.Minute), running, pause("creates", 150*time.Second)}, []string{first}},
 			{"ended early", true, []apply.Event{refused(&a), pause("creates", 2*time.Minute), ended, refused(&b), pause("creates", 4*time.Minute)}, []string{first, second}},
 			{"not ended early", true, []apply.Event{day, ended, day}, []string{"The service takes no more jobs for now: a quota of the day. The next try is in 1h00m."}},
+			{"kept pauses", true, []apply.Event{{Type: apply.EventRateWait, Budget: apply.BudgetCreates, Cause: budget.CauseGrowth, Until: time.Now().Add(time.Minute)},
+				{Type: apply.EventRateWait, Budget: apply.BudgetCreates, Cause: budget.CauseRhythm, Until: time.Now().Add(time.Hour)}}, nil},
 			{"known waits", true, []apply.Event{pause("poll_interval", time.Minute), pause("max_active_jobs", time.Minute), pause("creates_per_minute", time.Minute), pause("requests_per_minute", time.Minute)}, nil},
 			{"no waiting", false, []apply.Event{refused(&a), pause("creates", 2*time.Minute), deferred}, []string{
 				"The service takes no more jobs for now: You exceeded your current quota. A later run tries again, in 2m00s at the earliest or once a job has ended."}},
