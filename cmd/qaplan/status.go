@@ -12,52 +12,66 @@ import (
 	"github.com/qaplan/qaplan/planner"
 	"github.com/qaplan/qaplan/planner/apply"
 	"github.com/qaplan/qaplan/provider/batchfile"
+	"github.com/qaplan/qaplan/state"
 )
 
 func statusCommand(a *app) *cobra.Command {
 	var f format
-	var refresh, failed bool
+	var refresh, failed, verbose bool
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show where the batches stand",
-		Long: `Show the batches and their phases, the age of jobs, rows and tokens; with --failed
-the rows without a good answer as well. Nothing is changed. The exit code is 6
+		Long: `Show on one screen where the batches stand: phases, the oldest jobs, what is held
+or failed and the command that ends it, the cost, and what happens next and when.
+With --failed only what a person should look at, all of it, and the rows without a
+good answer; with --verbose a line for each batch. Nothing is changed. The exit code is 6
 when batches are failed or held, or done with rows that stay bad, and nothing else
 is left to do.`,
 		Example: "  qaplan status\n  qaplan status --failed\n  qaplan status --format json | jq .summary",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.status(cmd.Context(), f.isJSON(), refresh, failed)
+			return a.status(cmd.Context(), &statusFlags{f.isJSON(), refresh, failed, verbose})
 		},
 	}
 	f.register(cmd)
 	cmd.Flags().BoolVar(&refresh, "refresh", true, "read the state alone: the service is not asked and no key is needed")
 	cmd.Flags().BoolVar(&failed, "failed", false, "only batches that are failed or held, or have rows that stay bad, and those rows")
+	cmd.Flags().BoolVar(&verbose, "verbose", false, "a line for each batch, and everything that is held or failed")
 	return cmd
 }
 
-func (a *app) status(ctx context.Context, asJSON, refresh, failed bool) error {
+type statusFlags struct{ json, refresh, failed, verbose bool }
+
+func (a *app) status(ctx context.Context, f *statusFlags) error {
 	cfg, err := a.load(ctx)
 	if err != nil {
 		return err
 	}
-	view := ui.StatusView{Style: a.ui.OutStyle(), Width: a.ui.Width()}
+	view := ui.StatusView{Style: a.ui.OutStyle(), Width: a.ui.Width(), Verbose: f.verbose}
 	var s *ui.Status
-	p, items, _, err := a.observing(ctx, cfg, &selection{}, refresh, func(e *apply.Engine, items []planner.Item) (err error) {
+	var ahead apply.Ahead
+	p, items, _, err := a.observing(ctx, cfg, &selection{}, f.refresh, func(e *apply.Engine, items []planner.Item) (err error) {
 		s = ui.NewStatus(items)
 		s.AddCosts(e.Spending(items))
-		if failed {
+		if f.failed {
 			s = s.OnlyBad()
-			view.MoreBadRows, err = a.addBadRows(ctx, e, s, items, asJSON)
+			view.MoreBadRows, err = a.addBadRows(ctx, e, s, items, f.json)
+			return err
 		}
+		ahead = e.Ahead()
 		return err
 	})
 	if err != nil {
 		return err
 	}
+	if !f.failed {
+		// Who holds the lock is worth a word, and no reason to show nothing.
+		lock, _ := state.Inspect(cfg.Backend.Path)
+		s.SetNext(p, ahead, lock)
+	}
 	view.Now, view.Held, view.Failed = time.Now(), p.Held, p.Failed
 	text := ui.RenderStatus(s, view)
-	if asJSON {
+	if f.json {
 		if text, err = ui.JSON(s); err != nil {
 			return err
 		}

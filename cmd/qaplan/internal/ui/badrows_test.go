@@ -52,7 +52,7 @@ func TestBadRowsJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = `{ "batches": null, "summary": null, "cost": { "cost_usd": 0, "to_come_usd": 0, "cost_open": false }, "bad_rows": [ { "address": "batch.qa[7]", "key": "k", "line": 2, "class": "empty", "code": 0, "reason": "no text" } ] }`
+	const want = `{ "batches": null, "summary": null, "cost": { "cost_usd": 0, "to_come_usd": 0, "cost_open": false, "estimate_usd": 0 }, "bad_rows": [ { "address": "batch.qa[7]", "key": "k", "line": 2, "class": "empty", "code": 0, "reason": "no text" } ] }`
 	if got := strings.Join(strings.Fields(text), " "); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

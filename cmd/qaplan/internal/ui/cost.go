@@ -14,6 +14,9 @@ type StatusCost struct {
 	CostUSD   float64 `json:"cost_usd"`
 	ToComeUSD float64 `json:"to_come_usd"`
 	Open      bool    `json:"cost_open"` // some of it cannot be told
+	// EstimateUSD is what the jobs are expected to cost that are not bought yet, 0
+	// where that is not known.
+	EstimateUSD float64 `json:"estimate_usd"`
 }
 
 // AddCosts adds what the batches have cost.
@@ -32,12 +35,15 @@ func (s *Status) AddCosts(costs map[planner.Address]apply.Spending) {
 
 // costLine tells the cost of all batches, "" where there is none.
 func costLine(c *StatusCost) string {
-	if c.CostUSD == 0 && c.ToComeUSD == 0 && !c.Open {
+	if c.CostUSD == 0 && c.ToComeUSD == 0 && c.EstimateUSD == 0 && !c.Open {
 		return ""
 	}
 	s := "Cost so far: $" + budget.FromDollars(c.CostUSD).String()
 	if c.ToComeUSD > 0 {
 		s += ", about $" + budget.FromDollars(c.ToComeUSD).String() + " to come for jobs whose answers are not here yet"
+	}
+	if c.EstimateUSD > 0 {
+		s += ", about $" + budget.FromDollars(max(c.EstimateUSD, 0.01)).String() + " for what is not bought yet"
 	}
 	if c.Open {
 		s += "; not all of it is known"

@@ -75,6 +75,15 @@ type left struct {
 	Count   int  `json:"count"` // of batches
 }
 
+func newLeft(l *apply.Left) left {
+	out := left{Budget: l.Budget, Reason: l.Reason, Refused: l.Refused, Count: l.Count}
+	if !l.Until.IsZero() {
+		t := l.Until.UTC()
+		out.Until = &t
+	}
+	return out
+}
+
 func (s *JSONStream) write(l line) {
 	if l.Timestamp == "" {
 		l.Timestamp = stamp(s.now())
@@ -161,12 +170,7 @@ func (s *JSONStream) End(sum apply.Summary, remains []apply.Left, exitCode int, 
 	}
 	l := line{Type: apply.EventApplySummary, Level: level, Message: ApplyEnd(sum, stopped), Summary: &sum, ExitCode: &exitCode}
 	for _, r := range remains {
-		one := left{Budget: r.Budget, Reason: r.Reason, Refused: r.Refused, Count: r.Count}
-		if !r.Until.IsZero() {
-			t := r.Until.UTC()
-			one.Until = &t
-		}
-		l.Left = append(l.Left, one)
+		l.Left = append(l.Left, newLeft(&r))
 	}
 	s.write(l)
 }

@@ -59,7 +59,7 @@ func (p *panel) lines(width, height int, s Style) []string {
 		{0, p.batches(width, s)},
 		{3, labelled(s.bold("Uploads"), p.up.words("file", width, s), width)},
 		{3, labelled(s.bold("Results"), p.down.words("result", width, s), width)},
-		{4, labelled(s.bold("Limits"), wrapParts(limitParts(&p.outlook), "; ", width-labelCells, partRows), width)},
+		{4, labelled(s.bold("Limits"), wrapParts(limitParts(p.outlook.Limits), "; ", width-labelCells, partRows), width)},
 		{4, labelled(s.bold("Cost"), wrapParts(costParts(&p.outlook), "; ", width-labelCells, partRows), width)},
 		{1, labelled(s.bold("Next"), p.next(width), width)},
 		{2, labelled(s.bold("Time"), wrapParts(p.time(), "; ", width-labelCells, partRows), width)},
@@ -247,10 +247,10 @@ func shareBar(n, of int64, width int, s Style) string {
 }
 
 // limitParts say how far the limits on active jobs and tokens are used.
-func limitParts(o *apply.Outlook) []string {
+func limitParts(limits []budget.Use) []string {
 	var parts []string
-	for i := range o.Limits {
-		u := &o.Limits[i]
+	for i := range limits {
+		u := &limits[i]
 		var t string
 		switch u.Budget {
 		case budget.ActiveJobs:
@@ -289,12 +289,18 @@ func costParts(o *apply.Outlook) []string {
 			parts = append(parts, "not all is known")
 		}
 	}
-	for _, p := range o.Purses {
+	return append(parts, purseParts(o.Purses)...)
+}
+
+// purseParts say how far limits on money are used.
+func purseParts(purses []apply.Purse) []string {
+	var parts []string
+	for _, p := range purses {
 		t := "$" + p.Used.String() + " of "
 		switch {
 		case p.Block == "":
 			t += "--max-cost"
-		case len(o.Purses) > 1:
+		case len(purses) > 1:
 			t += Printable(p.Block) + "'s max_cost"
 		default:
 			t += "max_cost"

@@ -14,6 +14,7 @@ type PlanView struct {
 	Width   int  // of the terminal, 0 when it is none
 	Verbose bool // a line for each batch, nothing folded
 	folded  bool // held and failed batches as ranges, where many stand together
+	most    int  // of those where there are more than so many, one of each reason; 0 shows all
 }
 
 // RenderPlan shows a plan as text; its last line is [PlanLine].

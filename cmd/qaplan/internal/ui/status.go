@@ -5,8 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/dustin/go-humanize"
-
 	"github.com/qaplan/qaplan/planner"
 )
 
@@ -15,6 +13,8 @@ type Status struct {
 	Batches []StatusBatch         `json:"batches"`
 	Summary map[planner.Phase]int `json:"summary"` // every phase, zeros too
 	Cost    StatusCost            `json:"cost"`    // of all batches
+	// Next is what happens next; absent where only some batches are listed.
+	Next *StatusNext `json:"next,omitzero"`
 	// BadRows are those of Batches, where they were asked for.
 	BadRows []BadRow `json:"bad_rows,omitzero"`
 }
@@ -129,114 +129,6 @@ func instant(t time.Time) string {
 
 // minute is a time for people.
 func minute(t time.Time) string { return t.UTC().Format("2006-01-02 15:04Z") }
-
-// StatusView says how a status is shown.
-type StatusView struct {
-	Style Style
-	Width int       // of the terminal, 0 when it is none
-	Now   time.Time // ages are told against it
-	// Held and Failed carry the ways out.
-	Held   []planner.Held
-	Failed []planner.Failed
-	// MoreBadRows counts those that are left out of the status.
-	MoreBadRows int
-}
-
-// RenderStatus shows a status as text: a line for each run of batches that
-// stand alike, what needs a person, and the counts.
-func RenderStatus(s *Status, v StatusView) string {
-	var b strings.Builder
-	var rows [][]string
-	for i := 0; i < len(s.Batches); {
-		j := i + 1
-		for j < len(s.Batches) && standAlike(&s.Batches[j-1], &s.Batches[j]) {
-			j++
-		}
-		rows = append(rows, statusCells(s.Batches[i:j], v.Now))
-		i = j
-	}
-	if len(rows) > 0 {
-		head := []string{"BATCHES", "PHASE", "JOB", "OLDEST", "ROWS", "GOOD", "BAD", "TOK IN", "TOK OUT", "COST"}
-		lines := table(append([][]string{head}, rows...), 3, 4, 5, 6, 7, 8, 9)
-		b.WriteString("  " + v.Style.bold(lines[0]) + "\n")
-		b.WriteString(indent("  ", lines[1:]))
-	}
-	renderBadRows(&b, s.BadRows, v)
-	view := PlanView{Style: v.Style, Width: v.Width, folded: true}
-	renderHeld(&b, v.Held, view)
-	renderFailed(&b, v.Failed, view)
-	if line := costLine(&s.Cost); line != "" {
-		section(&b, line+"\n")
-	}
-	section(&b, statusLine(s)+"\n")
-	return b.String()
-}
-
-func standAlike(a, b *StatusBatch) bool {
-	return a.Address.Block == b.Address.Block && a.Number+1 == b.Number && a.Phase == b.Phase && a.Reason == b.Reason &&
-		a.JobState == b.JobState && a.bad() == b.bad() && !b.bad()
-}
-
-func statusCells(group []StatusBatch, now time.Time) []string {
-	first, last := &group[0], &group[len(group)-1]
-	var sum StatusBatch
-	oldest := ""
-	for i := range group {
-		g := &group[i]
-		sum.Requests += g.Requests
-		sum.Succeeded += g.Succeeded
-		sum.Failed += g.Failed
-		sum.InputTokens += g.InputTokens
-		sum.OutputTokens += g.OutputTokens
-		sum.CostUSD += g.CostUSD
-		if g.JobCreatedAt != "" && (oldest == "" || g.JobCreatedAt < oldest) {
-			oldest = g.JobCreatedAt
-		}
-	}
-	age, state := "", ""
-	if active := first.Phase == planner.PhaseSubmitted || first.Phase == planner.PhaseSucceeded; active {
-		state = Printable(first.JobState)
-		if t, err := time.Parse(time.RFC3339, oldest); err == nil {
-			age = length(now.Sub(t))
-		}
-	}
-	phase := string(first.Phase)
-	if first.Reason != "" {
-		phase += ": " + string(first.Reason)
-	}
-	return []string{span(first.Address.Block, first.Number, last.Number), phase, state, age,
-		nonzero(sum.Requests), nonzero(sum.Succeeded), nonzero(sum.Failed), short(sum.InputTokens), short(sum.OutputTokens), dollars(sum.CostUSD)}
-}
-
-func nonzero(n int64) string {
-	if n == 0 {
-		return ""
-	}
-	return humanize.Comma(n)
-}
-
-func short(n int64) string {
-	if n == 0 {
-		return ""
-	}
-	return amount(n)
-}
-
-// statusLine counts the batches by phase, those phases that have some.
-func statusLine(s *Status) string {
-	var parts []string
-	all := 0
-	for _, phase := range planner.Phases() {
-		if n := s.Summary[phase]; n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, phase))
-			all += n
-		}
-	}
-	if all == 0 {
-		return "No batches."
-	}
-	return count(all, "batch") + ": " + strings.Join(parts, ", ") + "."
-}
 
 // RenderLeft lists what an apply leaves for people: failed and held batches
 // with the way out, results with rows that stay bad. It is "" when there is

@@ -52,9 +52,32 @@ func renderStuck(b *strings.Builder, title, meaning string, list []stuck, v Plan
 		return
 	}
 	section(b, fmt.Sprintf("%s (%d), %s:\n", title, len(list), meaning))
-	for _, group := range alike(list, v.Verbose) {
-		b.WriteString(stuckLines(group, v))
+	groups := alike(list, v.Verbose)
+	shown := groups
+	if v.most > 0 && len(groups) > v.most {
+		shown = oneOfEachReason(groups)
+		shown = shown[:min(len(shown), v.most)]
 	}
+	more := len(list)
+	for _, group := range shown {
+		b.WriteString(stuckLines(group, v))
+		more -= len(group)
+	}
+	if more > 0 {
+		fmt.Fprintf(b, "  ... and %s more; qaplan status --failed shows each with its command\n", count(more, "batch"))
+	}
+}
+
+// oneOfEachReason gives the first group of each reason.
+func oneOfEachReason(groups [][]stuck) (first [][]stuck) {
+	seen := map[planner.Reason]bool{}
+	for _, g := range groups {
+		if !seen[g[0].why] {
+			seen[g[0].why] = true
+			first = append(first, g)
+		}
+	}
+	return first
 }
 
 // alike parts a list into neighbours with one reason and one way out.
