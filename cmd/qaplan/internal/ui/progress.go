@@ -236,7 +236,12 @@ func (p *Progress) panel(now time.Time) panel {
 	todo, active := ahead(n)
 	v := panel{elapsed: now.Sub(p.began), phases: n, outlook: p.outlook, wait: p.waits.upcoming(active, now)}
 	v.up, v.down = sum(p.uploads), sum(p.downloads)
-	v.up.rate, v.down.rate = p.upRate.rate(now), p.downRate.rate(now)
+	if underWay(p.uploads) {
+		v.up.rate = p.upRate.rate(now)
+	}
+	if underWay(p.downloads) {
+		v.down.rate = p.downRate.rate(now)
+	}
 	v.down.bytesAll = 0 // nobody tells how much will come
 	if p.goesOn {
 		v.down.filesAll = max(v.down.filesAll, v.down.files+todo+active+n[planner.PhaseSucceeded]) // what is under way comes too
@@ -254,6 +259,16 @@ func sum(files map[planner.Address]transfer) traffic {
 		}
 	}
 	return t
+}
+
+// underWay reports whether bytes of a file are on their way.
+func underWay(files map[planner.Address]transfer) bool {
+	for _, f := range files {
+		if f.bytes > 0 && !f.done {
+			return true
+		}
+	}
+	return false
 }
 
 // meter tells how fast bytes go, over the last seconds.

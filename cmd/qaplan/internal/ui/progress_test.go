@@ -91,7 +91,7 @@ func TestProgressFollows(t *testing.T) {
 		if got, want := v.up, (traffic{filesAll: 1, bytes: 150_000, bytesAll: 300_000, rate: 15_000}); got != want {
 			t.Errorf("uploads %+v, want %+v", got, want)
 		}
-		if got, want := v.down, (traffic{files: 1, filesAll: 4, bytes: 5_000, rate: 500}); got != want {
+		if got, want := v.down, (traffic{files: 1, filesAll: 4, bytes: 5_000}); got != want {
 			t.Errorf("results %+v, want %+v", got, want)
 		}
 		if got, want := v.wait, (wait{"next try", 80 * time.Second, "the service takes no more jobs for now: RESOURCE_EXHAUSTED\\x1b"}); got != want {
@@ -111,6 +111,11 @@ func TestProgressFollows(t *testing.T) {
 		}
 		if v = p.panel(time.Now().Add(time.Minute)); v.up.rate != 0 || v.down.rate != 0 {
 			t.Errorf("a minute later %d and %d bytes a second", v.up.rate, v.down.rate)
+		}
+		one := addr("qa", 1)
+		p.Event(apply.Event{Time: time.Now(), Type: apply.EventUploadComplete, Address: &one, Bytes: 300_000})
+		if v = p.panel(time.Now()); v.up != (traffic{files: 1, filesAll: 1, bytes: 300_000, bytesAll: 300_000}) {
+			t.Errorf("when all is uploaded: %+v", v.up)
 		}
 	})
 }
