@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/qaplan/qaplan/cmd/qaplan/internal/ui"
+	"github.com/qaplan/qaplan/config"
 	"github.com/qaplan/qaplan/planner"
 	"github.com/qaplan/qaplan/planner/apply"
 	"github.com/qaplan/qaplan/provider/batchfile"
@@ -65,9 +66,7 @@ func (a *app) status(ctx context.Context, f *statusFlags) error {
 		return err
 	}
 	if !f.failed {
-		// Who holds the lock is worth a word, and no reason to show nothing.
-		lock, _ := state.Inspect(cfg.Backend.Path)
-		s.SetNext(p, ahead, lock)
+		s.SetNext(p, ahead, a.lockOf(ctx, cfg))
 	}
 	view.Now, view.Held, view.Failed = time.Now(), p.Held, p.Failed
 	text := ui.RenderStatus(s, view)
@@ -87,6 +86,20 @@ func (a *app) status(ctx context.Context, f *statusFlags) error {
 		return ended{exitStuck}
 	}
 	return nil
+}
+
+// lockOf tells who holds the state; nil where that cannot be told, which is no
+// reason to show nothing.
+func (a *app) lockOf(ctx context.Context, cfg *config.Config) *state.LockStatus {
+	at, err := a.place(ctx, cfg)
+	if err != nil {
+		return nil
+	}
+	lock, err := at.Inspect(ctx)
+	if err != nil {
+		return nil
+	}
+	return lock
 }
 
 // errEnough ends the reading of rows that would not be shown.

@@ -51,7 +51,7 @@ type StatusWithin struct {
 func (s *Status) SetNext(p *planner.Plan, a apply.Ahead, lock *state.LockStatus) {
 	n := &StatusNext{Downloads: a.Downloads, Creates: a.Creates, Running: a.Running, Forecast: p.Forecast, ahead: a, Waiting: make([]left, 0, len(a.Left)),
 		FirstEnd: within(a.First), AllEnded: within(a.Last)}
-	if lock != nil && lock.Held {
+	if lock != nil && lock.Held && !lock.Dead() {
 		h := &lock.Holder
 		n.Run = &StatusRun{Operation: h.Operation, Who: h.Who, PID: h.PID, Since: instant(h.Started)}
 	}
