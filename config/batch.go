@@ -57,6 +57,7 @@ func batchGrammar() grammar {
 	maps.Copy(hints, map[string]string{
 		"count": "write range = [first, last]", "for_each": "write range = [first, last]",
 		"from": "write range = [first, last]", "to": "write range = [first, last]",
+		"command": `write it inside on_complete { … }`, "hook": "write on_complete { command = [\"…\"] }", "on_done": "write on_complete { command = [\"…\"] }",
 		"budget": "write max_cost", "cost": "write max_cost", "cached": "write it inside price { … }",
 		"output": "write output_dir", "input": "write source", "files": "write source", "glob": "write source",
 		"dataset": "dataset \"NAME\" { … } stands beside the batch blocks",
@@ -67,9 +68,8 @@ func batchGrammar() grammar {
 			"range", "model", "source", "output_dir", "display_name", "exclude",
 			"on_change", "unclaimed", "max_attempts", "allow_missing", "max_cost",
 		},
-		blocks: map[string]int{"expect": 0, "repair": 0, "price": 0},
-		once:   []string{"expect", "repair", "price"},
-		later:  map[string]string{"on_complete": "commands on completion"},
+		blocks: map[string]int{"expect": 0, "repair": 0, "price": 0, "on_complete": 0},
+		once:   []string{"expect", "repair", "price", "on_complete"},
 		hints:  hints,
 	}
 }
@@ -137,6 +137,8 @@ func (l *loader) decodeInner(block *Block, body *hclsyntax.Body) {
 			l.decodeRepair(block, b)
 		case "price":
 			l.decodePrice(block, b)
+		case "on_complete":
+			l.decodeHook(block, b)
 		}
 	}
 	block.RulesDigest = rulesDigest(block)

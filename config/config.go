@@ -210,6 +210,7 @@ type Block struct {
 	Repair      *Repair // nil where bad rows stay as they are
 	Price       *Price  // nil for the prices that qaplan knows
 	MaxCost     float64 // USD for the whole block, over all runs; 0 is no limit
+	OnComplete  *Hook   // nil where nobody is told
 
 	numbered   bool     // range and exclude are right
 	names      []string // of the numbers First..Last; one: the same for all; "" and none: NAME_number

@@ -29,6 +29,9 @@ func digest(cfg *Config) string {
 		write(h, "batch", b.Name, b.First, b.Last, b.Exclude, b.Model, b.Source, b.OutputDir,
 			b.OnChange, b.Unclaimed, b.MaxAttempts, b.AllowMissing, b.RulesDigest, b.Repair,
 			b.Price, b.MaxCost)
+		if b.OnComplete != nil {
+			write(h, "on_complete", b.OnComplete)
+		}
 		for n := b.First; n <= b.Last; n++ {
 			h.Write(strconv.AppendQuote(nil, b.DisplayName(n)))
 		}

@@ -42,6 +42,8 @@ func TestDigest(t *testing.T) {
 		strings.Replace(two, `"out"`, "\"out\"\n repair { model = \"gemini-2.5-pro\" }", 1),
 		strings.Replace(two, `"out"`, "\"out\"\n repair { generation_config = { seed = 1 } }", 1),
 		strings.Replace(two, `"out"`, "\"out\"\n max_cost = 1", 1),
+		strings.Replace(two, `"out"`, "\"out\"\n on_complete { command = [\"a\"] }", 1),
+		strings.Replace(two, `"out"`, "\"out\"\n on_complete {\n command = [\"a\"]\n timeout = \"2s\"\n}", 1),
 		strings.Replace(two, `"out"`, "\"out\"\n price {\n input = 1\n output = 2\n}", 1),
 		strings.Replace(two, `"out"`, "\"out\"\n price {\n input = 1\n output = 2\n cached = 0\n}", 1),
 		strings.Replace(two, `"qa"`, `"qc"`, 1),

@@ -30,6 +30,8 @@
 //   - saved plan: one that was kept in a file ([ReadPlan]) and restricts a run
 //     ([Saved]). Each of its changes stands for itself ([Standing]): it is as it
 //     was planned, done already, or stale.
+//   - completion: a batch that is done, or a block for which nothing is left to do
+//     ([Completions]); its id changes with its results, so that each is told once.
 //   - action: a step of a [Change]. Its [Reason] is a stable code, as is that of
 //     a batch which is held for a person or failed; [Exit] gives the way out.
 //

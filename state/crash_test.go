@@ -189,6 +189,9 @@ func TestFullDisk(t *testing.T) {
 		t.Errorf("error %v, want that of the disk", err)
 	}
 	full = false
+	if err := s.WriteTold("batch.a[1]", "x"); !errors.Is(err, errBroken) {
+		t.Errorf("WriteTold: got %v, want %v", err, errBroken)
+	}
 	if err := s.WriteDataset("x", Dataset{Digest: "d"}); !errors.Is(err, errBroken) {
 		t.Errorf("error %v after the failure, want the same again", err)
 	}

@@ -6,7 +6,7 @@
 //
 // The snapshot (qaplan.state.json) is the state as it was at a serial. The
 // journal (….journal) holds the transitions since, one a line; each carries the
-// whole new record of every batch, budget or dataset that it changes. The lock (….lock) is held
+// whole new record of every batch, budget, dataset or completion that it changes. The lock (….lock) is held
 // by the one run that may write, with the holder's facts inside, which it renews
 // every ten seconds. The backup (….backup) is the snapshot from before the last
 // run that changed something: the file to fall back on that every damage report

@@ -58,6 +58,7 @@ type transition struct {
 	Changes  []change            `json:"changes,omitempty"`
 	Learned  *budget.Knowledge   `json:"learned,omitempty"`
 	Datasets map[string]*Dataset `json:"datasets,omitempty"` // null removes
+	Told     map[string]*string  `json:"told,omitempty"`     // null removes
 	// Former are all lineages that were taken over, this entry's included.
 	Former []string `json:"former_lineages,omitempty"`
 }
@@ -252,6 +253,7 @@ func (e *entry) apply(s *State) {
 		s.Learned = *e.Learned
 	}
 	merge(s.Datasets, e.Datasets)
+	merge(s.Told, e.Told)
 	if e.Former != nil {
 		s.Former = e.Former
 	}

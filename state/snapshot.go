@@ -28,6 +28,7 @@ import (
 //	  "provider": {…},
 //	  "learned": {…},
 //	  "datasets": {…},
+//	  "told": {…},
 //	  "batches": {
 //	    "batch.refinement[9]": {…},
 //	    "batch.refinement[10]": {…}
@@ -35,8 +36,8 @@ import (
 //	  "checksum": "crc32c:…"
 //	}
 //
-// "former_lineages", "learned" and "datasets" stand there only when there are
-// any.
+// "former_lineages", "learned", "datasets" and "told" stand there only when there
+// are any.
 // "head" is the checksum of the last journal entry that was folded in. The
 // checksum at the end covers all the lines before its own; CR LF counts as LF,
 // since version control may turn one into the other.
@@ -103,6 +104,7 @@ func writeSnapshot(w io.Writer, s *Snapshot) error {
 		field("provider", s.Provider),
 		known(),
 		optional("datasets", len(s.Datasets), s.Datasets),
+		optional("told", len(s.Told), s.Told),
 	); err != nil {
 		return err
 	}
@@ -291,6 +293,8 @@ func (p *snapshotReader) field(line string) error {
 		err = decode([]byte(value), &p.s.Learned)
 	case "datasets":
 		err = decode([]byte(value), &p.s.Datasets)
+	case "told":
+		err = decode([]byte(value), &p.s.Told)
 	case "batches":
 		if value != "{}" {
 			return p.damage("the line is damaged, or was edited")

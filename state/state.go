@@ -51,12 +51,15 @@ type State struct {
 	// Datasets are the files that were put together from results, by their
 	// paths as messages show them.
 	Datasets map[string]Dataset
-	Batches  map[planner.Address]*planner.Record
+	// Told are the completions that somebody was told of: by what they are
+	// about, an address or the name of a block such as batch.qa, their ids.
+	Told    map[string]string
+	Batches map[planner.Address]*planner.Record
 }
 
 // cloneMaps gives s maps of its own. None of them is nil then.
 func (s *State) cloneMaps() {
-	s.Datasets, s.Batches = clone(s.Datasets), clone(s.Batches)
+	s.Datasets, s.Told, s.Batches = clone(s.Datasets), clone(s.Told), clone(s.Batches)
 }
 
 func clone[K comparable, V any](m map[K]V) map[K]V {

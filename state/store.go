@@ -207,6 +207,19 @@ func (s *Store) WriteDataset(path string, d Dataset) error {
 	return nil
 }
 
+// WriteTold makes durable that somebody was told of a completion, under the rules
+// of [Store.Write]: what it is about, and its id. "" forgets it.
+func (s *Store) WriteTold(subject, id string) error {
+	value := &id
+	if id == "" {
+		value = nil
+	}
+	if err := s.record(transition{Op: "told", Told: map[string]*string{subject: value}}); err != nil {
+		return fmt.Errorf("record that the completion of %s was told: %w", subject, err)
+	}
+	return nil
+}
+
 // Lineage gives the state's identity. The first call for a new state makes one
 // and returns when it is durable.
 func (s *Store) Lineage() (string, error) {

@@ -128,16 +128,22 @@ func TestRoundTrip(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
+			for _, told := range [][2]string{{"batch.refinement[10]", "a1"}, {"batch.refinement[10]", "a2"}, {"batch.old", "b"}, {"batch.old", ""}} {
+				if err := s.WriteTold(told[0], told[1]); err != nil {
+					t.Fatal(err)
+				}
+			}
 			want := &State{
-				Version: 1, Lineage: lineage, Serial: 7, Provider: gemini,
+				Version: 1, Lineage: lineage, Serial: 11, Provider: gemini,
 				Learned:  learned(2),
+				Told:     map[string]string{"batch.refinement[10]": "a2"},
 				Datasets: map[string]Dataset{"out/qa.jsonl": {Digest: "d", SHA256: "s", Bytes: 9, ModTime: 1, Rows: 2, Batches: 1}},
 				Batches:  map[planner.Address]*planner.Record{addr(10): rec(11), {Block: "a"}: {}},
 			}
 			if diff := cmp.Diff(want, s.State()); diff != "" {
 				t.Errorf("state of the store (-want +got):\n%s", diff)
 			}
-			recorded := planner.Recorded{Lineage: lineage, Serial: 7, Batches: want.Batches}
+			recorded := planner.Recorded{Lineage: lineage, Serial: 11, Batches: want.Batches}
 			if diff := cmp.Diff(recorded, s.State().Recorded()); diff != "" {
 				t.Errorf("recorded (-want +got):\n%s", diff)
 			}

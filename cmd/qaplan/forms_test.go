@@ -251,7 +251,8 @@ func TestStrictForms(t *testing.T) {
 // of them are always there.
 func TestFormsFitTheTypes(t *testing.T) {
 	for form, typ := range map[string]reflect.Type{
-		"plan": reflect.TypeFor[planner.Plan](), "status": reflect.TypeFor[ui.Status](), "record": reflect.TypeFor[planner.Record](),
+		"completion": reflect.TypeFor[told](),
+		"plan":       reflect.TypeFor[planner.Plan](), "status": reflect.TypeFor[ui.Status](), "record": reflect.TypeFor[planner.Record](),
 		"validation#/$defs/diagnostic": reflect.TypeFor[config.Diagnostic](), "manifest#/$defs/batch": reflect.TypeFor[results.ManifestBatch](),
 		"manifest#/$defs/totals": reflect.TypeFor[results.ManifestTotals](), "manifest#/$defs/provider": reflect.TypeFor[results.ManifestProvider](),
 		"state#/$defs/dataset": reflect.TypeFor[state.Dataset](), "state#/$defs/provider": reflect.TypeFor[state.Identity](),
@@ -329,7 +330,7 @@ func (f *fitting) fields(typ reflect.Type, node map[string]any, where string) {
 	f.t.Helper()
 	var keys, always []string
 	properties, _ := node["properties"].(map[string]any)
-	for field := range typ.Fields() {
+	for _, field := range reflect.VisibleFields(typ) {
 		key, options, _ := strings.Cut(field.Tag.Get("json"), ",")
 		if key == "" || key == "-" {
 			continue

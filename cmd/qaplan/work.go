@@ -85,6 +85,9 @@ func (a *app) openWork(ctx context.Context, f workOptions) (_ *work, err error) 
 	}
 	o.Gate = apply.NewGate(o.Limits, st.LastSent())
 	o.Datasets = engineDatasets(cfg)
+	if h := newHooks(a, cfg, in); h != nil {
+		o.Completer, o.Completes = h, h.blocks()
+	}
 	if err := w.service.connect(ctx, a, o.Gate); err != nil {
 		return nil, err
 	}

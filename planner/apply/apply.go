@@ -60,6 +60,18 @@ type Recorder interface {
 	// write.
 	Learn(k budget.Knowledge)
 	WriteDataset(path string, d state.Dataset) error
+	// WriteTold records that Completer was told of what is complete; id "" forgets
+	// it.
+	WriteTold(subject, id string) error
+}
+
+// Completer is told when a batch or a block is complete: at least once for each
+// id, since a run may die between the telling and its record. An error is
+// reported, and the next run tells it again. It is called from one goroutine,
+// beside everything else that a run does, with a ctx that an interrupt of the run
+// does not end.
+type Completer interface {
+	Complete(ctx context.Context, c *planner.Completion) error
 }
 
 // Path is where a batch's files are on this machine.
@@ -103,6 +115,9 @@ type Options struct {
 	// MaxCost is what the purchases of this run may cost, 0 for no limit.
 	MaxCost  budget.USD
 	Datasets []Dataset
+	// Completer is told of what is complete in these blocks; nil is no one.
+	Completer Completer
+	Completes map[string]bool
 	// Refresh is false for a plan that asks the service nothing.
 	Refresh  bool
 	Plan     planner.Options

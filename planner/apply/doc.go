@@ -17,11 +17,14 @@
 //   - manifest: the file in an output folder that says what was run with what, a
 //     projection of the state; dataset: one file made of the good answers of
 //     blocks.
+//   - completion: a batch that is done, or a block for which nothing is left to do;
+//     a [Completer] is told of each.
 //
 // # Flow
 //
 //	observe ─▶ planner.Diff ─▶ for each change: admit ─▶ intent ─▶ call ─▶ outcome ─▶ event
 //	at the end: state ─▶ manifests; results ─▶ datasets
+//	beside it:  what is complete and was not told ─▶ Completer ─▶ told
 //
 // Before the first upload for a model the service is asked, once a run, whether
 // the model exists.
@@ -72,6 +75,9 @@
 //     follow a run that was let come to its end. One that is right is not written
 //     again: a manifest is compared, a dataset costs a stat. What this state did
 //     not write, or somebody changed, is left alone.
+//   - A completion is told at least once, and never again once that is recorded. A
+//     Completer that is slow or fails holds up nothing but the end of the run, and
+//     the next run tells again what failed.
 //   - A result file is published only after the answers were joined to the keys
 //     of the source as it was planned; damage is believed only when two downloads
 //     are alike, and fewer answers than the service counted only when they are as

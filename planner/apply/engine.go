@@ -41,7 +41,8 @@ type Engine struct {
 	shown       *round                                 // what Plan showed, for Apply to carry out
 	results     map[planner.Address]planner.ResultSeen // of the newest look
 	sound       bool                                   // what this run did is in the state, all of it
-	unwritten   []error                                // manifests and datasets
+	hooks       hooks
+	unwritten   []error // manifests and datasets
 
 	mu        sync.Mutex // guards what the workers of a round share
 	dirs      map[string]*results.Dir
@@ -262,6 +263,10 @@ const shownFor = time.Minute
 // finish, starts nothing new and records what is known.
 func (e *Engine) Apply(ctx context.Context) (Report, error) {
 	r, err := e.rounds(ctx)
+	if err == nil {
+		e.complete(ctx, r)
+	}
+	e.hooks.wait()
 	if e.sound && !e.opt.AdoptOnly {
 		e.writeManifests(ctx, true)
 		if err == nil {
@@ -293,6 +298,7 @@ func (e *Engine) rounds(ctx context.Context) (*round, error) {
 	e.sweep()
 	e.tellOld(r, true)
 	for {
+		e.complete(ctx, r)
 		before := e.sum.Downloaded
 		err := e.carryOut(ctx, r)
 		if e.sound = err == nil; err != nil {

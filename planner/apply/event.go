@@ -27,6 +27,8 @@ const (
 	EventDeferred         EventType = "deferred"
 	EventRepairPlanned    EventType = "repair_planned"
 	EventDatasetWritten   EventType = "dataset_written"
+	EventHookComplete     EventType = "hook_complete"
+	EventHookFailed       EventType = "hook_failed"
 	EventDiagnostic       EventType = "diagnostic"
 	EventApplySummary     EventType = "apply_summary"
 )
@@ -51,6 +53,7 @@ type Event struct {
 	Rows     int
 	BadRows  int
 	Dataset  string // name of it
+	Block    string // of a hook
 	// Batches are those with rows in the dataset, Of all that it is made from.
 	Batches, Of int
 	// Budget, Reason and Until explain a wait or a deferral: which limit, why,

@@ -46,7 +46,10 @@ type world struct {
 	options func(*apply.Options) // what a test wants otherwise
 	// transport leads to the service; nil leads straight to the emulator.
 	transport http.RoundTripper
-	pageSize  int // of listings; 0 leaves the client's
+	pageSize  int                  // of listings; 0 leaves the client's
+	told      []planner.Completion // what on_complete was told, also by runs that died
+	// tell is what a completer does; nil is told nothing.
+	tell func(ctx context.Context, c *planner.Completion) error
 	// counter stands before the client where tokens are counted; nil counts none.
 	counter func(apply.Counter) apply.Counter
 }
@@ -152,6 +155,9 @@ func (w *world) process(ctx context.Context, wait bool, do func(context.Context,
 	}
 	if w.options != nil {
 		w.options(&o)
+	}
+	if w.tell != nil {
+		o.Completer, o.Completes = (*listener)(w), map[string]bool{"qa": true}
 	}
 	if w.rerunOf != 0 {
 		o.Plan.Rerun = []planner.Selector{{Block: "qa", First: w.rerunOf, Last: w.rerunOf}}
@@ -471,6 +477,10 @@ func (j *crashingJournal) Lineage() (lineage string, err error) {
 
 func (j *crashingJournal) Write(op string, changes ...state.Change) error {
 	return j.crash.pass("journal "+op, func() error { return j.Store.Write(op, changes...) })
+}
+
+func (j *crashingJournal) WriteTold(subject, id string) error {
+	return j.crash.pass("journal told", func() error { return j.Store.WriteTold(subject, id) })
 }
 
 type crashingTransport struct {

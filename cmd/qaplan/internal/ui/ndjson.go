@@ -48,6 +48,7 @@ type line struct {
 	Rows      int              `json:"rows,omitempty"`
 	BadRows   int              `json:"bad_rows,omitempty"`
 	Dataset   string           `json:"dataset,omitempty"`
+	Block     string           `json:"block,omitempty"`
 	Batches   int              `json:"batches,omitempty"`
 	Of        int              `json:"batches_total,omitempty"`
 	Budget    string           `json:"budget,omitempty"`
@@ -110,7 +111,7 @@ func (s *JSONStream) Event(e apply.Event) {
 	l := line{
 		Timestamp: stamp(e.Time), Type: e.Type, Message: Sentence(&e, s.Waits), Address: e.Address, Attempt: e.Attempt, Change: e.Change,
 		Job: e.Job, JobState: e.JobState, OldState: e.OldState, File: e.File, Path: e.Path, SHA256: e.SHA256,
-		Bytes: e.Bytes, Total: e.Total, Rows: e.Rows, BadRows: e.BadRows, Dataset: e.Dataset, Batches: e.Batches, Of: e.Of, Budget: e.Budget, Reason: e.Reason,
+		Bytes: e.Bytes, Total: e.Total, Rows: e.Rows, BadRows: e.BadRows, Dataset: e.Dataset, Block: e.Block, Batches: e.Batches, Of: e.Of, Budget: e.Budget, Reason: e.Reason,
 		Detail: e.Message, Summary: e.Summary, Severity: string(Severity(&e)),
 	}
 	switch Severity(&e) {

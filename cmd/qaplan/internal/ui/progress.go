@@ -124,7 +124,7 @@ func (p *Progress) Event(e apply.Event) {
 // words too, the other words are enough.
 func (p *Progress) remarks(e *apply.Event) []apply.Event {
 	switch e.Type {
-	case apply.EventCreateUnknown, apply.EventDatasetWritten, apply.EventDiagnostic:
+	case apply.EventCreateUnknown, apply.EventDatasetWritten, apply.EventHookFailed, apply.EventDiagnostic:
 		return []apply.Event{*e}
 	case apply.EventCreateRefused:
 		switch e.Reason {

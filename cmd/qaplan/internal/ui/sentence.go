@@ -79,6 +79,10 @@ func happened(e *apply.Event, waits bool) string {
 		return fmt.Sprintf("attempt %d is to buy %s again; %d have no good answer", e.Attempt, count(e.Rows, "row"), e.BadRows)
 	case apply.EventDatasetWritten:
 		return fmt.Sprintf("dataset %s: %s of %s, in %s", e.Dataset, count(e.Rows, "row"), ofBatches(e.Batches, e.Of), e.Path)
+	case apply.EventHookComplete:
+		return "on_complete was run" + ofBlock(e)
+	case apply.EventHookFailed:
+		return "on_complete failed, and is run again later" + ofBlock(e) + ": " + e.Message
 	case apply.EventRateWait:
 		return join("waiting for "+limit(e.Budget)+until(e.Until), firstSentence(e.Reason))
 	case apply.EventDeferred:
@@ -207,4 +211,12 @@ func Question(p *planner.Plan, wait bool) string {
 		return "Carry this out, and go on until all is done? What fails is bought again, as max_attempts and repair allow."
 	}
 	return "Carry this out?"
+}
+
+// ofBlock names the block of an event that is about a whole one.
+func ofBlock(e *apply.Event) string {
+	if e.Address != nil {
+		return ""
+	}
+	return " for batch." + e.Block
 }

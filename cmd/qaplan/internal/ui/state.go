@@ -34,8 +34,9 @@ func StateJSON(st *state.State) any {
 		Provider state.Identity                      `json:"provider"`
 		Learned  budget.Knowledge                    `json:"learned,omitzero"`
 		Datasets map[string]state.Dataset            `json:"datasets,omitempty"`
+		Told     map[string]string                   `json:"told,omitempty"`
 		Batches  map[planner.Address]*planner.Record `json:"batches"`
-	}{st.Version, st.Lineage, st.Serial, st.Provider, st.Learned, st.Datasets, batches}
+	}{st.Version, st.Lineage, st.Serial, st.Provider, st.Learned, st.Datasets, st.Told, batches}
 }
 
 // RenderStateList shows one line a batch: address, phase, job. It is made for
