@@ -14,7 +14,9 @@ import (
 // Between two frames the cursor waits on an empty row above the region. A terminal
 // that is resized breaks lines anew, and tells of it late: wherever the rows of the
 // region end up, they are below the cursor, and what is below is cleared. Going up
-// by rows that were counted before would leave some behind. Each frame is one
+// by rows that were counted before would leave some behind. (Where a terminal such
+// as tmux pushes the cursor's own row out of the window, what is above the window
+// stays in its scrollback.) Each frame is one
 // write, after which the cursor is visible and no mode is left switched, so that
 // nothing has to be undone after a panic or kill -9.
 
