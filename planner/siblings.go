@@ -23,15 +23,24 @@ type siblings struct {
 
 type kin struct{ block, model string }
 
-// sayOld warns of jobs that are old compared with their siblings. Some never
-// end (python-genai #1482); what to do about one is a person's to decide.
-func (x *differ) sayOld() {
-	if !x.live.Refreshed || x.live.LocalClock {
-		return
-	}
+// OldJob is a job at work that is old compared with its siblings.
+type OldJob struct {
+	Item    *Item
+	Attempt *Attempt
+	Age     time.Duration
+	// Siblings is how many jobs of its block and model succeeded, each within
+	// Slowest.
+	Siblings int
+	Slowest  time.Duration
+}
+
+// OldJobs finds the jobs at work that are old at a time, in the order of the
+// items. Some never end (python-genai #1482); what to do about one is a
+// person's to decide.
+func OldJobs(items []Item, at time.Time) []OldJob {
 	families := map[kin]siblings{}
-	for i := range x.items {
-		it := &x.items[i]
+	for i := range items {
+		it := &items[i]
 		if it.Record == nil {
 			continue
 		}
@@ -44,33 +53,45 @@ func (x *differ) sayOld() {
 			}
 		}
 	}
-	for i := range x.items {
-		it := &x.items[i]
+	var old []OldJob
+	for i := range items {
+		it := &items[i]
 		if it.Phase != PhaseSubmitted || it.Record == nil {
 			continue
 		}
 		for k := range it.Record.Attempts {
 			a := &it.Record.Attempts[k]
 			f := families[kin{it.Address.Block, a.Model}]
-			age := x.live.Last.Sub(a.Created)
+			age := at.Sub(a.Created)
 			if !a.active() || a.Created.IsZero() || f.n < siblingsToJudge || age < oldAtLeast || age < oldFactor*f.slowest {
 				continue
 			}
-			addr := it.Address
-			pr := Problem{Severity: SeverityWarning, Code: CodeJobOld, Address: &addr, Job: a.Job,
-				Summary: fmt.Sprintf("its job is old compared with the %d others of its block that succeeded, each within %s; it is left alone: wait for it, or cancel it", f.n, roundedUp(f.slowest)),
-				Exits:   []string{"qaplan cancel '" + addr.String() + "'"}}
-			if rest := x.unbought(it, a.Model); rest != "" {
-				pr.Summary += ", or buy the rest of the block with another model"
-				pr.Exits = append(pr.Exits, "qaplan apply "+rest)
-				if it.Want.ModelVar == "" {
-					pr.Summary += ", once the config names that as model"
-				} else {
-					pr.Exits[1] += " --var " + it.Want.ModelVar + "=MODEL"
-				}
-			}
-			x.plan.Problems = append(x.plan.Problems, pr)
+			old = append(old, OldJob{Item: it, Attempt: a, Age: age, Siblings: f.n, Slowest: f.slowest})
 		}
+	}
+	return old
+}
+
+// sayOld warns of jobs that are old.
+func (x *differ) sayOld() {
+	if !x.live.Refreshed || x.live.LocalClock {
+		return
+	}
+	for _, o := range OldJobs(x.items, x.live.Last) {
+		addr := o.Item.Address
+		pr := Problem{Severity: SeverityWarning, Code: CodeJobOld, Address: &addr, Job: o.Attempt.Job,
+			Summary: fmt.Sprintf("its job is old compared with the %d others of its block that succeeded, each within %s; it is left alone: wait for it, or cancel it", o.Siblings, roundedUp(o.Slowest)),
+			Exits:   []string{"qaplan cancel '" + addr.String() + "'"}}
+		if rest := x.unbought(o.Item, o.Attempt.Model); rest != "" {
+			pr.Summary += ", or buy the rest of the block with another model"
+			pr.Exits = append(pr.Exits, "qaplan apply "+rest)
+			if o.Item.Want.ModelVar == "" {
+				pr.Summary += ", once the config names that as model"
+			} else {
+				pr.Exits[1] += " --var " + o.Item.Want.ModelVar + "=MODEL"
+			}
+		}
+		x.plan.Problems = append(x.plan.Problems, pr)
 	}
 }
 

@@ -196,6 +196,9 @@ func settlement(at *planner.Attempt) settled {
 // answers were not read.
 type Spending struct {
 	Spent, ToCome budget.USD
+	// ByAttempt parts Spent: one amount for each recorded attempt, in their order.
+	// What is left of it belongs to an attempt that is not recorded any more.
+	ByAttempt []budget.USD
 	// Unknown tells that the amounts lack something: a model without a price, or a
 	// job whose output cannot be estimated yet.
 	Unknown bool
@@ -222,6 +225,7 @@ func (c *costs) record(it *planner.Item) Spending {
 		told = told || at.Tokens != planner.Tokens{}
 		p := c.attempt(it.Address, at, it.Want)
 		s.Spent += p.spent
+		s.ByAttempt = append(s.ByAttempt, p.spent)
 		s.Unknown = s.Unknown || p.unpriced
 		if p.owed != nil {
 			s.ToCome += p.owed.cost.usd()

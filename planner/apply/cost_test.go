@@ -60,7 +60,14 @@ func (w *world) spending() (sum apply.Spending, of map[planner.Address]apply.Spe
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	for _, s := range of {
+	for a, s := range of {
+		var parts budget.USD
+		for _, part := range s.ByAttempt {
+			parts += part
+		}
+		if rec := w.state().Batches[a]; parts != s.Spent || rec != nil && len(s.ByAttempt) != len(rec.Attempts) {
+			w.t.Errorf("%s: attempts cost %v, in all %s", a, s.ByAttempt, s.Spent)
+		}
 		sum.Spent += s.Spent
 		sum.ToCome += s.ToCome
 		sum.Unknown = sum.Unknown || s.Unknown

@@ -77,6 +77,15 @@ func (e *Engine) judgeBatch(ctx context.Context, o *planner.Observed, b *planner
 // order of the source. It reads this machine's disk alone: a batch without a
 // result, kept answers or a source has none.
 func (e *Engine) BadRows(ctx context.Context, it *planner.Item, yield func(batchfile.BadRow) error) error {
+	return e.badRows(ctx, it, func(j *batchfile.Joiner) error { return j.Bad(ctx, yield) })
+}
+
+// BadContent is BadRows with what was asked and answered.
+func (e *Engine) BadContent(ctx context.Context, it *planner.Item, yield func(batchfile.BadRow, batchfile.Content) error) error {
+	return e.badRows(ctx, it, func(j *batchfile.Joiner) error { return j.BadContent(ctx, yield) })
+}
+
+func (e *Engine) badRows(ctx context.Context, it *planner.Item, read func(*batchfile.Joiner) error) error {
 	if it.Want == nil || it.Record == nil || it.Record.Judged == nil || it.Record.Judged.Classes.Bad() == 0 {
 		return nil
 	}
@@ -89,7 +98,7 @@ func (e *Engine) BadRows(ctx context.Context, it *planner.Item, yield func(batch
 	if err != nil {
 		return fmt.Errorf("%s: read the rows: %w", it.Address, err)
 	}
-	return j.joiner.Bad(ctx, yield)
+	return read(j.joiner)
 }
 
 // judged joins what is in hand up to and with an attempt.

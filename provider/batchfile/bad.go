@@ -14,9 +14,33 @@ type BadRow struct {
 	Reason string
 }
 
+// Content is what was asked and answered in a row: the line of the source, and
+// that of the answers, empty where there is none. Both are valid until yield
+// returns.
+type Content struct{ Request, Answer []byte }
+
 // Bad calls yield for each row that is not good, in the order of the source. An
 // error of yield ends it and is returned.
 func (j *Joiner) Bad(ctx context.Context, yield func(BadRow) error) error {
+	return j.bad(ctx, func(row BadRow, _ line, _ place) error { return yield(row) })
+}
+
+// BadContent is Bad for those who may see prompts and answers.
+func (j *Joiner) BadContent(ctx context.Context, yield func(BadRow, Content) error) error {
+	return j.bad(ctx, func(row BadRow, l line, at place) error {
+		c := Content{Request: l.bytes}
+		if at.class != Missing {
+			text, err := j.lineAt(at)
+			if err != nil {
+				return err
+			}
+			c.Answer = text
+		}
+		return yield(row, c)
+	})
+}
+
+func (j *Joiner) bad(ctx context.Context, yield func(BadRow, line, place) error) error {
 	return j.eachRow(ctx, func(i int, l line, at place) error {
 		if at.class == Good {
 			return nil
@@ -29,7 +53,7 @@ func (j *Joiner) Bad(ctx context.Context, yield func(BadRow) error) error {
 		if row.Reason, err = j.reason(i, at); err != nil {
 			return err
 		}
-		return yield(row)
+		return yield(row, l, at)
 	})
 }
 

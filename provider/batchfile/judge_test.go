@@ -413,3 +413,31 @@ func TestAppendUnescaped(t *testing.T) {
 		}
 	}
 }
+
+// With its content a bad row comes with the line of its request and that of the
+// answer that counts; a missing one without an answer.
+func TestBadContent(t *testing.T) {
+	line := func(key string) string { return `{"key":"` + key + `","request":` + anyRequest + `}` }
+	blank := func(key string) string {
+		return `{"key":"` + key + `","response":{"candidates":[{"finishReason":"STOP"}]}}`
+	}
+	source := line("a") + "\n" + line("b") + "\n" + line("c") + "\n"
+	j, err := NewJoiner(t.Context(), strings.NewReader(source), Rules{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := j.Add(t.Context(), strings.NewReader(blank("c")+"\n"+says("fine")+"\n")); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	if err := j.BadContent(t.Context(), func(r BadRow, c Content) error {
+		got = append(got, fmt.Sprintf("%s %v %s %s", r.Key, r.Class, c.Request, c.Answer))
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"b missing " + line("b") + " ", "c empty " + line("c") + " " + blank("c")}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("bad rows (-want +got):\n%s", diff)
+	}
+}
