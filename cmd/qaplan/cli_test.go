@@ -214,21 +214,6 @@ func TestHelp(t *testing.T) {
 	}
 }
 
-// What is not carried out yet ends with a sentence and code 1.
-func TestLater(t *testing.T) {
-	tests := []string{
-		"report --format html",
-	}
-	for _, line := range tests {
-		t.Run(line, func(t *testing.T) {
-			code, stdout, stderr := call(t, nil, strings.Fields(line)...)
-			if code != exitError || stdout != "" || !strings.Contains(stderr, "not carried out by this version yet") {
-				t.Errorf("exit code %d, stdout %q, stderr %q", code, stdout, stderr)
-			}
-		})
-	}
-}
-
 func TestSelection(t *testing.T) {
 	known := []planner.Address{{Block: "qa", Number: 1}, {Block: "qa", Number: 2}, {Block: "other", Number: 1}}
 	s := selection{targets: []string{"batch.qa[1-9]"}, excludes: []string{"batch.qa[2]"}, rerun: []string{"batch.other"}}

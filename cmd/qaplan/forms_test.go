@@ -24,6 +24,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/qaplan/qaplan/cmd/qaplan/internal/report"
 	"github.com/qaplan/qaplan/cmd/qaplan/internal/ui"
 	"github.com/qaplan/qaplan/config"
 	forms "github.com/qaplan/qaplan/examples/json"
@@ -53,7 +54,7 @@ func formOf(args []string) (string, error) {
 	}
 	name, known := map[string]string{
 		"plan": "plan", "status": "status", "validate": "validation", "version": "version", "apply": "event",
-		"show": "state", "state list": "state-list", "state show": "record",
+		"show": "state", "report": "report", "state list": "state-list", "state show": "record",
 	}[strings.TrimPrefix(cmd.CommandPath(), "qaplan ")]
 	switch {
 	case !known:
@@ -256,7 +257,7 @@ func TestFormsFitTheTypes(t *testing.T) {
 		"validation#/$defs/diagnostic": reflect.TypeFor[config.Diagnostic](), "manifest#/$defs/batch": reflect.TypeFor[results.ManifestBatch](),
 		"manifest#/$defs/totals": reflect.TypeFor[results.ManifestTotals](), "manifest#/$defs/provider": reflect.TypeFor[results.ManifestProvider](),
 		"state#/$defs/dataset": reflect.TypeFor[state.Dataset](), "state#/$defs/provider": reflect.TypeFor[state.Identity](),
-		"event#/$defs/summary": reflect.TypeFor[apply.Summary](),
+		"event#/$defs/summary": reflect.TypeFor[apply.Summary](), "report": reflect.TypeFor[report.Report](),
 	} {
 		name, at, _ := strings.Cut(form, "#")
 		f := fitting{t: t, form: name, docs: map[string]map[string]any{}}

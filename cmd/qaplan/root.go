@@ -57,10 +57,9 @@ Symbols of a plan:
 	a.global.register(root.PersistentFlags())
 	root.Flags().BoolVar(&showVersion, "version", false, "the same as the command version")
 	root.AddCommand(
-		initCommand(a), validateCommand(a), fmtCommand(a), planCommand(a), applyCommand(a), importCommand(a), cancelCommand(a), cleanCommand(a), statusCommand(a), showCommand(a),
+		initCommand(a), validateCommand(a), fmtCommand(a), planCommand(a), applyCommand(a), importCommand(a), cancelCommand(a), cleanCommand(a), statusCommand(a), showCommand(a), reportCommand(a),
 		stateCommand(a), forceUnlockCommand(a), emulatorCommand(a), versionCommand(a), completionCommand(),
 	)
-	root.AddCommand(laterCommands()...)
 	root.SetHelpCommand(helpCommand())
 	completeRest(root)
 	return root
