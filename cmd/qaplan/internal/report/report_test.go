@@ -203,7 +203,8 @@ func TestSameBytes(t *testing.T) {
 			return b.String()
 		},
 	} {
-		if render(waves(t, 300, 20, 0.5)) != render(waves(t, 300, 20, 0.5)) {
+		first, second := render(waves(t, 300, 20, 0.5)), render(waves(t, 300, 20, 0.5))
+		if first != second {
 			t.Error("two renderings differ")
 		}
 	}
