@@ -27,7 +27,10 @@ type project struct {
 
 // The state is one line: everything else is the same wherever it lives.
 const (
-	sharedState  = `backend "local" { path = var.state }`
+	sharedState = `backend "blob" {
+    url        = var.state
+    lease_time = "20s"
+  }`
 	sharedConfig = `qaplan {
   ` + sharedState + `
 }
@@ -59,7 +62,7 @@ func newProject(t *testing.T, sources int) *project {
 	p.workflows = &workflows{t: t, forge: newForge(t), origin: filepath.Join(dir, "origin.git"), source: p.edited}
 	p.workflows.env = goHere(t)
 	maps.Copy(p.workflows.env, map[string]string{
-		"GOOGLE_GEMINI_BASE_URL": p.url, "QAPLAN_VAR_state": filepath.Join(p.shared, "qaplan.state.json"), "QAPLAN_VAR_results": filepath.Join(p.shared, "results"),
+		"GOOGLE_GEMINI_BASE_URL": p.url, "QAPLAN_VAR_state": "file://" + filepath.ToSlash(p.shared) + "/qaplan.state.json", "QAPLAN_VAR_results": filepath.Join(p.shared, "results"),
 	})
 	if err := os.MkdirAll(p.shared, 0o777); err != nil {
 		t.Fatal(err)

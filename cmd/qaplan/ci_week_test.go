@@ -4,6 +4,7 @@ package main
 
 import (
 	"fmt"
+	"io/fs"
 	"net/http"
 	"os"
 	"os/exec"
@@ -161,6 +162,7 @@ func TestCIWeek(t *testing.T) {
 	if err := checkAnswers(p.path("in"), filepath.Join(p.shared, "results"), 24); err != nil {
 		t.Error(err)
 	}
+	t.Logf("%d runs of workflows, %d jobs, %d comments written", p.workflows.runs, p.bought(), p.forge.writes)
 }
 
 // waitUntilIdle waits until the service has no job at work, so that the next run
@@ -241,7 +243,13 @@ func (p *project) copyShared() string {
 		p.t.Fatal(err)
 	}
 	for _, file := range p.stateFiles() {
-		if out, err := exec.Command("cp", "-p", file, to).CombinedOutput(); err != nil {
+		rel, err := filepath.Rel(p.shared, file)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		cmd := exec.Command("cp", "-p", "--parents", rel, to)
+		cmd.Dir = p.shared
+		if out, err := cmd.CombinedOutput(); err != nil {
 			p.t.Fatalf("%v: %s", err, out)
 		}
 	}
@@ -262,7 +270,18 @@ func (p *project) restoreShared(from string) {
 
 func (p *project) stateFiles() []string {
 	p.t.Helper()
-	files, err := filepath.Glob(filepath.Join(p.shared, "qaplan.state.json*"))
+	var files []string
+	err := filepath.WalkDir(p.shared, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && d.Name() == "results":
+			return fs.SkipDir
+		case !d.IsDir() && !strings.HasSuffix(path, ".lock"): // who holds it now is true all the same
+			files = append(files, path)
+		}
+		return nil
+	})
 	if err != nil || len(files) == 0 {
 		p.t.Fatalf("there is no state: %v", err)
 	}

@@ -18,7 +18,7 @@ func forecastLines(f *planner.Forecast) []string {
 	var parts []string
 	switch {
 	case f.Waves > 1:
-		parts = append(parts, fmt.Sprintf("in waves of %d, about %d waves", f.AtOnce, f.Waves))
+		parts = append(parts, fmt.Sprintf("in waves of %d, about %s", f.AtOnce, count(f.Waves, "wave")))
 	case f.Waves == 1:
 		parts = append(parts, "in one wave")
 	}

@@ -202,8 +202,11 @@ func (f *fold) markdown() []string {
 			tokens = "~" + amount(f.tokens)
 		}
 	}
-	return []string{who, strings.Join(words, ", "), why, model, nonzero(int64(f.rows)), size(f.bytes), tokens, money(about(f.cost))}
+	return []string{who, strings.Join(words, ", "), why, model, nonzero(int64(f.rows)), unbroken(size(f.bytes)), unbroken(tokens), money(about(f.cost))}
 }
+
+// unbroken keeps a number and its unit on one line of a narrow column.
+func unbroken(s string) string { return strings.ReplaceAll(s, " ", "\u00a0") }
 
 // named adds what something is called to the cell of a table.
 func named(what, id string) string {
