@@ -64,6 +64,15 @@ func stubbed(t *testing.T) (p *project, calls func() string) {
 	}
 }
 
+// calls counts all that reached the service.
+func (p *project) calls() (n int64) {
+	p.t.Helper()
+	for _, of := range p.ledger().Calls {
+		n += of
+	}
+	return n
+}
+
 func (p *project) approved() string {
 	p.t.Helper()
 	return strings.Fields(p.git(p.clone, "ls-remote", "origin", "refs/heads/qaplan-approved") + " none")[0]
@@ -120,6 +129,34 @@ func TestCIPlanOfAFork(t *testing.T) {
 	}
 	if !strings.Contains(calls(), "plan --refresh=false") || !strings.Contains(run.summary, "Planned without the key") || !strings.Contains(run.summary, "the plan") {
 		t.Errorf("the summary is %q", run.summary)
+	}
+}
+
+// What a fork would buy is planned as if nothing was bought where the state is in a
+// bucket that it cannot reach, and from the state where that is on a branch.
+func TestCIPlanOfAForkIsReal(t *testing.T) {
+	for _, branch := range []string{"", "qaplan-state"} {
+		t.Run("branch "+branch, func(t *testing.T) {
+			p := newProject(t, 3)
+			p.serve(filepath.Join(t.TempDir(), "service"), quick)
+			p.workflows.source = func(file string) string { return p.editedWith(file, branch) }
+			config, want := func(n int) string { return fmt.Sprintf(sharedConfig, n) }, "### qaplan: 3 jobs to buy"
+			if branch != "" {
+				config, want = branchConfig, "### qaplan: 1 job to buy"
+			}
+			first, _ := p.propose("qaplan.hcl", config(2))
+			p.merge(first)
+			p.until(first, "2 done, 0 failed, 0 held")
+			second, _ := p.propose("qaplan.hcl", config(3))
+			p.mustSay(second, "qaplan:plan", "### qaplan: 1 job to buy", "2 done")
+			calls := p.calls()
+			if run := p.plan(second, true); run.failed || !strings.Contains(run.summary, "Planned without the key") || !strings.Contains(run.summary, want) {
+				t.Errorf("the summary is\n%s\n%s", run.summary, run.log)
+			}
+			if got := p.calls() - calls; got != 0 {
+				t.Errorf("the plan of a fork called the service %d times", got)
+			}
+		})
 	}
 }
 

@@ -15,15 +15,11 @@ import (
 // branchConfig keeps state and results in the folder that the workflows fill from
 // the state's branch.
 func branchConfig(batches int) string {
-	config := fmt.Sprintf(sharedConfig, batches)
-	for old, with := range map[string]string{
-		sharedState:   `backend "local" { path = "qaplan-data/qaplan.state.json" }`,
-		`var.results`: `"qaplan-data/results"`,
-		"variable \"state\" {}\nvariable \"results\" {}\n\n": "",
-	} {
-		config = strings.Replace(config, old, with, 1)
-	}
-	return config
+	return fmt.Sprintf(strings.NewReplacer(
+		sharedState, `backend "local" { path = "qaplan-data/qaplan.state.json" }`,
+		"var.results", `"qaplan-data/results"`,
+		"variable \"state\" {}\nvariable \"results\" {}\n\n", "",
+	).Replace(sharedConfig), batches)
 }
 
 // onBranch is a project whose state is on a branch, with one pull request merged
