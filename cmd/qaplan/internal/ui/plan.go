@@ -259,17 +259,18 @@ func renderProblems(b *strings.Builder, problems []planner.Problem, v PlanView) 
 	}
 	var text strings.Builder
 	for _, r := range remarks(problems, v.Verbose) {
-		head := v.Style.yellow("Warning: ")
+		head, paint, who := "Warning: ", v.Style.yellow, ""
 		if r.Severity == planner.SeverityError {
-			head = v.Style.red("Error: ")
+			head, paint = "Error: ", v.Style.red
 		}
 		switch {
 		case r.gaps():
-			head += r.who() + ": "
+			who = r.who() + ": "
 		case r.Address != nil:
-			head += r.String() + ": "
+			who = r.String() + ": "
 		}
-		text.WriteString(head + Printable(r.Summary) + "\n")
+		said := strings.Join(wrap(head+who+Printable(r.Summary), v.Width-2), "\n  ")
+		text.WriteString(paint(head) + strings.TrimPrefix(said, head) + "\n")
 		for _, exit := range r.exits() {
 			text.WriteString("      -> " + v.Style.bold(Printable(exit)) + "\n") // never wrapped: it is there to be copied
 		}
