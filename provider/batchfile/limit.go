@@ -27,7 +27,7 @@ func (q *request) readLimit(p *parser, name []byte) error {
 	default:
 		return p.skip()
 	}
-	raw, err := p.dec.ReadValue()
+	raw, err := p.read()
 	if err == nil {
 		*into = min(count(raw), most)
 	}

@@ -18,11 +18,38 @@ type parser struct {
 	dec     jsontext.Decoder
 	buf     bytes.Buffer // the decoder reads a bytes.Buffer in place
 	line    []byte
+	// lexer reads in the place of dec while quick is set. It takes default options
+	// only, and tells no columns.
+	lexer lexer
+	quick bool
+}
+
+// resetQuick starts on a line that is most likely all right. Whatever fails with
+// errIrregular is to be done again after reset.
+func (p *parser) resetQuick(line []byte) {
+	p.line, p.quick = line, true
+	p.lexer.reset(line)
+}
+
+// peek tells of which kind the next value is.
+func (p *parser) peek() jsontext.Kind {
+	if p.quick {
+		return p.lexer.peek()
+	}
+	return p.dec.PeekKind()
+}
+
+// read reads a value and returns its raw text.
+func (p *parser) read() ([]byte, error) {
+	if p.quick {
+		return p.lexer.value()
+	}
+	return p.dec.ReadValue()
 }
 
 // reset starts on a line, which must not change until the next reset.
 func (p *parser) reset(line []byte) {
-	p.line = line
+	p.line, p.quick = line, false
 	p.buf = *bytes.NewBuffer(line)
 	p.dec.Reset(&p.buf, p.options...)
 }
@@ -30,6 +57,9 @@ func (p *parser) reset(line []byte) {
 // members calls fn with the name of each member of the object that comes next;
 // fn must read its value. The name is valid until fn reads.
 func (p *parser) members(fn func(name []byte) error) error {
+	if p.quick {
+		return p.lexer.members(fn)
+	}
 	if _, err := p.dec.ReadToken(); err != nil {
 		return err
 	}
@@ -53,7 +83,7 @@ func (p *parser) members(fn func(name []byte) error) error {
 // object calls fn with the name of each member where an object comes next, and
 // skips anything else; fn must read the value.
 func (p *parser) object(fn func(p *parser, name []byte) error) error {
-	if p.dec.PeekKind() != '{' {
+	if p.peek() != '{' {
 		return p.skip()
 	}
 	return p.members(func(name []byte) error { return fn(p, name) })
@@ -62,6 +92,9 @@ func (p *parser) object(fn func(p *parser, name []byte) error) error {
 // elements calls fn before each element of the array that comes next; fn must
 // read it.
 func (p *parser) elements(fn func() error) error {
+	if p.quick {
+		return p.lexer.elements(fn)
+	}
 	if _, err := p.dec.ReadToken(); err != nil {
 		return err
 	}
@@ -77,15 +110,15 @@ func (p *parser) elements(fn func() error) error {
 // skip reads a value that is of no interest. The whole line is in memory, so
 // this is faster than SkipValue, which goes token by token.
 func (p *parser) skip() error {
-	_, err := p.dec.ReadValue()
+	_, err := p.read()
 	return err
 }
 
 // value reads a value and returns its raw text, a part of the line.
 func (p *parser) value() ([]byte, error) {
-	raw, err := p.dec.ReadValue()
-	if err != nil {
-		return nil, err
+	raw, err := p.read()
+	if err != nil || p.quick {
+		return raw, err
 	}
 	end := p.dec.InputOffset()
 	return p.line[end-int64(len(raw)) : end : end], nil
@@ -99,12 +132,15 @@ type span struct {
 
 // key reads a key, and appends its text to dst; anything but a string has none.
 func (p *parser) key(dst []byte) ([]byte, span, error) {
-	isString := p.dec.PeekKind() == '"'
+	isString := p.peek() == '"'
 	raw, err := p.value()
 	if err != nil || !isString {
 		return dst, span{}, err
 	}
 	dst, err = appendKey(dst, raw)
+	if p.quick {
+		return dst, span{}, err
+	}
 	return dst, span{p.dec.InputOffset() - int64(len(raw)), len(raw)}, err
 }
 
@@ -125,6 +161,12 @@ func (p *parser) rest() []byte {
 
 // end checks that nothing but white space follows.
 func (p *parser) end() error {
+	if p.quick {
+		if p.lexer.next(); p.lexer.at < len(p.line) {
+			return errIrregular
+		}
+		return nil
+	}
 	_, err := p.dec.ReadToken()
 	if err == io.EOF {
 		return nil
@@ -137,11 +179,17 @@ func (p *parser) end() error {
 
 // nameColumn is the byte, from 1, at which the name that was read last begins.
 func (p *parser) nameColumn(name []byte) int {
+	if p.quick {
+		return 1
+	}
 	return int(p.dec.InputOffset()) - len(name) - len(`"`)
 }
 
 // column is the byte, from 1, at which the next value begins.
 func (p *parser) column() int {
+	if p.quick {
+		return 1
+	}
 	for i := int(p.dec.InputOffset()); i < len(p.line); i++ {
 		switch p.line[i] {
 		case ' ', '\t', '\r', ':', ',':
@@ -223,6 +271,14 @@ func hex4(digits []byte) (n uint16) {
 
 // highSurrogates are the third hex digits of \ud800 to \udbff.
 var highSurrogates = []byte("89abAB")
+
+// characters counts those of the text that was read last.
+func (p *parser) characters(raw []byte) (n, nul int) {
+	if p.quick {
+		return p.lexer.characters, -1
+	}
+	return characters(raw)
+}
 
 // characters counts the characters of a JSON string that the decoder has
 // read, quotes not counted: an escape, surrogate pairs included, is one. nul is

@@ -50,7 +50,7 @@ func (q *request) read(p *parser) error {
 		case "key":
 			return q.readKey(p)
 		case "request":
-			q.requestKind, q.requestColumn = p.dec.PeekKind(), p.column()
+			q.requestKind, q.requestColumn = p.peek(), p.column()
 			if q.requestKind == '{' {
 				return q.readRequest(p)
 			}
@@ -84,7 +84,7 @@ func (q *request) beside(p *parser, name []byte) {
 }
 
 func (q *request) readKey(p *parser) (err error) {
-	q.keyKind, q.keyColumn = p.dec.PeekKind(), p.column()
+	q.keyKind, q.keyColumn = p.peek(), p.column()
 	q.key, _, err = p.key(q.scratch[:0])
 	q.scratch = q.key
 	return err
@@ -100,7 +100,7 @@ func (q *request) readRequest(p *parser) error {
 		case "generationConfig", "generation_config":
 			return q.readConfig(p, name)
 		case "cachedContent", "cached_content":
-			if p.dec.PeekKind() == '"' {
+			if p.peek() == '"' {
 				q.cached = p.nameColumn(name)
 			}
 		case "tools", "toolConfig", "tool_config":
@@ -120,7 +120,7 @@ func (q *request) readRequest(p *parser) error {
 // fixes remembers a member that must not stand beside cached content
 // (langchain-google #978, python-genai #348).
 func (q *request) fixes(p *parser, name []byte) {
-	if p.dec.PeekKind() != 'n' {
+	if p.peek() != 'n' {
 		q.fixed = name // a part of the line
 	}
 }
@@ -150,7 +150,7 @@ func didYouMean(near string) string {
 
 // readConfig looks at the names in generation_config.
 func (q *request) readConfig(p *parser, name []byte) error {
-	switch kind := p.dec.PeekKind(); kind {
+	switch kind := p.peek(); kind {
 	case '{':
 		config := "generation_config"
 		if len(name) < len(config) {
@@ -187,13 +187,13 @@ func (q *request) inConfig(p *parser, config string, name []byte) {
 }
 
 func (q *request) readContents(p *parser) error {
-	q.contentsKind, q.contentsColumn = p.dec.PeekKind(), p.column()
+	q.contentsKind, q.contentsColumn = p.peek(), p.column()
 	if q.contentsKind != '[' {
 		return p.skip()
 	}
 	return p.elements(func() error {
 		q.contents++
-		if kind := p.dec.PeekKind(); kind != '{' {
+		if kind := p.peek(); kind != '{' {
 			if q.element == 0 {
 				q.element = kind
 			}
@@ -216,7 +216,7 @@ func (q *request) readContents(p *parser) error {
 // to CLIProxyAPI #2791, 2026-04). "function" and "tool" were taken by older
 // models and are refused by newer ones (genkit #5780, 2026-07), so they pass.
 func (q *request) readRole(p *parser) error {
-	kind, column := p.dec.PeekKind(), p.column()
+	kind, column := p.peek(), p.column()
 	raw, err := p.value()
 	if err != nil || kind != '"' {
 		return err
@@ -249,7 +249,7 @@ func (q *request) readRole(p *parser) error {
 // R/provider-google.R, 2026-05).
 func (q *request) readInstruction(p *parser, name []byte) error {
 	q.fixes(p, name)
-	switch kind := p.dec.PeekKind(); kind {
+	switch kind := p.peek(); kind {
 	case '{':
 		instruction := "system_instruction"
 		if len(name) < len(instruction) {
@@ -270,23 +270,23 @@ func (q *request) readInstruction(p *parser, name []byte) error {
 
 // readParts counts the characters of the texts in [{"text":"…"}].
 func (q *request) readParts(p *parser, instruction string) error {
-	if p.dec.PeekKind() != '[' {
+	if p.peek() != '[' {
 		return p.skip()
 	}
 	return p.elements(func() error {
-		if p.dec.PeekKind() != '{' {
+		if p.peek() != '{' {
 			return p.skip()
 		}
 		return p.members(func(name []byte) error {
-			if string(name) != "text" || p.dec.PeekKind() != '"' {
+			if string(name) != "text" || p.peek() != '"' {
 				return p.skip()
 			}
 			column := p.column()
-			raw, err := p.dec.ReadValue()
+			raw, err := p.read()
 			if err != nil {
 				return err
 			}
-			n, nul := characters(raw)
+			n, nul := p.characters(raw)
 			q.characters += n
 			if nul >= 0 {
 				// "unexpected \x00" (discuss.ai.google.dev 145070).

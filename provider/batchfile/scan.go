@@ -142,6 +142,11 @@ func (s *scanner) line(l line) {
 		s.problems.add(l.number, 0, "white space after the last line", "Expected the file to end with its last request. Remove it.")
 		return
 	}
+	q := &s.request
+	if s.fine(l, q) {
+		s.take(q)
+		return
+	}
 	s.parser.reset(l.bytes)
 	if kind := s.parser.dec.PeekKind(); kind != '{' {
 		err := s.parser.skip()
@@ -155,7 +160,6 @@ func (s *scanner) line(l line) {
 		s.problems.add(l.number, 1, "the line is "+kindName(kind)+", not an object", "Expected one JSON object, such as "+example)
 		return
 	}
-	q := &s.request
 	err := q.read(&s.parser)
 	if err == nil {
 		err = s.parser.end()
@@ -164,10 +168,35 @@ func (s *scanner) line(l line) {
 		s.unreadable(l, err)
 		return
 	}
+	s.take(q)
+	s.check(l, q)
+}
+
+func (s *scanner) take(q *request) {
 	s.rows++
 	s.characters += int64(q.characters)
 	s.limits.add(q)
-	s.check(l, q)
+}
+
+// fine reads a line the quick way, and reports whether check would find nothing in
+// it. Its key is noted then.
+func (s *scanner) fine(l line, q *request) bool {
+	s.parser.resetQuick(l.bytes)
+	if s.parser.peek() != '{' || q.read(&s.parser) != nil || s.parser.end() != nil {
+		return false
+	}
+	if q.keyKind != '"' || len(q.key) == 0 || q.requestKind != '{' || q.contentsKind != '[' || q.contents == 0 || q.element != 0 || len(q.notes) > 0 {
+		return false
+	}
+	hash := s.keys.hash(q.key)
+	if s.keys.find(hash) >= 0 {
+		return false
+	}
+	if s.onKey != nil {
+		s.onKey(l.number, string(q.key))
+	}
+	s.keys.add(hash, l.number)
+	return true
 }
 
 func (s *scanner) unreadable(l line, err error) {
