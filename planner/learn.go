@@ -38,11 +38,7 @@ func Learn(d *Desired, o *Observed) Learned {
 		marks: o.Marks,
 		out:   Learned{Marks: map[string]time.Time{}},
 	}
-	l.out.Recorded = o.Recorded
-	l.out.Recorded.Batches = maps.Clone(o.Recorded.Batches)
-	if l.out.Recorded.Batches == nil {
-		l.out.Recorded.Batches = map[Address]*Record{}
-	}
+	l.out.Recorded = o.Recorded // whose map is copied when something is learned
 	l.takeJudgements(o.Judged)
 	if !o.Live.Refreshed {
 		l.sortUpdates()
@@ -208,6 +204,12 @@ func (r *Record) Judge(j *Judgement) {
 
 // put notes a changed record; several changes of one batch become one update.
 func (l *learner) put(op string, a Address, rec *Record, found *Attempt) {
+	if len(l.out.Updates) == 0 {
+		l.out.Recorded.Batches = maps.Clone(l.r.Batches)
+		if l.out.Recorded.Batches == nil {
+			l.out.Recorded.Batches = map[Address]*Record{}
+		}
+	}
 	l.out.Recorded.Batches[a] = rec
 	l.out.Updates = append(l.out.Updates, Update{Op: op, Address: a, Record: rec, Found: found})
 }
@@ -235,15 +237,27 @@ func (l *learner) learn(a Address, old *Record) {
 		}
 	}
 	changed = l.learnUpload(rec) || changed
+	changed = l.learnSecond(rec) || changed
 	if changed {
 		l.put(op, a, rec, found)
 	}
 }
 
+// learnSecond notes whether a send seems to have bought two jobs.
+func (l *learner) learnSecond(rec *Record) bool {
+	if l.out.OtherProject {
+		return false
+	}
+	second := slices.ContainsFunc(rec.Attempts, func(a Attempt) bool { return a.Token != "" && len(l.byToken[a.Token]) > 0 })
+	changed := rec.SecondJob != second
+	rec.SecondJob = second
+	return changed
+}
+
 // settledForGood reports whether the batch is delivered and no send or job of
 // it is open, an older one that turned up late included.
 func (r *Record) settledForGood() bool {
-	if r.Result == nil {
+	if r.Result == nil || r.SecondJob {
 		return false
 	}
 	last := r.Last()

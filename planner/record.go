@@ -29,6 +29,9 @@ type Record struct {
 	// Strange is a live upload under this state's names that it has no record
 	// of: a create may have followed it.
 	Strange *StrangeUpload `json:"strange,omitempty"`
+	// SecondJob is set while the listing shows another job with the label of an
+	// attempt: as long as it does, there is something to say of the batch.
+	SecondJob bool `json:"second_job,omitempty"`
 }
 
 // SourceRecord identifies the bytes that were sent.

@@ -10,15 +10,35 @@ import (
 // fields reads the compact JSON that encode writes, member by member in the order
 // of writing, some of which may be absent. A method whose member does not come
 // next does nothing. What encode would not have written fails, and is left to
-// package json: a wrong reading is worse than a slow one. For a state of 100,000
-// batches this takes a third of the time and half of the memory.
+// package json: a wrong reading is worse than a slow one. It takes half of that
+// one's time and less of its memory.
 type fields struct {
 	rest   []byte
 	failed bool
 	begun  bool // the object that is being read has had a member
-	// texts are what the object and those in it have read with same.
-	texts [4]string
-	held  int
+	// texts is what was read with text and same, and places where it belongs.
+	texts  []byte
+	places []excerpt
+}
+
+// excerpt is a field that gets a part of the texts.
+type excerpt struct {
+	to       *string
+	from, by int
+}
+
+func (f *fields) begin(data []byte) {
+	clear(f.places) // holds nothing of the value before
+	*f = fields{rest: data, texts: f.texts[:0], places: f.places[:0]}
+}
+
+// end gives each field its text.
+func (f *fields) end() {
+	all := string(f.texts)
+	for _, p := range f.places {
+		*p.to = all[p.from:p.by]
+	}
+	clear(f.places)
 }
 
 // open begins an object.
@@ -105,8 +125,14 @@ func (f *fields) raw() []byte {
 
 func (f *fields) text(name string, to *string) {
 	if f.is(name) {
-		*to = string(f.raw())
+		f.add(f.raw(), to)
 	}
+}
+
+func (f *fields) add(b []byte, to *string) {
+	from := len(f.texts)
+	f.texts = append(f.texts, b...)
+	f.places = append(f.places, excerpt{to, from, len(f.texts)})
 }
 
 // word reads a text that many records have in common. last is the one that was
@@ -126,17 +152,13 @@ func (f *fields) same(name string, to *string) {
 		return
 	}
 	b := f.raw()
-	for _, s := range f.texts[:f.held] {
-		if string(b) == s {
-			*to = s
+	for _, p := range f.places {
+		if p.by-p.from == len(b) && string(b) == string(f.texts[p.from:p.by]) {
+			f.places = append(f.places, excerpt{to, p.from, p.by})
 			return
 		}
 	}
-	*to = string(b)
-	if f.held < len(f.texts) {
-		f.texts[f.held] = *to
-		f.held++
-	}
+	f.add(b, to)
 }
 
 func (f *fields) flag(name string, to *bool) {

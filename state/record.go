@@ -1,6 +1,7 @@
 package state
 
 import (
+	"bytes"
 	"errors"
 
 	"github.com/qaplan/qaplan/planner"
@@ -12,13 +13,24 @@ func decodeRecord(data []byte) (*planner.Record, error) {
 }
 
 // recordReader reads records one after the other. It keeps words that many of
-// them have in common, and each hash once, however often a record names it.
+// them have in common, and each hash once, however often a record names it: all
+// else that a record says is one text, of which its fields are parts.
 type recordReader struct {
 	fields  fields
+	parts   *parts
 	outcome string
 	model   string
 	state   string
 	rules   string
+}
+
+// parts is what most records consist of, in one piece of memory.
+type parts struct {
+	record   planner.Record
+	attempts [1]planner.Attempt
+	upload   planner.Upload
+	result   planner.Result
+	judged   planner.Judgement
 }
 
 // decode reads what encode wrote in one pass. Whatever else it meets (another
@@ -39,10 +51,15 @@ func (d *recordReader) decode(data []byte) (*planner.Record, error) {
 
 func (d *recordReader) fast(data []byte) (*planner.Record, bool) {
 	f := &d.fields
-	*f = fields{rest: data}
-	r := new(planner.Record)
+	f.begin(data)
+	d.parts = new(parts)
+	r := &d.parts.record
 	d.record(r)
-	return r, !f.failed && len(f.rest) == 0
+	if f.failed || len(f.rest) > 0 {
+		return nil, false
+	}
+	f.end()
+	return r, true
 }
 
 // The methods below name the members of each object in the order in which encode
@@ -62,14 +79,14 @@ func (d *recordReader) record(r *planner.Record) {
 		f.close()
 	}
 	if f.is("upload") {
-		r.Upload = new(planner.Upload)
+		r.Upload = &d.parts.upload
 		d.upload(r.Upload)
 	}
 	if f.is("attempts") {
 		r.Attempts = d.attempts()
 	}
 	if f.is("result") {
-		r.Result = new(planner.Result)
+		r.Result = &d.parts.result
 		d.result(r.Result)
 	}
 	if f.is("refused") {
@@ -85,7 +102,7 @@ func (d *recordReader) record(r *planner.Record) {
 	}
 	f.count("upload_n", &r.UploadN)
 	if f.is("judged") {
-		r.Judged = new(planner.Judgement)
+		r.Judged = &d.parts.judged
 		d.judged(r.Judged)
 	}
 	if f.is("strange") {
@@ -98,6 +115,7 @@ func (d *recordReader) record(r *planner.Record) {
 		f.flag("cancel_asked", &x.CancelAsked)
 		f.close()
 	}
+	f.flag("second_job", &r.SecondJob)
 	f.close()
 }
 
@@ -114,15 +132,24 @@ func (d *recordReader) upload(u *planner.Upload) {
 	f.close()
 }
 
-// attempts reads the whole list. It is most often of one, so room is made for no
-// more at first.
-func (d *recordReader) attempts() (list []planner.Attempt) {
+// attempts reads the whole list. Texts are put into it at the end, so that it must
+// not move.
+func (d *recordReader) attempts() []planner.Attempt {
 	f := &d.fields
-	for f.element(len(list) == 0) {
-		list = append(list, planner.Attempt{})
-		d.attempt(&list[len(list)-1])
+	list := d.parts.attempts[:]
+	if n := bytes.Count(f.rest, []byte(`{"number":`)); n > 1 {
+		list = make([]planner.Attempt, n)
 	}
-	return list
+	n := 0
+	for f.element(n == 0) {
+		if n == len(list) {
+			f.failed = true
+			return nil
+		}
+		d.attempt(&list[n])
+		n++
+	}
+	return list[:n:n]
 }
 
 func (d *recordReader) attempt(a *planner.Attempt) {

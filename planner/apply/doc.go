@@ -31,7 +31,8 @@
 //
 // Observing costs one walk of the job listing; further ones are made, until two
 // agree, only where something could be bought or an unknown create settled on
-// its strength, and the files are listed only then. A waiting run reads the listing
+// its strength, and the files are listed only then. Where everything is settled,
+// none is made (see below). A waiting run reads the listing
 // on from the last whole walk: until all jobs that were at work have been seen and
 // no newer one can follow. Rows in hand that were not judged by the rules as they
 // are now are judged before the diff.
@@ -45,6 +46,30 @@
 // if it has to, then waits for its minute, and only then writes the intent: nothing
 // stands between the durable intent and the call. What a create taught goes into
 // the state with the record of its outcome.
+//
+// # Why a settled state needs no listing
+//
+// The run that finds nothing to do is the most frequent one. It asks the service
+// nothing when every batch of config and state is delivered as it is wanted, its
+// result in place, every send answered, every job ended, no import open and
+// nothing to warn of ([planner.Plan.Settled]). That is safe:
+//
+//   - Nothing is paid twice, since nothing is bought: a plan with a purchase is not
+//     settled, and so the same run walks the listing until two walks agree before
+//     its first create, as ever. A rerun, a source or a model that changed, a repair,
+//     a result that is gone are all changes of the plan, found on this machine.
+//   - Nothing that was paid for is lost, since nothing is on its way: what a send may
+//     have bought is an intent in the journal until a listing has told, and an
+//     intent, a job that has not ended, answers that were not read, a hold and a
+//     failure each make the run ask. A send that was found to have bought nothing
+//     keeps it asking for 48 hours, as long as a job of it could be at work, and a
+//     second job with a label of ours for as long as it is listed.
+//
+// An older copy of the state that was put back lacks what was bought since. If
+// that was for a batch that the copy does not have as delivered, it is not settled.
+// If it was another job for a delivered one (apply --rerun), nothing local tells of
+// it; the next run that asks finds it by its label: one that buys or waits for
+// anything, the same --rerun, which takes it in place of buying, and state rebuild.
 //
 // # Promises
 //

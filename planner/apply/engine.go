@@ -140,9 +140,18 @@ func (e *Engine) look(ctx context.Context) (*round, error) {
 	e.mu.Lock()
 	mark := e.creates.Mark()
 	e.mu.Unlock()
-	o, err := e.observe(ctx)
+	o, err := e.observeHere(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if e.opt.Refresh {
+		if r := e.settled(o); r != nil {
+			r.mark = mark
+			return r, nil
+		}
+		if o, err = e.observeLive(ctx, o); err != nil {
+			return nil, err
+		}
 	}
 	r := e.think(o)
 	r.mark = mark

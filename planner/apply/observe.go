@@ -19,22 +19,32 @@ import (
 // whole seconds.
 const clockSlack = 2 * time.Second
 
-// observe asks the service and the disk what a diff needs, and no more: one
-// walk of the listing where nothing can be bought, further ones until two
-// agree where something may be, and the files only where an upload may be
-// used.
-func (e *Engine) observe(ctx context.Context) (*planner.Observed, error) {
+// observeHere looks at the state and at this machine's disk.
+func (e *Engine) observeHere(ctx context.Context) (*planner.Observed, error) {
 	o := &planner.Observed{Recorded: e.recorded(), Marks: e.marks}
 	if err := e.observeResults(ctx, o); err != nil {
 		return nil, err
 	}
 	e.results = o.Results
-	if err := e.judgeRows(ctx, o); err != nil {
-		return nil, err
+	return o, e.judgeRows(ctx, o)
+}
+
+// settled plans without asking the service, where nothing that it might say
+// could change the plan; nil where it has to be asked.
+func (e *Engine) settled(o *planner.Observed) *round {
+	if e.thorough || len(e.claims)+len(e.former) > 0 || e.opt.Plan.Saved.Buys() || !planner.MayBeSettled(&e.opt.Desired, &o.Recorded) {
+		return nil
 	}
-	if !e.opt.Refresh {
-		return o, nil
+	if r := e.think(o); r.plan.Settled(r.items, r.at) {
+		return r
 	}
+	return nil
+}
+
+// observeLive asks the service what a diff needs, and no more: one walk of the
+// listing where nothing can be bought, further ones until two agree where
+// something may be, and the files only where an upload may be used.
+func (e *Engine) observeLive(ctx context.Context, o *planner.Observed) (*planner.Observed, error) {
 	e.recallDate(&o.Recorded)
 	first, err := e.walkOn(ctx, &o.Recorded)
 	if err != nil {
