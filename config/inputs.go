@@ -96,6 +96,9 @@ func (g *gathering) block(b *Block) {
 	for _, p := range found.Problems {
 		g.problem(p)
 	}
+	g.files = slices.Grow(g.files, len(found.Files))
+	g.batches = slices.Grow(g.batches, len(found.Files))
+	g.in.Desired.Batches = slices.Grow(g.in.Desired.Batches, len(found.Files))
 	for _, f := range found.Files {
 		a := planner.Address{Block: b.Name, Number: f.Number}
 		g.sources[folded(f.Path)] = a

@@ -78,7 +78,9 @@ func Diff(d *Desired, o *Observed, opts Options) (*Plan, []Item) {
 		Changes: []Change{}, Waiting: []Waiting{}, Held: []Held{}, Failed: []Failed{}, Problems: []Problem{},
 	}
 	x.plan.Problems = append(x.plan.Problems, x.matches.problems...)
-	for _, a := range x.addresses() {
+	addresses := x.addresses()
+	x.items = make([]Item, 0, len(addresses))
+	for _, a := range addresses {
 		x.one(a)
 	}
 	x.finish()
@@ -115,6 +117,7 @@ type differ struct {
 	unknown      int // creates whose outcome a listing is to tell
 	plan         *Plan
 	items        []Item
+	looking      view // at the batch whose turn it is
 }
 
 // addresses lists every batch that is desired or recorded, sorted.
@@ -277,7 +280,8 @@ func counted(n int, one, more string) string {
 }
 
 func (x *differ) view(a Address) *view {
-	v := &view{
+	v := &x.looking
+	*v = view{
 		addr: a, want: x.want[a], rec: x.r.Batches[a], live: x.live, seen: x.results[a],
 		claimed: x.matches.claimed[a], claimedRest: x.matches.claimedRest[a], claimedUp: x.matches.claimedUp[a], maybe: x.matches.maybe[a], stale: x.matches.stale[a],
 		extra: x.matches.extra[a], offer: x.matches.offer[a], otherProject: x.otherProject,

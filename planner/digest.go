@@ -9,12 +9,16 @@ import (
 // digestOf hashes the JSON of a value, which leaves no doubt where each part of
 // it ends.
 func digestOf(v any) string {
+	sum := sha256.Sum256(jsonOf(v))
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+func jsonOf(v any) []byte {
 	text, err := json.Marshal(v)
 	if err != nil {
 		panic(err) // strings and integers always encode
 	}
-	sum := sha256.Sum256(text)
-	return "sha256:" + hex.EncodeToString(sum[:])
+	return text
 }
 
 // digest covers what a plan's buyer has to agree to: config, inputs and
@@ -44,9 +48,17 @@ func (d *Desired) inputsDigest() string {
 	type input struct {
 		Address, Model, SHA256, Output string
 	}
-	inputs := make([]input, 0, len(d.Batches))
+	// The JSON of the whole list, which need not be there in one piece.
+	h := sha256.New()
+	between := "["
 	for _, b := range d.sorted() {
-		inputs = append(inputs, input{b.Address.String(), b.Model, b.Source.SHA256, b.Output})
+		h.Write([]byte(between))
+		h.Write(jsonOf(input{b.Address.String(), b.Model, b.Source.SHA256, b.Output}))
+		between = ","
 	}
-	return digestOf(inputs)
+	if between == "[" {
+		h.Write([]byte(between))
+	}
+	h.Write([]byte("]"))
+	return "sha256:" + hex.EncodeToString(h.Sum(nil))
 }

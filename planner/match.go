@@ -24,7 +24,7 @@ type matches struct {
 // the former address of a batch whose block has another name now.
 func match(want map[Address]*Batch, d *Desired, r *Recorded, live *Live, renamed map[Address]Address) *matcher {
 	m := &matcher{
-		want: want, d: d, r: r, live: live, renamed: renamed, known: knownJobs(r),
+		want: want, d: d, r: r, live: live, renamed: renamed,
 		byNumber:  map[int][]*Batch{},
 		byContent: map[string][]*Batch{},
 		byPrefix:  map[string]string{},
@@ -38,6 +38,7 @@ func match(want map[Address]*Batch, d *Desired, r *Recorded, live *Live, renamed
 	if !live.Refreshed {
 		return m
 	}
+	m.known = knownJobs(r)
 	for i := range d.Batches {
 		b := &d.Batches[i]
 		m.byNumber[b.Address.Number] = append(m.byNumber[b.Address.Number], b)

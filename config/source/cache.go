@@ -2,6 +2,7 @@ package source
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"hash"
 	"hash/crc32"
@@ -10,7 +11,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 
 	"github.com/qaplan/qaplan/state/durable"
@@ -90,14 +90,14 @@ func readEntries(r io.Reader) (map[string]entry, bool) {
 		if !lines.Scan() {
 			return nil, false // cut off
 		}
-		if end, ok := strings.CutPrefix(lines.Text(), cacheSum); ok {
-			return entries, end == sumText(sum) && !lines.Scan() && lines.Err() == nil
+		if end, ok := bytes.CutPrefix(lines.Bytes(), []byte(cacheSum)); ok {
+			return entries, string(end) == sumText(sum) && !lines.Scan() && lines.Err() == nil
 		}
-		name, e, ok := parseEntry(lines.Text())
+		name, e, ok := parseEntry(lines.Bytes())
 		if !ok {
 			return nil, false
 		}
-		entries[name] = e
+		entries[string(name)] = e
 	}
 }
 
@@ -105,32 +105,42 @@ func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
 
 func sumText(h hash.Hash32) string { return fmt.Sprintf("%08x", h.Sum32()) }
 
-func parseEntry(line string) (string, entry, bool) {
-	const path = 8
-	fields := strings.SplitN(line, "\t", path+1)
-	if len(fields) != path+1 || len(fields[0]) != 64 || fields[path] == "" {
-		return "", entry{}, false
+// parseEntry reads a line of which it keeps nothing. The name is a part of it.
+func parseEntry(line []byte) (name []byte, e entry, ok bool) {
+	ok = true
+	field := func() (f []byte) {
+		tab := bytes.IndexByte(line, '\t')
+		if tab < 0 {
+			ok = false
+			return nil
+		}
+		f, line = line[:tab], line[tab+1:]
+		return f
 	}
-	var e entry
-	e.fingerprint.SHA256 = fields[0]
-	ok := true
-	number := func(s string) int64 {
-		n, err := strconv.ParseInt(s, 10, 64)
-		ok = ok && err == nil && n >= 0
+	number := func() int64 {
+		n, err := strconv.ParseInt(string(field()), 10, 64)
+		ok = ok && err == nil
 		return n
 	}
-	e.fingerprint.Bytes = number(fields[1])
-	e.fingerprint.Rows = int(number(fields[2]))
-	e.fingerprint.Tokens = number(fields[3])
-	e.fingerprint.OutputLimit = number(fields[4])
-	e.fingerprint.Unlimited = int(number(fields[5]))
-	modTime, err := strconv.ParseInt(fields[6], 10, 64)
-	ok = ok && err == nil
-	e.modTime = modTime
-	inode, err := strconv.ParseUint(fields[7], 10, 64)
-	ok = ok && err == nil
+	count := func() int64 {
+		n := number()
+		ok = ok && n >= 0
+		return n
+	}
+	sha := field()
+	e.fingerprint.Bytes = count()
+	e.fingerprint.Rows = int(count())
+	e.fingerprint.Tokens = count()
+	e.fingerprint.OutputLimit = count()
+	e.fingerprint.Unlimited = int(count())
+	e.modTime = number()
+	inode, err := strconv.ParseUint(string(field()), 10, 64)
 	e.inode = inode
-	return fields[path], e, ok
+	if !ok || err != nil || len(sha) != 64 || len(line) == 0 {
+		return nil, entry{}, false
+	}
+	e.fingerprint.SHA256 = string(sha)
+	return line, e, true
 }
 
 // lookup gives the remembered fingerprint of a file that has not changed.

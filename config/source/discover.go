@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/qaplan/qaplan/state/durable"
 )
 
 // File is one source file as its folder lists it.
@@ -65,11 +67,19 @@ func Discover(q Query) Found {
 		found.Missing = numbers(q, func(int) bool { return true })
 		return found
 	}
-	d := discovery{query: q, dir: dir, folder: folder, names: map[int]string{}, pattern: newPattern(name), found: &found}
+	most := min(len(entries), max(q.Last-q.First+1, 0))
+	found.Files = make([]File, 0, most)
+	d := discovery{query: q, dir: dir, folder: folder, names: make(map[int]string, most), pattern: newPattern(name), found: &found}
+	if d.open, err = os.Open(folder); err == nil {
+		defer d.open.Close()
+	}
 	for _, e := range entries {
 		d.entry(e)
 	}
 	slices.SortFunc(found.Files, func(a, b File) int { return a.Number - b.Number })
+	if len(found.Files) == 0 {
+		found.Files = nil
+	}
 	found.Missing = numbers(q, func(n int) bool { return d.names[n] == "" })
 	if len(d.names) == 0 && found.Outside == 0 {
 		found.Hint = hint(dir, entries)
@@ -97,6 +107,7 @@ type discovery struct {
 	query   Query
 	dir     string // of the glob, with its last slash
 	folder  string
+	open    *os.File // the folder; nil where it cannot be opened
 	pattern pattern
 	names   map[int]string // of every number seen
 	found   *Found
@@ -129,6 +140,12 @@ func (d *discovery) entry(e fs.DirEntry) {
 
 // look takes the facts of one file, or says why it is none that can be used.
 func (d *discovery) look(f *File, e fs.DirEntry) bool {
+	if d.open != nil && e.Type().IsRegular() {
+		if facts, ok := durable.Plain(d.open, e.Name()); ok {
+			f.Size, f.ModTime, f.Inode = facts.Size, facts.ModTime, facts.Inode
+			return true
+		}
+	}
 	info, err := e.Info()
 	if err == nil && info.Mode()&fs.ModeSymlink != 0 {
 		info, err = os.Stat(f.Path)

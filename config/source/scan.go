@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,33 +27,31 @@ const settled = 2 * time.Second
 func (c *Cache) Scan(ctx context.Context, files []File) ([]Fingerprint, []Problem, error) {
 	start := time.Now()
 	prints := make([]Fingerprint, len(files))
-	problems := make([][]Problem, len(files))
-	first := make(map[string]int, len(files)) // by path: two blocks may share a file
-	var todo []int
+	var todo []int            // each path once
+	again := map[int]int{}    // files that are another one of todo: two blocks may share a file
+	first := map[string]int{} // of todo, by path
 	for i := range files {
-		if _, seen := first[files[i].Path]; seen {
-			continue
-		}
-		first[files[i].Path] = i
 		if print, ok := c.lookup(&files[i]); ok {
 			prints[i] = print
-			continue
+		} else if j, seen := first[files[i].Path]; seen {
+			again[i] = j
+		} else {
+			first[files[i].Path] = i
+			todo = append(todo, i)
 		}
-		todo = append(todo, i)
 	}
+	problems := make([][]Problem, len(todo))
 	each(ctx, len(todo), func(n int) {
 		i := todo[n]
-		prints[i], problems[i] = c.scan(ctx, files[i], start)
+		prints[i], problems[n] = c.scan(ctx, files[i], start)
 	})
 	if err := ctx.Err(); err != nil {
 		return nil, nil, err
 	}
-	var all []Problem
-	for i := range files {
-		prints[i] = prints[first[files[i].Path]]
-		all = append(all, problems[i]...)
+	for i, j := range again {
+		prints[i] = prints[j]
 	}
-	return prints, all, nil
+	return prints, slices.Concat(problems...), nil
 }
 
 // each calls do for 0 to n-1, on as many goroutines as there are processors, until

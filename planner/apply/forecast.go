@@ -3,6 +3,7 @@ package apply
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,7 +24,10 @@ func (e *Engine) forecast(r *round) *planner.Forecast {
 	}
 	var running []budget.Running
 	recorded := &r.learned.Recorded
-	sizes := e.activeSizes(recorded)
+	var sizes map[string]budget.Estimate
+	if slices.ContainsFunc(r.observed.Live.Jobs, func(j planner.Job) bool { return j.Active() }) {
+		sizes = e.activeSizes(recorded)
+	}
 	for i := range r.observed.Live.Jobs {
 		j := &r.observed.Live.Jobs[i]
 		if size, ours := sizes[j.Name]; ours && j.Active() {

@@ -165,26 +165,24 @@ func newCosts(o *Options) costs {
 // and which of them money stands against.
 func (e *Engine) reckon(r *round) (unaffordable []planner.Address) {
 	rec := &r.learned.Recorded
-	m := e.measured(rec)
+	order := sortedAddresses(rec.Batches)
+	m := e.measured(rec, order)
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.measures = m
-	e.costs.measures = e.measures
-	e.costs.whole = measured(rec, func(at *planner.Attempt) bool { return !at.Repair })
-	e.costs.repairs = measured(rec, func(at *planner.Attempt) bool { return at.Repair })
-	e.money = e.purses(rec)
+	e.measures, e.costs.measures, e.costs.whole, e.costs.repairs = m.all, m.all, m.whole, m.repairs
+	e.money = e.purses(rec, order)
 	return e.estimate(r)
 }
 
 // purses adds up what was spent.
-func (e *Engine) purses(rec *planner.Recorded) money {
+func (e *Engine) purses(rec *planner.Recorded, order []planner.Address) money {
 	m := money{blocks: map[string]*purse{}, run: purse{budget: BudgetRunCost, limit: e.opt.MaxCost}, booked: map[planner.Address]costing{}}
 	for name, c := range e.opt.Costs {
 		if c.Max > 0 {
 			m.blocks[name] = &purse{budget: BudgetMaxCost, limit: c.Max}
 		}
 	}
-	for _, a := range sortedAddresses(rec.Batches) {
+	for _, a := range order {
 		block, mine := m.blocks[a.Block], e.mine[a]
 		if block == nil && len(mine) == 0 {
 			continue
@@ -205,7 +203,9 @@ func (e *Engine) purses(rec *planner.Recorded) money {
 }
 
 func sortedAddresses(batches map[planner.Address]*planner.Record) []planner.Address {
-	return slices.SortedFunc(maps.Keys(batches), planner.Address.Compare)
+	list := slices.AppendSeq(make([]planner.Address, 0, len(batches)), maps.Keys(batches))
+	slices.SortFunc(list, planner.Address.Compare)
+	return list
 }
 
 // unaffordable says whether money stands against a purchase.

@@ -10,7 +10,7 @@ import (
 // weigh counts what already weighs on the limits, with the sizes that finished
 // batches have shown.
 func (e *Engine) weigh(r *round) {
-	m := e.measured(&r.observed.Recorded)
+	m := e.measured(&r.observed.Recorded, sortedAddresses(r.observed.Recorded.Batches)).all
 	o := budget.Observation{Since: r.mark, Active: e.activeJobs(r, &m), Ends: endsSince(r.observed.Live.Jobs, e.weighed)}
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -23,29 +23,41 @@ func (e *Engine) weigh(r *round) {
 	e.uploads = planner.HighestUploads(&r.observed.Recorded, r.observed.Live.Files)
 }
 
-// measured compares estimates with all that the service has counted: in finished
-// batches, and in samples.
-func (e *Engine) measured(r *planner.Recorded) budget.Measures {
-	m := measured(r, func(*planner.Attempt) bool { return true })
+// measures compare estimates with what the service counted in finished batches.
+type measures struct {
+	all budget.Measures
+	// Those of attempts that are no repair, and those that are.
+	whole, repairs budget.Measures
+}
+
+// measured compares with all that the service has counted: in finished batches, and
+// in samples.
+func (e *Engine) measured(r *planner.Recorded, order []planner.Address) measures {
+	m := measured(r, order)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	known := e.creates.Knowledge()
 	for k, s := range known.Samples() {
-		m.Count(k, s)
+		m.all.Count(k, s)
 	}
 	return m
 }
 
-// measured compares estimates with what the service counted in finished
-// batches, those attempts that are asked for.
-func measured(r *planner.Recorded, of func(*planner.Attempt) bool) budget.Measures {
-	var m budget.Measures
-	for _, a := range sortedAddresses(r.Batches) { // sums depend on the order
+// measured goes through the batches in their order, on which sums depend.
+func measured(r *planner.Recorded, order []planner.Address) (m measures) {
+	for _, a := range order {
 		rec := r.Batches[a]
 		for i := range rec.Attempts {
 			at := &rec.Attempts[i]
-			if at.Answered > 0 && of(at) {
-				m.Add(budget.Finished{Kind: budget.Kind{Block: a.Block, Model: at.Model}, Rows: at.Rows, Answered: at.Answered, Estimate: at.Estimate, Tokens: at.Tokens})
+			if at.Answered == 0 {
+				continue
+			}
+			f := budget.Finished{Kind: budget.Kind{Block: a.Block, Model: at.Model}, Rows: at.Rows, Answered: at.Answered, Estimate: at.Estimate, Tokens: at.Tokens}
+			m.all.Add(f)
+			if at.Repair {
+				m.repairs.Add(f)
+			} else {
+				m.whole.Add(f)
 			}
 		}
 	}

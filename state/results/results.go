@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -39,8 +40,9 @@ type Dir struct {
 	path string
 	sys  system
 
-	mu   sync.Mutex
-	root *os.Root // nil as long as the folder is not there
+	mu     sync.Mutex
+	root   *os.Root // nil as long as the folder is not there
+	folder *os.File // the same, for looking at many files; may be nil
 }
 
 // Open names a folder. It need not be there: the first write makes it, and its
@@ -61,7 +63,10 @@ func (d *Dir) Close() error {
 		return nil
 	}
 	err := d.root.Close()
-	d.root = nil
+	if d.folder != nil {
+		err = errors.Join(err, d.folder.Close())
+	}
+	d.root, d.folder = nil, nil
 	return err
 }
 
@@ -98,7 +103,7 @@ func (d *Dir) inFolder(do func(root *os.Root) error) error {
 		}
 		d.mu.Lock()
 		if d.root == root {
-			d.root = nil // not closed: others may be using it
+			d.root, d.folder = nil, nil // not closed: others may be using it
 		}
 		d.mu.Unlock()
 	}
@@ -139,6 +144,9 @@ func (d *Dir) look(name string) (Info, bool, error) {
 	if err != nil {
 		return Info{}, false, err
 	}
+	if facts, ok := d.plain(name); ok {
+		return Info{facts.Size, time.Unix(0, facts.ModTime)}, true, nil
+	}
 	info, err := root.Lstat(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -149,6 +157,23 @@ func (d *Dir) look(name string) (Info, bool, error) {
 		return Info{}, false, fmt.Errorf("%s, not a file: %w", kind(info.Mode()), ErrExists)
 	}
 	return Info{info.Size(), info.ModTime()}, true, nil
+}
+
+// plain looks at a plain file that stands in the folder itself.
+func (d *Dir) plain(name string) (durable.Facts, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.root == nil || strings.ContainsAny(name, `/\`) {
+		return durable.Facts{}, false
+	}
+	if d.folder == nil {
+		folder, err := d.root.Open(".")
+		if err != nil {
+			return durable.Facts{}, false
+		}
+		d.folder = folder
+	}
+	return durable.Plain(d.folder, name)
 }
 
 func kind(m fs.FileMode) string {
