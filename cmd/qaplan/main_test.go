@@ -31,6 +31,7 @@ import (
 
 func TestMain(m *testing.M) {
 	programs := map[string]func(){"qaplan": func() { os.Exit(watched()) }, "hook-probe": func() { os.Exit(hookProbe()) }}
+	maps.Copy(programs, benchTools())
 	maps.Copy(programs, standIns())
 	testscript.Main(m, programs)
 }
