@@ -56,6 +56,7 @@ func Scan(ctx context.Context, r io.Reader, o ScanOptions) (Summary, []Problem, 
 		request:  request{words: newWords()},
 	}
 	err := s.run()
+	m.end()
 	sum := Summary{Rows: s.rows, Bytes: m.n, Tokens: tokens(s.characters), OutputLimit: s.limits.tokens, Unlimited: s.limits.without}
 	switch {
 	case errors.Is(err, errTooLarge):
@@ -75,22 +76,41 @@ func tokens(characters int64) int64 { return (characters + 3) / 4 }
 
 // meter hashes and counts what is read, up to a limit.
 type meter struct {
-	r    io.Reader
-	hash hash.Hash
-	n    int64
-	max  int64
+	r     io.Reader
+	hash  hash.Hash
+	n     int64
+	max   int64
+	ahead *ahead // nil at first: most files are small
 }
 
 var errTooLarge = errors.New("file too large")
 
 func (m *meter) Read(p []byte) (int, error) {
-	n, err := m.r.Read(p)
-	m.hash.Write(p[:n])
+	n, err := m.read(p)
 	m.n += int64(n)
 	if m.n > m.max {
 		return n, errTooLarge
 	}
 	return n, err
+}
+
+func (m *meter) read(p []byte) (int, error) {
+	if m.ahead == nil && m.n >= aheadFrom {
+		m.ahead = newAhead(m.r, m.hash)
+	}
+	if m.ahead != nil {
+		return m.ahead.Read(p)
+	}
+	n, err := m.r.Read(p)
+	m.hash.Write(p[:n])
+	return n, err
+}
+
+// end makes the hash ready to be asked.
+func (m *meter) end() {
+	if m.ahead != nil {
+		m.ahead.close()
+	}
 }
 
 type scanner struct {
