@@ -21,6 +21,7 @@
 //     different ways.
 //   - A number is what the name says, never a position; two files with one
 //     number are a problem.
+//   - A folder is listed once, and each file in the range looked at once.
 //   - A file whose size, modification time and inode are those remembered is not
 //     read. Files modified within two seconds of their scan are not remembered:
 //     a later change might leave no trace in the time.
@@ -28,5 +29,6 @@
 //   - Losing the cache costs time only. A damaged or unreadable one counts as
 //     lost, and one that cannot be written is no error of a scan.
 //   - Every file that is read is read once, as a stream, in constant memory; as
-//     many at a time as there are processors.
+//     many at a time as there are processors. A large one keeps two of them busy: its
+//     next part is hashed while the one before it is checked.
 package source
