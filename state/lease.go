@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -39,7 +38,9 @@ type lease struct {
 
 	gone atomic.Pointer[LostLockError]
 
-	mu      sync.Mutex // of what follows, and of writing the record
+	// mine holds a token while nobody uses what follows. It is no mutex: who has
+	// it may wait for the network, for minutes.
+	mine    chan struct{}
 	record  leaseRecord
 	version blob.Version
 	renew   *time.Timer
@@ -174,7 +175,7 @@ func (b *inBucket) lastEpoch(ctx context.Context) (last int64, err error) {
 func (b *inBucket) begin(ctx context.Context, rec leaseRecord, v blob.Version) (*lease, error) {
 	h := &lease{
 		inBucket: b, id: rec.ID, epoch: rec.Epoch, holder: rec.Holder, former: rec.Unfenced,
-		since: time.Now(), tookOver: rec.TookOver, record: rec, version: v,
+		since: time.Now(), tookOver: rec.TookOver, record: rec, version: v, mine: make(chan struct{}, 1),
 	}
 	if rec.Proved != b.proof() {
 		if err := h.prove(ctx); err != nil {
@@ -182,9 +183,8 @@ func (b *inBucket) begin(ctx context.Context, rec leaseRecord, v blob.Version) (
 		}
 	}
 	// A timer and no goroutine that waits, as for files.
-	h.mu.Lock()
-	defer h.mu.Unlock()
 	h.renew = time.AfterFunc(h.interval(), h.beat)
+	h.mine <- struct{}{}
 	return h, nil
 }
 
@@ -229,8 +229,8 @@ func (h *lease) interval() time.Duration { return min(renewEvery, h.record.Lease
 // beat gives a sign of life, and winds the timer up again. One that does not
 // come through is no matter: fences decide who may write.
 func (h *lease) beat() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	<-h.mine
+	defer func() { h.mine <- struct{}{} }()
 	if h.ended || h.gone.Load() != nil {
 		return
 	}
@@ -282,15 +282,15 @@ func (h *lease) check() error {
 // fenced notes that former holds cannot write any more. The record says so with
 // the next sign of life.
 func (h *lease) fenced() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	<-h.mine
+	defer func() { h.mine <- struct{}{} }()
 	h.record.Unfenced = nil
 }
 
 // release ends the hold. What the next run has to know stays in the record.
 func (h *lease) release(clean bool) error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	<-h.mine
+	defer func() { h.mine <- struct{}{} }()
 	h.ended = true
 	h.renew.Stop()
 	if h.gone.Load() != nil {
