@@ -17,6 +17,7 @@ import (
 
 	"github.com/qaplan/qaplan/config/source"
 	"github.com/qaplan/qaplan/planner"
+	"github.com/qaplan/qaplan/state/blob"
 )
 
 const (
@@ -251,20 +252,22 @@ func (r *reader) source(block *Block) {
 }
 
 func (r *reader) outputDir(cfg *Config, block *Block) {
-	p, ok := r.path("output_dir")
+	at, moved, ok := r.folder("output_dir")
 	if !ok {
 		return
 	}
 	expr := r.body.Attributes["output_dir"].Expr
 	block.outputAt = expr.Range()
-	if strings.Contains(p, "*") {
-		r.l.errorIn(expr, r.scope, `Invalid value for "output_dir"`, "%q: output_dir is one folder for the whole block; a result takes its name from its source.", p)
+	if strings.Contains(at.shown, "*") {
+		r.l.errorIn(expr, r.scope, `Invalid value for "output_dir"`, "%q: output_dir is one folder for the whole block; a result takes its name from its source.", at.shown)
 		return
 	}
-	at := r.l.locate(p)
 	block.outputReal = at.abs
+	if blob.IsURL(at.abs) {
+		block.outputReal = at.shown
+	}
 	if cfg.Provider.Kind == ProviderEmulator {
-		at = r.l.rehearse(p)
+		at = moved
 	}
 	block.OutputDir, block.OutputDirAbs = at.shown, at.abs
 	if block.Source != "" && sameFolder(r.l.locate(path.Dir(block.Source)).abs, block.outputReal) {

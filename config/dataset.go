@@ -15,6 +15,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/qaplan/qaplan/planner"
+	"github.com/qaplan/qaplan/state/blob"
 )
 
 // Dataset is one file that is put together from the results of blocks.
@@ -143,12 +144,16 @@ func (r *reader) exampleBlock(cfg *Config) string {
 
 // datasetPath reads path, and takes the format from its ending.
 func (r *reader) datasetPath(cfg *Config, d *Dataset) {
-	p, ok := r.path("path")
+	at, moved, ok := r.pathOrAddress("path", blob.ParseObject)
 	if !ok {
 		return
 	}
 	expr := r.body.Attributes["path"].Expr
 	d.pathAt = expr.Range()
+	p, _, _ := r.text("path")
+	if blob.IsURL(p) {
+		p = at.shown
+	}
 	switch base := path.Base(p); {
 	case strings.Contains(p, "*"):
 		r.l.errorIn(expr, r.scope, `Invalid value for "path"`, "%q: a dataset is one file; there is no number for the * to hold.", p)
@@ -157,10 +162,12 @@ func (r *reader) datasetPath(cfg *Config, d *Dataset) {
 		r.l.errorIn(expr, r.scope, `Invalid value for "path"`, "%q is a folder: name the file in it, such as %q.", p, path.Join(p, "dataset.jsonl"))
 		return
 	}
-	at := r.l.locate(p)
 	d.real = at
+	if blob.IsURL(at.abs) {
+		d.real.abs = at.shown
+	}
 	if cfg.Provider.Kind == ProviderEmulator {
-		at = r.l.rehearse(p)
+		at = moved
 	}
 	d.Path, d.PathAbs = at.shown, at.abs
 	switch strings.ToLower(path.Ext(p)) {

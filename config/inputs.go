@@ -15,6 +15,7 @@ import (
 
 	"github.com/qaplan/qaplan/config/source"
 	"github.com/qaplan/qaplan/planner"
+	"github.com/qaplan/qaplan/state/blob"
 )
 
 // Bought tells whether anything was bought for a batch, and the path of the
@@ -133,7 +134,7 @@ func (g *gathering) add(b *Block, a planner.Address, s planner.Source, file, nam
 	g.in.Paths[a] = Paths{Source: file, OutputDir: b.OutputDirAbs, OutputName: name}
 	g.in.Desired.Batches = append(g.in.Desired.Batches, planner.Batch{
 		Address: a, Model: b.Model, ModelVar: b.ModelVar, DisplayName: b.DisplayName(a.Number),
-		Output: path.Join(b.OutputDir, name), Source: s,
+		Output: join(b.OutputDir, name), Source: s,
 		OnChange: b.OnChange, MaxAttempts: b.MaxAttempts, IgnoreUnclaimed: b.Unclaimed == UnclaimedIgnore,
 		Imports: g.imports[a], Rules: b.RulesDigest, Repair: b.repair(),
 	})
@@ -181,6 +182,9 @@ func (g *gathering) missing(b *Block, found *source.Found, numbers []int) {
 // outputFolder reports a file in the place of output_dir, or of a folder that it
 // is in.
 func (g *gathering) outputFolder(b *Block) {
+	if blob.IsURL(b.OutputDirAbs) {
+		return
+	}
 	switch file := inTheWay(b.OutputDirAbs, b.OutputDir); file {
 	case "":
 	case b.OutputDir:
@@ -210,6 +214,14 @@ func inTheWay(abs, shown string) string {
 func (g *gathering) datasets(results map[string]planner.Address) {
 	for i := range g.cfg.Datasets {
 		d := &g.cfg.Datasets[i]
+		if blob.IsURL(d.PathAbs) {
+			dir, file := d.Place()
+			if result, ok := results[folded(filepath.Join(dir, file))]; ok {
+				g.at(SeverityError, d.pathAt, "dataset."+d.Name, "A dataset would overwrite a result",
+					fmt.Sprintf("%s is the result of %s. Name another file.", d.Path, result))
+			}
+			continue
+		}
 		info, err := os.Stat(d.PathAbs)
 		file := inTheWay(filepath.Dir(d.PathAbs), path.Dir(d.Path))
 		result, isResult := results[folded(d.PathAbs)]

@@ -28,7 +28,7 @@ func checkPath(p string) error {
 	scheme, _, isURL := strings.Cut(p, "://")
 	switch {
 	case isURL:
-		return fmt.Errorf("%s:// addresses are not carried out yet: this version of qaplan reads and writes local folders alone", scheme)
+		return fmt.Errorf("%s:// addresses stand in output_dir, in the path of a dataset and in the url of backend \"blob\" alone; this is read from a disk of this machine", scheme)
 	case strings.ContainsRune(p, '\\'):
 		return errors.New("write paths with forward slashes, like c:/data or data/batch_*.jsonl: they work on every system")
 	case strings.ContainsFunc(p, unicode.IsControl):

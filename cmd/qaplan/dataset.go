@@ -10,7 +10,8 @@ func engineDatasets(cfg *config.Config) []apply.Dataset {
 	list := make([]apply.Dataset, len(cfg.Datasets))
 	for i := range cfg.Datasets {
 		d := &cfg.Datasets[i]
-		list[i] = apply.Dataset{Name: d.Name, From: d.From, Path: d.Path, File: d.PathAbs, Format: d.Format, Fields: d.Fields, Digest: d.Digest}
+		dir, file := d.Place()
+		list[i] = apply.Dataset{Name: d.Name, From: d.From, Path: d.Path, Dir: dir, File: file, Format: d.Format, Fields: d.Fields, Digest: d.Digest}
 	}
 	return list
 }

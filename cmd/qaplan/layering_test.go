@@ -20,7 +20,7 @@ func layers() map[string][]string {
 	durable := []string{"state/durable"}
 	blob := join([]string{"state/blob"}, durable)
 	state := join([]string{"planner", "planner/budget", "state"}, blob)
-	results := join([]string{"state/results"}, durable)
+	results := join([]string{"state/results"}, blob)
 	sources := join([]string{"config/source", "planner"}, batchfile, durable)
 	apply := join([]string{"planner/apply", "planner/budget", "provider"}, batchfile, state, results)
 	config := join([]string{"config"}, sources, results, blob)

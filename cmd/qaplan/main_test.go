@@ -68,7 +68,7 @@ func scriptParams() testscript.Params {
 			"ndjson": ndjson, "json": jsonValue, "set-json": setJSON, "edit-file": editFile, "wait-for": waitFor, "emulator": startEmulator, "web-page": webPage,
 			"same-files": sameFiles, "files-of": filesOf, "copy-tree": copyTree,
 			"aged": aged, "same-keys": sameKeys, "import-jobs": importJobs, "swap": swap,
-			"backups": backups, "lock-of": lockOf, "form": schemaFile, "held-by": heldBy,
+			"backups": backups, "lock-of": lockOf, "form": schemaFile, "held-by": heldBy, "fetch": fetchObject, "put": putObject, "drop": dropObject,
 		},
 	}
 }

@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"path/filepath"
 
 	"github.com/qaplan/qaplan/config"
 	"github.com/qaplan/qaplan/state"
 	"github.com/qaplan/qaplan/state/blob"
 	"github.com/qaplan/qaplan/state/blob/cloud"
+	"github.com/qaplan/qaplan/state/results"
 )
 
 // place is where the config keeps its state.
@@ -32,6 +34,24 @@ func (a *app) read(ctx context.Context, cfg *config.Config, id state.Identity) (
 		return nil, err
 	}
 	return &s.State, nil
+}
+
+// outputDir opens an output folder, in a bucket or not.
+func (a *app) outputDir(cfg *config.Config) func(context.Context, string) (*results.Dir, error) {
+	return func(ctx context.Context, path string) (*results.Dir, error) {
+		if !blob.IsURL(path) {
+			return results.Open(path)
+		}
+		at, err := blob.ParseFolder(path)
+		if err != nil {
+			return nil, err
+		}
+		b, err := a.bucket(ctx, at)
+		if err != nil {
+			return nil, err
+		}
+		return results.OpenBucket(b, at, filepath.Join(cfg.Dir, ".qaplan", "transit")), nil
+	}
 }
 
 // bucket opens each bucket once.

@@ -166,7 +166,7 @@ func (a *app) observing(ctx context.Context, cfg *config.Config, sel *selection,
 	opts.Version, opts.Service = version, plannedFor(cfg)
 	o := apply.Options{
 		Recorded: st, Desired: in.Desired, Paths: enginePaths(in), Rows: rowRules(cfg), Costs: costs(cfg), Refresh: refresh, Plan: opts,
-		Limits: limits(cfg.Provider.Rate), Cooldown: cfg.Provider.Cooldown, PollInterval: cfg.Provider.PollInterval, Log: a.log(),
+		Limits: limits(cfg.Provider.Rate), Cooldown: cfg.Provider.Cooldown, PollInterval: cfg.Provider.PollInterval, OpenDir: a.outputDir(cfg), Log: a.log(),
 	}
 	o.Gate = apply.NewGate(o.Limits, st.LastSent())
 	if svc != nil {

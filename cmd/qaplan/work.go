@@ -84,7 +84,7 @@ func (a *app) openWork(ctx context.Context, f workOptions) (_ *work, err error) 
 		o.Outlook = func(o apply.Outlook) { w.outlook(o) }
 	}
 	o.Gate = apply.NewGate(o.Limits, st.LastSent())
-	o.Datasets = engineDatasets(cfg)
+	o.Datasets, o.OpenDir = engineDatasets(cfg), a.outputDir(cfg)
 	if h := newHooks(a, cfg, in); h != nil {
 		o.Completer, o.Completes = h, h.blocks()
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/qaplan/qaplan/planner/budget"
 	"github.com/qaplan/qaplan/provider"
 	"github.com/qaplan/qaplan/state"
+	"github.com/qaplan/qaplan/state/results"
 )
 
 // Jobs is what the engine asks of the service about jobs. Errors are
@@ -77,7 +78,7 @@ type Completer interface {
 // Path is where a batch's files are on this machine.
 type Path struct {
 	Source     string // the input file
-	OutputDir  string
+	OutputDir  string // or the address of a folder in a bucket
 	OutputName string // base name of the result file
 }
 
@@ -118,6 +119,9 @@ type Options struct {
 	// Completer is told of what is complete in these blocks; nil is no one.
 	Completer Completer
 	Completes map[string]bool
+	// OpenDir opens an output folder; nil is [results.Open], of a folder on this
+	// machine.
+	OpenDir func(ctx context.Context, path string) (*results.Dir, error)
 	// Refresh is false for a plan that asks the service nothing.
 	Refresh  bool
 	Plan     planner.Options

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"hash"
 	"io"
-	"path/filepath"
 	"slices"
 
 	"github.com/qaplan/qaplan/planner"
@@ -22,7 +21,8 @@ type Dataset struct {
 	Name   string
 	From   []string // blocks
 	Path   string   // as messages show it
-	File   string   // absolute, on this machine
+	Dir    string   // absolute, or the address of a folder in a bucket
+	File   string   // name in Dir
 	Format planner.DatasetFormat
 	Fields []planner.DatasetField
 	Digest string // of its meaning
@@ -43,10 +43,10 @@ func (e *Engine) writeDatasets(ctx context.Context, r *round) {
 }
 
 func (e *Engine) writeDataset(ctx context.Context, r *round, d *Dataset) error {
-	w := &datasetWriter{e: e, d: d, name: filepath.Base(d.File), known: e.opt.Journal.State().Datasets[d.Path]}
+	w := &datasetWriter{e: e, d: d, name: d.File, known: e.opt.Journal.State().Datasets[d.Path]}
 	w.gather(r)
 	var err error
-	if w.dir, err = e.outputDir(filepath.Dir(d.File)); err != nil {
+	if w.dir, err = e.outputDir(d.Dir); err != nil {
 		return err
 	}
 	todo, err := w.look(ctx)

@@ -41,7 +41,7 @@ func allFields() []planner.DatasetField {
 
 // dataset lets further runs write a dataset of those blocks.
 func (w *world) dataset(file string, fields []planner.DatasetField, from ...string) *apply.Dataset {
-	d := &apply.Dataset{Name: "all", From: from, Path: file, File: filepath.Join(w.dir, file), Format: planner.FormatJSONL, Fields: fields, Digest: "1"}
+	d := &apply.Dataset{Name: "all", From: from, Path: file, Dir: filepath.Dir(filepath.Join(w.dir, file)), File: filepath.Base(file), Format: planner.FormatJSONL, Fields: fields, Digest: "1"}
 	if filepath.Ext(file) == ".csv" {
 		d.Format = planner.FormatCSV
 	}

@@ -409,7 +409,11 @@ func (e *Engine) outputDir(path string) (*results.Dir, error) {
 	if d := e.dirs[path]; d != nil {
 		return d, nil
 	}
-	d, err := results.Open(path)
+	open := e.opt.OpenDir
+	if open == nil {
+		open = func(_ context.Context, path string) (*results.Dir, error) { return results.Open(path) }
+	}
+	d, err := open(context.Background(), path)
 	if err != nil {
 		return nil, err
 	}

@@ -65,7 +65,7 @@ type Driver interface {
 
 // Bucket is a store of objects with conditional writes. What fails in passing is
 // tried again as long as the context lets it; a call that has no deadline gets
-// one of two minutes.
+// one of minutes, and of more where the object is large.
 type Bucket struct {
 	at     Location
 	driver Driver
@@ -79,6 +79,8 @@ func (b *Bucket) Close() error { return b.driver.Close() }
 
 const (
 	patience = 2 * time.Minute
+	// largePatience is for reading an object that may be large.
+	largePatience = time.Hour
 	// oneTry bounds a single call; a large object gets a second more for each
 	// slowBytes.
 	oneTry    = 20 * time.Second
@@ -87,9 +89,7 @@ const (
 
 // Read gives a whole object. The error is [fs.ErrNotExist] where there is none.
 func (b *Bucket) Read(ctx context.Context, key string) (data []byte, v Version, err error) {
-	err = b.again(ctx, "read", key, func(ctx context.Context) error {
-		ctx, cancel := context.WithTimeout(ctx, patience)
-		defer cancel()
+	err = b.again(ctx, patience, "read", key, func(ctx context.Context) error {
 		r, version, err := b.driver.Get(ctx, key)
 		if err != nil {
 			return err
@@ -107,7 +107,7 @@ func (b *Bucket) Read(ctx context.Context, key string) (data []byte, v Version, 
 // Copy writes an object to w, which can be rewound for another try, and gives its
 // version. The error is [fs.ErrNotExist] where there is none.
 func (b *Bucket) Copy(ctx context.Context, key string, w io.WriterAt) (size int64, v Version, err error) {
-	err = b.again(ctx, "read", key, func(ctx context.Context) error {
+	err = b.again(ctx, largePatience, "read", key, func(ctx context.Context) error {
 		r, version, err := b.driver.Get(ctx, key)
 		if err != nil {
 			return err
@@ -164,8 +164,9 @@ func (b *Bucket) Upload(ctx context.Context, key string, content io.ReaderAt, si
 }
 
 func (b *Bucket) put(ctx context.Context, key string, content io.ReaderAt, size int64, c Condition) (v Version, err error) {
-	err = b.again(ctx, "write", key, func(ctx context.Context) error {
-		ctx, cancel := context.WithTimeout(ctx, oneTry+time.Duration(size/slowBytes)*time.Second)
+	try := oneTry + time.Duration(size/slowBytes)*time.Second
+	err = b.again(ctx, max(patience, 3*try), "write", key, func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, try)
 		defer cancel()
 		v, err = b.driver.Put(ctx, key, io.NewSectionReader(content, 0, size), size, c)
 		return err
@@ -176,7 +177,7 @@ func (b *Bucket) put(ctx context.Context, key string, content io.ReaderAt, size 
 // List gives the objects whose keys begin with prefix, in the order of their
 // keys.
 func (b *Bucket) List(ctx context.Context, prefix string) (list []Object, err error) {
-	err = b.again(ctx, "list", prefix, func(ctx context.Context) error {
+	err = b.again(ctx, patience, "list", prefix, func(ctx context.Context) error {
 		list = list[:0]
 		return b.driver.List(ctx, prefix, func(o Object) error {
 			list = append(list, o)
@@ -203,7 +204,7 @@ func (b *Bucket) Stat(ctx context.Context, key string) (Object, bool, error) {
 
 // Remove removes an object. It does nothing where there is none.
 func (b *Bucket) Remove(ctx context.Context, key string) error {
-	err := b.again(ctx, "remove", key, func(ctx context.Context) error {
+	err := b.again(ctx, patience, "remove", key, func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, oneTry)
 		defer cancel()
 		return b.driver.Delete(ctx, key)
@@ -221,10 +222,10 @@ func (b *Bucket) Fail(op, key string, kind Kind, err error) error {
 
 // again calls do until it succeeds or fails for good. The pauses grow and are
 // spread, so that many who were refused do not come back together.
-func (b *Bucket) again(ctx context.Context, op, key string, do func(context.Context) error) error {
+func (b *Bucket) again(ctx context.Context, limit time.Duration, op, key string, do func(context.Context) error) error {
 	if _, bounded := ctx.Deadline(); !bounded {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, patience)
+		ctx, cancel = context.WithTimeout(ctx, limit)
 		defer cancel()
 	}
 	const longest = 10 * time.Second

@@ -30,8 +30,11 @@ type folder struct{ dir string }
 
 // OpenFolder opens the bucket of a file:// location. The folder must be there.
 func OpenFolder(at Location) (*Bucket, error) {
-	return New(at, folder{at.Bucket}), nil
+	return New(at, Folder(at)), nil
 }
+
+// Folder is the driver of [OpenFolder].
+func Folder(at Location) Driver { return folder{at.Bucket} }
 
 func (folder) Close() error { return nil }
 

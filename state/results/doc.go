@@ -26,6 +26,10 @@
 // what it should be, and replaces it where they differ. [Dir.Sweep] removes the temporary files of runs
 // that were killed.
 //
+// [OpenBucket] names a folder in a bucket instead. A file then goes from a
+// temporary file on this machine to its object in one step, one that is read
+// comes to such a file first, and one listing serves the stats of a while.
+//
 // # Promises
 //
 //   - Nothing is written, read or removed outside the folder, whatever a name

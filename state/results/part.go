@@ -43,6 +43,9 @@ func (p Part) Open() (*File, error) { return p.dir.openFile(p.name) }
 
 // Publish is [Dir.Publish] for a part.
 func (p Part) Publish(ctx context.Context, o PublishOptions, write func(io.Writer) error) (Written, error) {
+	if p.dir.bucket != nil { // which has no folders
+		return p.dir.publish(ctx, p.name, o, write)
+	}
 	err := p.dir.inFolder(func(root *os.Root) error {
 		switch err := root.Mkdir(partsFolder, 0o700); {
 		case err == nil:
@@ -62,6 +65,12 @@ func (p Part) Publish(ctx context.Context, o PublishOptions, write func(io.Write
 // Remove removes the part, and the folder of parts with the last one. It does
 // nothing where there is none.
 func (p Part) Remove() error {
+	if p.dir.bucket != nil {
+		if err := p.dir.bucket.remove(p.name); err != nil {
+			return p.dir.fail("remove", p.name, err)
+		}
+		return nil
+	}
 	root, err := p.dir.open()
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

@@ -57,6 +57,10 @@ func (d *Dir) tryPublish(ctx context.Context, name string, o PublishOptions, wri
 	if err != nil {
 		return Written{}, err
 	}
+	if d.bucket != nil {
+		info, err := d.bucket.put(ctx, name, f, size, sum, o)
+		return Written{info, sum}, err
+	}
 	former, renamed, err := d.place(root, temp, name, o)
 	if err != nil {
 		return Written{}, err

@@ -39,6 +39,9 @@ type Written struct {
 type Dir struct {
 	path string
 	sys  system
+	// bucket is set for a folder in a bucket: then path is where temporary files
+	// are, on this machine.
+	bucket *inBucket
 
 	mu     sync.Mutex
 	root   *os.Root // nil as long as the folder is not there
@@ -137,6 +140,9 @@ func (d *Dir) stat(name string) (Info, bool, error) {
 }
 
 func (d *Dir) look(name string) (Info, bool, error) {
+	if d.bucket != nil {
+		return d.bucket.look(name)
+	}
 	root, err := d.open()
 	if errors.Is(err, fs.ErrNotExist) {
 		return Info{}, false, nil
@@ -188,6 +194,9 @@ func kind(m fs.FileMode) string {
 
 // fail names the file and its place.
 func (d *Dir) fail(verb, name string, err error) error {
+	if d.bucket != nil {
+		return fmt.Errorf("%s %s: %w", verb, d.bucket.at.Join(name), err)
+	}
 	return fmt.Errorf("%s %s: %w", verb, filepath.Join(d.path, name), err)
 }
 
@@ -230,11 +239,11 @@ func (r reader) Read(p []byte) (int, error) {
 // File is a file opened for reading.
 type File struct {
 	*io.SectionReader // as long as the file was when it was opened
-	f                 *os.File
+	close             func() error
 }
 
 // Close ends the reading.
-func (f *File) Close() error { return f.f.Close() }
+func (f *File) Close() error { return f.close() }
 
 // Open opens a result for reading; fs.ErrNotExist when it is not there.
 func (d *Dir) Open(name string) (*File, error) {
@@ -253,6 +262,9 @@ func (d *Dir) openFile(name string) (*File, error) {
 }
 
 func (d *Dir) tryOpen(name string) (*File, error) {
+	if d.bucket != nil {
+		return d.fetch(name)
+	}
 	// Looked at first, since opening a pipe would wait for a writer.
 	if _, there, err := d.look(name); err != nil {
 		return nil, err
@@ -272,5 +284,5 @@ func (d *Dir) tryOpen(name string) (*File, error) {
 		f.Close()
 		return nil, err
 	}
-	return &File{io.NewSectionReader(f, 0, info.Size()), f}, nil
+	return &File{io.NewSectionReader(f, 0, info.Size()), f.Close}, nil
 }
