@@ -28,10 +28,12 @@ type scenario struct {
 	must map[string]int
 	// rerun asks for another job of the first batch, which was delivered before.
 	rerun  bool
-	repair int           // of rows that are not good: jobs for a batch
-	page   int           // size of the listings' pages
-	poll   time.Duration // a minute when 0
-	limit  time.Duration // of a run that would wait for ever
+	repair int // of rows that are not good: jobs for a batch
+	page   int // size of the listings' pages
+	// bucket keeps the state in a bucket, resultsThere the results as well.
+	bucket, resultsThere bool
+	poll                 time.Duration // a minute when 0
+	limit                time.Duration // of a run that would wait for ever
 	// end runs to the end and checks what holds there, where that is not that
 	// all is done.
 	end func(w *world)
@@ -163,6 +165,9 @@ func (sc scenario) world(t *testing.T) *world {
 		o.PollInterval = cmp.Or(sc.poll, time.Minute)
 	}
 	w.pageSize = sc.page
+	if sc.bucket {
+		w.useBucket(sc.resultsThere)
+	}
 	if sc.repair > 0 {
 		w.repair(&planner.Repair{MaxAttempts: sc.repair})
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/qaplan/qaplan/provider/emulator"
 	"github.com/qaplan/qaplan/provider/gemini"
 	"github.com/qaplan/qaplan/state"
+	"github.com/qaplan/qaplan/state/blob"
 )
 
 const model = "gemini-2.5-flash"
@@ -52,6 +53,10 @@ type world struct {
 	tell func(ctx context.Context, c *planner.Completion) error
 	// counter stands before the client where tokens are counted; nil counts none.
 	counter func(apply.Counter) apply.Counter
+	// bucket holds the state, nil for a file; resultsThere lets the results go
+	// there as well.
+	bucket       blob.Driver
+	resultsThere bool
 }
 
 func newWorld(t *testing.T, batches, rows int, cfg emulator.Config) *world {
@@ -142,7 +147,12 @@ type process struct {
 // process opens the state, does what a command would, and closes.
 func (w *world) process(ctx context.Context, wait bool, do func(context.Context, process) error) error {
 	w.t.Helper()
-	store, err := state.Open(w.statePath(), state.Identity{Kind: "gemini", BaseURL: "http://service.test"}, state.Holder{ID: "test", Operation: "apply"})
+	ctx, w.crash.end = context.WithCancel(ctx)
+	defer w.crash.end()
+	store, err := w.open(ctx)
+	if w.crash.isDead() {
+		return errCrashed
+	}
 	if err != nil {
 		w.t.Fatalf("open the state: %v", err)
 	}
@@ -151,7 +161,7 @@ func (w *world) process(ctx context.Context, wait bool, do func(context.Context,
 		Journal: &crashingJournal{Store: store, crash: w.crash}, Desired: w.desired, Paths: w.paths, Rows: w.rows, Refresh: true, Wait: wait,
 		Limits: apply.Limits{Parallelism: 1},
 		Plan:   planner.Options{Version: "test"}, TookOver: store.TookOver(),
-		Emit: func(e apply.Event) { w.events = append(w.events, e) },
+		Emit: func(e apply.Event) { w.events = append(w.events, e) }, OpenDir: w.openDir(&crashingBucket{w.bucket, w.crash}),
 	}
 	if w.options != nil {
 		w.options(&o)
@@ -163,8 +173,6 @@ func (w *world) process(ctx context.Context, wait bool, do func(context.Context,
 		o.Plan.Rerun = []planner.Selector{{Block: "qa", First: w.rerunOf, Last: w.rerunOf}}
 	}
 	o.Gate = apply.NewGate(o.Limits, store.State().LastSent())
-	ctx, w.crash.end = context.WithCancel(ctx)
-	defer w.crash.end()
 	next := w.transport
 	if next == nil {
 		next = emulator.Transport(w.server)
@@ -193,6 +201,13 @@ func (w *world) close(e *apply.Engine) {
 // state is what a reader of the state sees.
 func (w *world) state() *state.State {
 	w.t.Helper()
+	if w.bucket != nil {
+		s, err := w.place(w.bucket).Pull(w.t.Context(), state.Identity{})
+		if err != nil {
+			w.t.Fatalf("read the state: %v", err)
+		}
+		return &s.State
+	}
 	s, err := state.Read(w.statePath(), state.Identity{})
 	if err != nil {
 		w.t.Fatal(err)
@@ -203,13 +218,10 @@ func (w *world) state() *state.State {
 // plan plans as `qaplan plan` does: without the lock.
 func (w *world) plan(ctx context.Context) (*planner.Plan, []planner.Item) {
 	w.t.Helper()
-	s, err := state.Read(w.statePath(), state.Identity{Kind: "gemini", BaseURL: "http://service.test"})
-	if err != nil {
-		w.t.Fatalf("read the state: %v", err)
-	}
+	s := w.state()
 	gate := apply.NewGate(apply.Limits{}, time.Time{})
 	c := w.client(emulator.Transport(w.server), gate)
-	e := apply.New(apply.Options{Jobs: c, Files: c, Answers: c, Recorded: s, Desired: w.desired, Paths: w.paths, Rows: w.rows, Refresh: true, Gate: gate})
+	e := apply.New(apply.Options{Jobs: c, Files: c, Answers: c, Recorded: s, Desired: w.desired, Paths: w.paths, Rows: w.rows, Refresh: true, OpenDir: w.openDir(w.bucket), Gate: gate})
 	defer w.close(e)
 	p, items, err := e.Plan(ctx)
 	for n := 1; n < 10 && provider.ClassOf(err) == provider.ClassTemporary; n++ { // a fault that is left over
@@ -344,10 +356,7 @@ func (w *world) mustHaveBoughtNoGoodRowAgain(ledger emulator.Ledger) {
 // its series answered: of the lines for a key the first good one counts.
 func (w *world) mustHaveRightResults() {
 	w.t.Helper()
-	s, err := state.Read(w.statePath(), state.Identity{})
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	s := w.state()
 	c := w.client(emulator.Transport(w.server), apply.NewGate(apply.Limits{}, time.Time{}))
 	for i := range w.desired.Batches {
 		b := &w.desired.Batches[i]
@@ -392,7 +401,7 @@ func goodLine(line string) bool {
 func (w *world) mustBeTrue(b *planner.Batch, truth map[string]string) {
 	w.t.Helper()
 	path := w.paths[b.Address]
-	result, err := os.ReadFile(filepath.Join(path.OutputDir, path.OutputName))
+	result, err := w.result(path)
 	if err != nil {
 		w.t.Error(err)
 		return
@@ -436,6 +445,12 @@ type crasher struct {
 	points []string
 	dead   bool
 	end    func() // ends what the dead process still waits for
+}
+
+func (c *crasher) isDead() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.dead
 }
 
 // pass runs do as one point.
