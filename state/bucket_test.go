@@ -130,6 +130,12 @@ func (p *process) kill() {
 	p.dead = true
 }
 
+func (p *process) wake() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.dead = false
+}
+
 func (p *process) Read(ctx context.Context, key string) (data []byte, v blob.Version, err error) {
 	err = p.pass("read "+key, func() error {
 		data, v, err = p.Objects.Read(ctx, key)
@@ -331,7 +337,7 @@ func TestBucketLostWhileAsleep(t *testing.T) {
 					mustClose(t, taken)
 					before := b.keys()
 
-					asleep.dead = false // it wakes up
+					asleep.wake() // it wakes up
 					err := s.Write("create_intent", Change{addr(50), rec(50)})
 					if _, lost := errors.AsType[*LostLockError](err); !lost {
 						t.Errorf("write after the lock was lost: %v", err)
@@ -362,7 +368,7 @@ func TestBucketLateSnapshot(t *testing.T) {
 		asleep.kill()
 		taken := outlive(t, inShelf(b), "b")
 		mustWrite(t, taken, "x", Change{addr(2), rec(2)})
-		asleep.dead = false
+		asleep.wake()
 		if err := s.Close(); err == nil { // would fold what it knows
 			t.Error("a snapshot of a former holder was written")
 		}
@@ -461,7 +467,7 @@ func TestBucketCrashAtEveryCall(t *testing.T) {
 						t.Error("what was recorded is lost")
 					}
 					mustWrite(t, third, "x", Change{addr(3), rec(3)})
-					first.dead = false
+					first.wake()
 					if err := s.Write("x", Change{addr(4), rec(4)}); err == nil {
 						t.Error("the first run writes again")
 					}

@@ -15,7 +15,8 @@
 // the state is kept (….backup-12, by its serial) until somebody removes it. The
 // lineage is the state's own random identity; former lineages are those of lost
 // states that a rebuild took over. The identity is the service that it belongs
-// to.
+// to. A place is a file with its neighbours, or an object in a bucket with its
+// own.
 //
 // # Flow
 //
@@ -32,6 +33,26 @@
 // is folded in the middle of a run, which keeps the cost of a transition
 // constant, whatever the number of batches.
 //
+// # In a bucket
+//
+// A bucket has no locks that end with a process, and nothing can be appended to
+// an object. So the lock is a lease: a record that its holder writes anew every
+// ten seconds, each time under the condition that it is the one that it wrote
+// last. A hold is dead when another run has watched the record not change for the
+// lease, by that run's own monotonic clock. And each write of the journal, with
+// all that waited for it, is an object of its own, which is made only if there is
+// none; see bucket.go for the names. Who takes over makes the object that would
+// be the former holder's next write. So an intent to buy is durable before its
+// create goes out, and a run that lost the lease without knowing, on a machine
+// that slept, fails to write it, and sends nothing.
+//
+//	Open    lease → fence those who did not end cleanly → journal, snapshot → replay
+//	Write   one object for all that wait, if there is none of that name
+//	fold    snapshot, if it is the one read or written last → remove the objects
+//
+// Before anything rests on it, the first run in a bucket makes sure that the
+// server keeps to the conditions of writes.
+//
 // # Promises
 //
 //   - What Write has returned nil for is in every later state; what it has not
@@ -46,7 +67,8 @@
 //   - A state of another service, and a file of a newer format, are refused.
 //     Keys that are unknown are passed over, so that additions need no new
 //     format version; a program that does not know them does not keep them.
-//   - A lock ends with its process. Taken by force from a process that lives
+//   - The lock of a file ends with its process, and that in a bucket with its
+//     lease. Taken by force from a process that lives
 //     (ForceUnlock), it leaves a mark: the former holder writes nothing any more,
 //     but a call that it made may still be on its way, and the next runs know
 //     that (TookOver).
