@@ -28,7 +28,7 @@ func checkPath(p string) error {
 	scheme, _, isURL := strings.Cut(p, "://")
 	switch {
 	case isURL:
-		return fmt.Errorf("%s:// addresses stand in output_dir, in the path of a dataset and in the url of backend \"blob\" alone; this is read from a disk of this machine", scheme)
+		return fmt.Errorf("%s:// is no path on a disk of this machine; addresses of buckets are for output_dir, the path of a dataset and the url of backend \"blob\"", scheme)
 	case strings.ContainsRune(p, '\\'):
 		return errors.New("write paths with forward slashes, like c:/data or data/batch_*.jsonl: they work on every system")
 	case strings.ContainsFunc(p, unicode.IsControl):

@@ -95,7 +95,7 @@ func (w *world) goodRows(block string, number int) (rows []answered) {
 
 func (w *world) datasetText(d *apply.Dataset) string {
 	w.t.Helper()
-	text, err := os.ReadFile(d.File)
+	text, err := os.ReadFile(filepath.Join(d.Dir, d.File))
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -145,7 +145,7 @@ func TestDataset(t *testing.T) {
 			if len(told) != 1 || told[0].Rows != len(want) || told[0].Batches != 4 || told[0].Of != 4 || told[0].Path != file || told[0].Dataset != "all" {
 				t.Errorf("events %+v, want one about %d rows of 4 batches", told, len(want))
 			}
-			info, err := os.Stat(d.File)
+			info, err := os.Stat(filepath.Join(d.Dir, d.File))
 			if err != nil || info.Mode().Perm()&0o077 != 0 {
 				t.Errorf("mode %v, %v", info.Mode(), err)
 			}
@@ -153,7 +153,7 @@ func TestDataset(t *testing.T) {
 			// Whatever is as it was is not written again.
 			time.Sleep(time.Hour)
 			w.mustConverge()
-			if now, err := os.Stat(d.File); err != nil || !os.SameFile(now, info) || !now.ModTime().Equal(info.ModTime()) || len(w.eventsOf(apply.EventDatasetWritten)) != 1 {
+			if now, err := os.Stat(filepath.Join(d.Dir, d.File)); err != nil || !os.SameFile(now, info) || !now.ModTime().Equal(info.ModTime()) || len(w.eventsOf(apply.EventDatasetWritten)) != 1 {
 				t.Error("a dataset that is right was written again")
 			}
 			d.Digest, d.Fields = "2", d.Fields[:1]
@@ -163,7 +163,7 @@ func TestDataset(t *testing.T) {
 			}
 			// Gone, it is written anew.
 			text := w.datasetText(d)
-			if err := os.Remove(d.File); err != nil {
+			if err := os.Remove(filepath.Join(d.Dir, d.File)); err != nil {
 				t.Fatal(err)
 			}
 			w.mustConverge()
@@ -218,7 +218,7 @@ func TestDatasetOfWhatThereIs(t *testing.T) {
 		if _, err := w.apply(t.Context(), false); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := os.Stat(d.File); err == nil || len(w.eventsOf(apply.EventDatasetWritten)) != 0 {
+		if _, err := os.Stat(filepath.Join(d.Dir, d.File)); err == nil || len(w.eventsOf(apply.EventDatasetWritten)) != 0 {
 			t.Error("a dataset without a row was written before there was a result")
 		}
 		for n := 0; n < 50 && len(w.eventsOf(apply.EventDownloadComplete)) == 0; n++ {
@@ -247,7 +247,7 @@ func TestDatasetInTheWay(t *testing.T) {
 		d := w.dataset("all.csv", allFields()[:2], "qa")
 		put := func(text string) {
 			t.Helper()
-			if err := os.WriteFile(d.File, []byte(text), 0o600); err != nil {
+			if err := os.WriteFile(filepath.Join(d.Dir, d.File), []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -264,7 +264,7 @@ func TestDatasetInTheWay(t *testing.T) {
 		put("mine\n")
 		refused("mine\n", "not written by qaplan")
 		refused("mine\n", "not written by qaplan")
-		if err := os.Remove(d.File); err != nil {
+		if err := os.Remove(filepath.Join(d.Dir, d.File)); err != nil {
 			t.Fatal(err)
 		}
 		w.mustConverge()
@@ -277,12 +277,12 @@ func TestDatasetInTheWay(t *testing.T) {
 		if rep, err := w.apply(t.Context(), true); err != nil || len(rep.Unwritten) != 0 || len(w.eventsOf(apply.EventDatasetWritten)) != 1 {
 			t.Errorf("put back: error %v, unwritten %v", err, rep.Unwritten)
 		}
-		info, err := os.Stat(d.File)
+		info, err := os.Stat(filepath.Join(d.Dir, d.File))
 		if err != nil || w.state().Datasets["all.csv"].ModTime != info.ModTime().UnixNano() {
 			t.Errorf("the new time is not recorded: %+v", w.state().Datasets)
 		}
 
-		if err := errors.Join(os.Remove(d.File), os.Mkdir(d.File, 0o700)); err != nil {
+		if err := errors.Join(os.Remove(filepath.Join(d.Dir, d.File)), os.Mkdir(filepath.Join(d.Dir, d.File), 0o700)); err != nil {
 			t.Fatal(err)
 		}
 		if rep, err := w.apply(t.Context(), true); err != nil || len(rep.Unwritten) != 1 {
@@ -298,7 +298,7 @@ func TestDatasetThatIsRightAlready(t *testing.T) {
 		w := newWorld(t, 2, 2, emulator.Config{})
 		d := w.dataset("all.jsonl", allFields()[:2], "qa")
 		w.mustConverge()
-		info, err := os.Stat(d.File)
+		info, err := os.Stat(filepath.Join(d.Dir, d.File))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -313,7 +313,7 @@ func TestDatasetThatIsRightAlready(t *testing.T) {
 				t.Errorf("known as %+v before, and now as %+v", known, now)
 			}
 		}
-		if now, err := os.Stat(d.File); err != nil || !os.SameFile(now, info) || len(w.eventsOf(apply.EventDatasetWritten)) != 1 {
+		if now, err := os.Stat(filepath.Join(d.Dir, d.File)); err != nil || !os.SameFile(now, info) || len(w.eventsOf(apply.EventDatasetWritten)) != 1 {
 			t.Errorf("the file was written again (%v)", err)
 		}
 	})
@@ -403,7 +403,7 @@ func TestDatasetAndInterrupt(t *testing.T) {
 		w := newWorld(t, 1, 1, emulator.Config{})
 		d := w.dataset("all.jsonl", allFields()[:1], "qa")
 		w.mustConverge()
-		if err := os.Remove(d.File); err != nil {
+		if err := os.Remove(filepath.Join(d.Dir, d.File)); err != nil {
 			t.Fatal(err)
 		}
 		if err := w.process(t.Context(), true, func(ctx context.Context, p process) error {
@@ -419,7 +419,7 @@ func TestDatasetAndInterrupt(t *testing.T) {
 		}); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := os.Stat(d.File); err == nil {
+		if _, err := os.Stat(filepath.Join(d.Dir, d.File)); err == nil {
 			t.Error("a run that was asked to end wrote the dataset")
 		}
 		w.mustConverge()
