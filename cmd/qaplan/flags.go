@@ -148,7 +148,7 @@ func unknownAddress(sel planner.Selector, known []planner.Address) error {
 		}
 	}
 	if slices.Contains(blocks, sel.Block) {
-		return fmt.Errorf("%s names no batch of the config or the state", sel)
+		return advised(fmt.Errorf("%s names no batch of the config or the state", sel), "qaplan status lists them.")
 	}
 	return advised(fmt.Errorf("%s names no batch: there is no block %q", sel, sel.Block), didYouMean(sel.Block, blocks))
 }

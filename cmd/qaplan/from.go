@@ -76,6 +76,7 @@ func (a *app) importFrom(ctx context.Context, f *importFlags) (err error) {
 	if len(found.Pairs)+len(found.Conflicts)+len(found.Unpaired) == 0 {
 		return advised(err, "What is looked for are names such as batches/… and files/…, each next to the number of its batch.")
 	}
+	err = advised(err, "Each line above says why. A pair of which you are sure can be given alone: qaplan import 'batch.NAME[72]' batches/….")
 	return err
 }
 

@@ -93,7 +93,7 @@ func (a *app) importOne(ctx context.Context, address, id string, f *surgeryFlags
 		return err
 	}
 	if !isName(id) {
-		return fmt.Errorf("cannot import %q: it is neither the name of a job (batches/...) nor that of a file (files/...)", id)
+		return fmt.Errorf("cannot import %q: it is neither the name of a job (batches/...) nor that of a file (files/...); write it as the service or qaplan state show gives it", id)
 	}
 	w, err := a.openWork(ctx, workOptions{operation: "import", adoptOnly: true, lockTimeout: f.lockTimeout})
 	if err != nil {
@@ -109,7 +109,8 @@ func (a *app) importOne(ctx context.Context, address, id string, f *surgeryFlags
 	}
 	switch e := evidence[0]; e.Verdict {
 	case planner.ClaimContradicted, planner.ClaimGone:
-		return fmt.Errorf("cannot import %s as %s: %s", id, c.Address, e.Why)
+		return advised(fmt.Errorf("cannot import %s as %s: %s", id, c.Address, e.Why),
+			"Check the number of the batch, and the key: a job is seen with a key of its own project alone. qaplan plan shows what the service has.")
 	case planner.ClaimRecorded:
 		a.ui.Print(fmt.Sprintf("Nothing to import: %s, %s: %s.\n", c.Address, id, e.Why))
 		return nil

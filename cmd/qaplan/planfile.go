@@ -19,7 +19,7 @@ func onePlanFile(cmd *cobra.Command, args []string) error {
 	case len(args) == 0:
 		return nil
 	case len(args) == 1 && args[0] == "":
-		return fmt.Errorf("%s: the name of the plan file is empty", cmd.CommandPath()) // an unset variable, say
+		return fmt.Errorf("%s: the name of the plan file is empty; name the one that plan --out made", cmd.CommandPath()) // an unset variable, say
 	case len(args) == 1:
 		return nil
 	}

@@ -54,7 +54,7 @@ func (a *app) forceUnlock(ctx context.Context, id string) error {
 	a.ui.Print(ui.RenderLock(lock))
 	if !lock.Dead() {
 		if !a.ui.Interactive() {
-			return errors.New("the run lives, and stdin is not a terminal, so nobody can approve this")
+			return errors.New("the run lives, and stdin is not a terminal, so nobody can approve this; wait for its end, or run this in a terminal")
 		}
 		var f surgeryFlags
 		if err := f.ask(ctx, a, "Take the lock away from it?"); err != nil {

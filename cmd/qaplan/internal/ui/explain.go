@@ -88,13 +88,17 @@ func providerHint(e *provider.Error) string {
 	case e.NotSent:
 		return "The service could not be reached. Check the network, the proxy and the base URL (base_url in the config, GOOGLE_GEMINI_BASE_URL)."
 	case e.Status == "" && e.HTTPStatus != 0:
-		return "The answer is not the service's own: something between here and there answered, or the base URL is wrong (base_url in the config, GOOGLE_GEMINI_BASE_URL)."
+		return "The answer is not the service's own: something between here and there answered, or the base URL is wrong (base_url in the config, GOOGLE_GEMINI_BASE_URL). Check the network and the URL, then run the command again."
 	case e.HTTPStatus == 404 && e.Target == "":
 		return "The service does not know this call. Check the base URL (base_url in the config, GOOGLE_GEMINI_BASE_URL), which goes without /v1beta."
 	case e.Class == provider.ClassTemporary, e.Class == provider.ClassUnknown:
 		return "This may pass. Nothing is lost: run the command again."
+	case e.Class == provider.ClassGone:
+		return "The service does not have it, or not for this key: run qaplan plan to see what follows, and check that the key is that of the project which made it."
+	case e.About == provider.AboutInput:
+		return "The service refuses what is in the source: mend what it names, and check with qaplan validate. Nothing was bought."
 	}
-	return ""
+	return "The service refuses it in its own words, and nothing was bought: mend what they name, then run qaplan plan."
 }
 
 func pathHint(e *fs.PathError) string {

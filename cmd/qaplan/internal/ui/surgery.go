@@ -201,7 +201,14 @@ func surgeryHint(err error) string {
 	if e, ok := errors.AsType[*state.NotHolderError](err); ok && e.Have != "" {
 		return fmt.Sprintf("Look who holds it now, and if it is still meant: qaplan force-unlock %s.", e.Have)
 	}
+	if e, ok := errors.AsType[*state.NotHolderError](err); ok && !e.Held {
+		return "There is nothing to unlock: run the command that was refused again."
+	} else if ok {
+		return "Wait for the end of that run, or end its process."
+	}
 	switch {
+	case errors.Is(err, state.ErrNoRecord):
+		return "qaplan state list shows what it knows."
 	case errors.Is(err, durable.ErrLost):
 		return "Somebody took the lock away from this run, or removed the lock's file. Nothing more is recorded; the next run finds what was done."
 	case errors.Is(err, durable.ErrNotSeized):
