@@ -72,12 +72,11 @@ func (a *app) importFrom(ctx context.Context, f *importFlags) (err error) {
 		a.ui.Print("\nNothing to import: the state knows what it can use of this.\n")
 		return nil
 	}
-	err = fmt.Errorf("%s: nothing there can be imported", name)
+	advice := "Each line above says why. A pair of which you are sure can be given alone: qaplan import 'batch.NAME[72]' batches/…."
 	if len(found.Pairs)+len(found.Conflicts)+len(found.Unpaired) == 0 {
-		return advised(err, "What is looked for are names such as batches/… and files/…, each next to the number of its batch.")
+		advice = "What is looked for are names such as batches/… and files/…, each next to the number of its batch."
 	}
-	err = advised(err, "Each line above says why. A pair of which you are sure can be given alone: qaplan import 'batch.NAME[72]' batches/….")
-	return err
+	return advised(fmt.Errorf("%s: nothing there can be imported", name), advice)
 }
 
 // readNotes reads the text, which messages call name; "-" is stdin.
