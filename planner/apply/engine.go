@@ -67,6 +67,7 @@ type Engine struct {
 	costs     costs                     // what purchases cost
 	money     money                     // what may still be spent
 	limits    map[planner.Address]int64 // of the output of what is planned
+	hopeless  map[planner.Address]bool  // creates that only a higher limit lets go
 	sampled   map[budget.Kind]bool      // kinds that the service was asked to count in this run
 	mine      map[planner.Address][]int // attempts that this run has sent
 	weighed   time.Time                 // the service's time of the listing that was weighed last

@@ -17,7 +17,7 @@ import (
 // batches wait for them.
 func (e *Engine) estimate(r *round) (unaffordable []planner.Address) {
 	p := r.plan
-	e.limits = map[planner.Address]int64{}
+	e.limits, e.hopeless = map[planner.Address]int64{}, map[planner.Address]bool{}
 	left := e.money.clone()
 	b := newBill(p)
 	for i := range p.Changes {
@@ -34,11 +34,15 @@ func (e *Engine) estimate(r *round) (unaffordable []planner.Address) {
 			c.Detail.CostUSD = cost.cost.usd().Dollars()
 		}
 		b.add(c, &cost)
-		if d := deferralOf(e.creates.TooLarge(e.createOf(c))); d != nil {
+		if d := e.creates.TooLarge(e.createOf(c)); !d.Admit() {
+			// Without the batch's own tokens, which are in its detail: what is said of
+			// many batches alike is said once.
+			e.hopeless[c.Address] = true
 			p.Problems = append(p.Problems, planner.Problem{Severity: planner.SeverityWarning, Code: planner.CodeTooLarge, Address: &c.Address,
-				Summary: "not bought: " + d.reason})
+				Summary: fmt.Sprintf("not bought: it has more than the %d tokens that max_enqueued_tokens allows for %s in all: split the batch, or declare a higher limit", d.Limit, d.Model)})
 		}
 		if d := left.against(c.Address, &cost, c.Detail.Model); d != nil {
+			e.hopeless[c.Address] = e.hopeless[c.Address] || d.never
 			b.refuse(c, d)
 			if d.never && d.budget == BudgetMaxCost && c.Reason == planner.ReasonRepair && c.Phase != planner.PhaseDone {
 				unaffordable = append(unaffordable, c.Address)

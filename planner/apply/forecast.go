@@ -14,11 +14,11 @@ import (
 )
 
 // forecast says how what is planned, and what runs, is expected to go: nil
-// where there is nothing to say.
+// where there is nothing to say. What only a higher limit lets go is left out.
 func (e *Engine) forecast(r *round) *planner.Forecast {
 	var waiting []budget.Create
 	for i := range r.plan.Changes {
-		if c := &r.plan.Changes[i]; c.Has(planner.ActionCreate) {
+		if c := &r.plan.Changes[i]; c.Has(planner.ActionCreate) && !e.hopeless[c.Address] {
 			waiting = append(waiting, *e.createOf(c))
 		}
 	}

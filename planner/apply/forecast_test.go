@@ -40,6 +40,29 @@ func TestForecast(t *testing.T) {
 	})
 }
 
+// TestForecastLeavesOutWhatNeverGoes counts no wave for what no money is
+// there for.
+func TestForecastLeavesOutWhatNeverGoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 5, 5, quick())
+		w.options = func(o *apply.Options) { o.Limits.MaxActiveJobs = 1 }
+		if _, err := w.apply(t.Context(), false); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Minute)
+		if _, err := w.apply(t.Context(), false); err != nil {
+			t.Fatal(err)
+		}
+		if f := w.forecast(); f == nil || f.Waves != 3 {
+			t.Errorf("without a limit: got %+v", f)
+		}
+		w.options = func(o *apply.Options) { o.Limits.MaxActiveJobs, o.MaxCost = 1, 1 }
+		if f := w.forecast(); f != nil && f.Waves != 0 {
+			t.Errorf("with a limit that nothing fits into: got %+v", f)
+		}
+	})
+}
+
 func (w *world) forecast() (f *planner.Forecast) {
 	w.t.Helper()
 	err := w.process(w.t.Context(), false, func(ctx context.Context, p process) error {

@@ -87,6 +87,9 @@ func TestThePlanTellsOfWhatIsTooLarge(t *testing.T) {
 			if len(told) != 1 || told[0].Number != 60 {
 				t.Errorf("told of %v: %+v", told, plan.Problems)
 			}
+			if f := plan.Forecast; f != nil && f.AtOnce*f.Waves > 2 {
+				t.Errorf("two batches can be bought, and the forecast is %+v", f)
+			}
 			return nil
 		})
 		if err != nil {
