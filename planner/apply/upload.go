@@ -125,7 +125,7 @@ func (e *Engine) uploaded(c *planner.Change, file *provider.File) error {
 	e.mended(c.Address)
 	e.count(func(s *Summary) { s.Uploaded++ })
 	e.emit(Event{Type: EventUploadComplete, Address: &c.Address, Attempt: c.Attempt, File: file.Name, Bytes: file.Bytes, SHA256: file.SHA256})
-	e.outcome(func(p *budget.Creates, _ time.Time) { p.Uploaded() })
+	e.outcome(func(p *budget.Creates, now time.Time) { p.Uploaded(now) })
 	return nil
 }
 

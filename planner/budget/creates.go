@@ -213,9 +213,10 @@ func (p *Creates) TooLarge(c *Create) Decision {
 	return Decision{Cause: CauseTooLarge, Budget: EnqueuedTokens, Model: c.Model, Limit: limit, Wanted: c.Tokens.Tokens}
 }
 
-// Uploaded notes that an upload has gone through.
-func (p *Creates) Uploaded() {
-	if _, ok := p.know.Named[FileStorage]; ok {
+// Uploaded notes that an upload has gone through. One that does while uploads
+// pause was on its way before, and tells nothing of what was refused meanwhile.
+func (p *Creates) Uploaded(now time.Time) {
+	if n, ok := p.know.Named[FileStorage]; ok && !now.Before(n.Until) {
 		delete(p.know.Named, FileStorage)
 		p.rev++
 	}

@@ -79,7 +79,7 @@ func (w *truth) step(op, b byte) {
 		if b%3 == 0 {
 			w.p.UploadRefused(w.now, Refusal{})
 		} else {
-			w.p.Uploaded()
+			w.p.Uploaded(w.now)
 		}
 	}
 }

@@ -111,14 +111,17 @@ func (p *Creates) obey(b *booking, r *Refusal) (understood bool) {
 	return understood
 }
 
+// sameMoment is how far apart the ends of two pauses may be that are told as one.
+const sameMoment = time.Second
+
 // strike makes a named pause, or makes it longer. What was on its way when it
-// began counts as the same refusal.
+// began counts as the same refusal, and a moment more is no news.
 func (p *Creates) strike(name string, q quota, id string, r *Refusal) {
 	n := p.know.Named[name]
 	if !r.now.Before(n.Until) {
 		n.Strikes++
 	}
-	if until := q.until(r.now, n.Strikes, p.set.Cooldown, r.Delay); until.After(n.Until) {
+	if until := q.until(r.now, n.Strikes, p.set.Cooldown, r.Delay); until.Sub(n.Until) > sameMoment {
 		n.Until, n.Quota = until, id
 	}
 	if p.know.Named == nil {

@@ -107,8 +107,8 @@ func TestNamedCeilings(t *testing.T) {
 // Uploads that were on their way together are refused once.
 func TestStorageRefusedTogether(t *testing.T) {
 	d := newDesk(t, Settings{}, Knowledge{})
-	for range 4 {
-		d.p.UploadRefused(d.now, Refusal{})
+	for i := range 4 {
+		d.p.UploadRefused(d.now.Add(time.Duration(i)*time.Millisecond), Refusal{})
 	}
 	c := d.create(1)
 	c.Upload = true
@@ -138,9 +138,15 @@ func TestStorageOfUploads(t *testing.T) {
 	if dec := d.p.Next(d.now, c); dec.Until.Sub(d.now) < 14*time.Hour {
 		t.Errorf("until midnight: %+v", dec)
 	}
-	d.p.Uploaded()
-	if dec := d.p.Next(d.now, c); !dec.Admit() {
-		t.Errorf("after an upload went through: %+v", dec)
+	d.p.Uploaded(d.now)
+	if dec := d.p.Next(d.now, c); dec.Admit() {
+		t.Error("an upload that was on its way when others were refused ends their pause")
+	}
+	d.pass(15 * time.Hour)
+	d.p.Uploaded(d.now)
+	d.p.UploadRefused(d.now, Refusal{})
+	if dec := d.p.Next(d.now, c); !dec.Until.Equal(d.now.Add(2 * time.Minute)) {
+		t.Errorf("after an upload went through, the next refusal pauses for %v", dec.Until.Sub(d.now))
 	}
 }
 
