@@ -99,13 +99,12 @@ func known(in *config.Inputs, st *state.State) []planner.Address {
 	return list
 }
 
-// enginePaths moves to the engine where it finds and puts files.
+// enginePaths is where the engine finds and puts files.
 func enginePaths(in *config.Inputs) map[planner.Address]apply.Path {
 	paths := make(map[planner.Address]apply.Path, len(in.Paths))
 	for addr, p := range in.Paths {
 		paths[addr] = apply.Path{Source: p.Source, OutputDir: p.OutputDir, OutputName: p.OutputName}
 	}
-	in.Paths = nil // of many batches one copy is enough
 	return paths
 }
 
