@@ -171,7 +171,7 @@ func isCorrupt(err error) bool {
 func TestSnapshotLongLine(t *testing.T) {
 	long := &planner.Record{Refused: &planner.Refusal{Message: strings.Repeat("long ", 200_000)}}
 	want := &Snapshot{head: "12345678", State: State{
-		Version: 1, Lineage: testLineage, Serial: 3, Provider: gemini, Datasets: map[string]Dataset{},
+		Version: 1, Lineage: testLineage, Serial: 3, Provider: gemini, Datasets: map[string]Dataset{}, Told: map[string]string{},
 		Batches: map[planner.Address]*planner.Record{addr(1): rec(1), addr(2): long, addr(3): rec(3)},
 	}}
 	var data bytes.Buffer

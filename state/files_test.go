@@ -26,7 +26,7 @@ func TestNothingWritten(t *testing.T) {
 	path := newPath(t)
 	for _, end := range []func(*Store){func(s *Store) { mustClose(t, s) }, (*Store).Abandon} {
 		s := mustOpen(t, path)
-		if diff := cmp.Diff(&State{Version: 1, Provider: gemini, Datasets: map[string]Dataset{}, Batches: map[planner.Address]*planner.Record{}}, s.State()); diff != "" {
+		if diff := cmp.Diff(&State{Version: 1, Provider: gemini, Datasets: map[string]Dataset{}, Told: map[string]string{}, Batches: map[planner.Address]*planner.Record{}}, s.State()); diff != "" {
 			t.Errorf("a new state (-want +got):\n%s", diff)
 		}
 		mustWrite(t, s, "nothing")
