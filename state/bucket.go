@@ -41,7 +41,8 @@ type Objects interface {
 // Who takes over a hold that did not end cleanly makes the object that would be
 // its next write: a fence. From then on the former holder's write fails, however
 // late it comes, and with it what it was about to send. Fences are never removed,
-// for a machine may sleep for long.
+// for a machine may sleep for long; and folding leaves the last object of a hold
+// that may write on, for it tells where its fence belongs.
 //
 // The snapshot is replaced under the condition that it is the one that was read
 // or written last. Who takes over writes one entry and a snapshot with it, so
@@ -150,7 +151,7 @@ func (s *Store) takeOver() error {
 	if err := s.record(transition{Op: "take_over"}); err != nil {
 		return err
 	}
-	return s.compact()
+	return s.compact(true)
 }
 
 func (m *objects) take(l *loadedObjects) {
@@ -244,13 +245,24 @@ func (m *objects) replace(now *Snapshot) (int64, error) {
 }
 
 // clear removes what the snapshot has taken over. What cannot be removed does no
-// harm: a reader passes it over, and the next run removes it.
-func (m *objects) clear() error {
+// harm: a reader passes it over, and the next run removes it. While this hold may
+// write on, its last object stays: it tells who takes over where a fence belongs.
+func (m *objects) clear(more bool) error {
 	ctx, cancel := context.WithTimeout(context.Background(), bucketPatience)
 	defer cancel()
+	last := ""
+	if more {
+		last = m.journalKey(m.hold.epoch, m.writes)
+	}
 	var left []string
 	var mu sync.Mutex
 	together(m.entries, func(_ int, key string) {
+		if key == last {
+			mu.Lock()
+			defer mu.Unlock()
+			left = append(left, key)
+			return
+		}
 		if err := m.objects.Remove(ctx, key); err != nil {
 			mu.Lock()
 			defer mu.Unlock()

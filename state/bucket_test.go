@@ -313,7 +313,8 @@ func TestBucketTakeOver(t *testing.T) {
 // A holder that sleeps and loses its lock writes nothing when it wakes up,
 // neither an entry nor a snapshot, however often the state was folded meanwhile.
 func TestBucketLostWhileAsleep(t *testing.T) {
-	for _, written := range []int{0, 1, 3} {
+	const folded = minJournal / objectWeight // its last write is in the snapshot alone
+	for _, written := range []int{0, 1, 3, folded, folded + 1} {
 		for _, forced := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%d written, forced %v", written, forced), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
@@ -338,7 +339,7 @@ func TestBucketLostWhileAsleep(t *testing.T) {
 					before := b.keys()
 
 					asleep.wake() // it wakes up
-					err := s.Write("create_intent", Change{addr(50), rec(50)})
+					err := s.Write("create_intent", Change{addr(999), rec(50)})
 					if _, lost := errors.AsType[*LostLockError](err); !lost {
 						t.Errorf("write after the lock was lost: %v", err)
 					}
@@ -348,13 +349,40 @@ func TestBucketLostWhileAsleep(t *testing.T) {
 					if diff := cmp.Diff(before, b.keys()); diff != "" {
 						t.Errorf("objects (-before +after):\n%s", diff)
 					}
-					if got := pulled(t, inShelf(b)); got.Batches[addr(50)] != nil || len(got.Batches) != written+70 {
+					if got := pulled(t, inShelf(b)); got.Batches[addr(999)] != nil || len(got.Batches) != written+70 {
 						t.Errorf("the state knows %d batches", len(got.Batches))
 					}
 				})
 			})
 		}
 	}
+}
+
+// A holder that took over, and sleeps before it has written anything more, is
+// kept out as well.
+func TestBucketTakenOverTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newShelf()
+		first, second := &process{Objects: b}, &process{Objects: b}
+		s := mustOpenIn(t, inShelf(first), "a")
+		mustWrite(t, s, "x", Change{addr(1), rec(1)})
+		first.kill()
+		taken := outlive(t, inShelf(second), "b")
+		second.kill()
+		again := outlive(t, inShelf(b), "c")
+		mustWrite(t, again, "x", Change{addr(2), rec(2)})
+		for late, p := range map[*Store]*process{s: first, taken: second} {
+			p.wake()
+			if err := late.Write("create_intent", Change{addr(999), rec(50)}); err == nil {
+				t.Error("a former holder wrote an intent")
+			}
+			late.Abandon()
+		}
+		mustClose(t, again)
+		if got := pulled(t, inShelf(b)); len(got.Batches) != 2 {
+			t.Errorf("the state knows %d batches, want 2", len(got.Batches))
+		}
+	})
 }
 
 // A snapshot that a former holder was about to write does not replace a newer

@@ -12,7 +12,7 @@ func compactAt(snapshotSize int64) int64 { return max(minJournal, 2*snapshotSize
 // snapshot cannot be written, the journal is as good as before, so the run
 // goes on and tries again later.
 func (s *Store) compactEarly() {
-	if err := s.compact(); err != nil {
+	if err := s.compact(true); err != nil {
 		counted, _ := s.medium.size()
 		s.compactAt = 2 * counted
 		return
@@ -21,15 +21,16 @@ func (s *Store) compactEarly() {
 }
 
 // compact writes the snapshot and empties the journal. Only the leader may
-// call it, or who has ended the store: nothing changes the state meanwhile.
-func (s *Store) compact() error {
+// call it, or who has ended the store: nothing changes the state meanwhile. more
+// tells that entries may follow.
+func (s *Store) compact(more bool) error {
 	if _, all := s.medium.size(); all == 0 {
 		return nil
 	}
 	if err := s.fold(); err != nil {
 		return err
 	}
-	if err := s.medium.clear(); err != nil {
+	if err := s.medium.clear(more); err != nil {
 		// It is not known what the journal holds now, so that nothing may be
 		// appended to it any more.
 		s.mu.Lock()

@@ -141,7 +141,7 @@ func (f *files) backUp() error {
 	return err
 }
 
-func (f *files) clear() error {
+func (f *files) clear(bool) error {
 	if err := f.lock.lock.Check(); err != nil {
 		return err
 	}

@@ -76,8 +76,9 @@ type medium interface {
 	// replace makes now the snapshot, after a backup of the one from before the
 	// run. It gives the new one's length.
 	replace(now *Snapshot) (size int64, err error)
-	// clear empties the journal, which the snapshot has taken over.
-	clear() error
+	// clear empties the journal, which the snapshot has taken over; more tells
+	// that entries may follow, which go on from those.
+	clear(more bool) error
 	// keep stores a backup beside the state under the first of the names that is
 	// free or has that content already, and gives that name.
 	keep(names iter.Seq[string], text []byte) (string, error)
@@ -374,7 +375,7 @@ func (s *Store) Close() error {
 	}
 	err := errors.Join(failed, unsaved)
 	if err == nil {
-		err = s.compact()
+		err = s.compact(false)
 	}
 	if err = errors.Join(err, s.medium.end(failed == nil && err == nil)); err != nil {
 		return fmt.Errorf("close state: %w", err)

@@ -249,7 +249,7 @@ func (s *Store) replace(next *Snapshot) (err error) {
 		if err := s.fold(); err != nil {
 			return err
 		}
-		if err := s.medium.clear(); err != nil {
+		if err := s.medium.clear(false); err != nil {
 			return err
 		}
 	}
