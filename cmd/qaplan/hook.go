@@ -17,6 +17,8 @@ import (
 	"github.com/qaplan/qaplan/cmd/qaplan/internal/ui"
 	"github.com/qaplan/qaplan/config"
 	"github.com/qaplan/qaplan/planner"
+	"github.com/qaplan/qaplan/planner/apply"
+	"github.com/qaplan/qaplan/state/blob"
 )
 
 // hooks run the commands of on_complete.
@@ -25,20 +27,23 @@ type hooks struct {
 	dir     string // of the config
 	service string
 	byBlock map[string]*config.Hook
-	paths   map[planner.Address]config.Paths
-	outputs map[string]string // output folders, by block
+	paths   map[planner.Address]apply.Path
+	outputs map[string]string // output folders, by block; that in a bucket as its address, without parameters
 	environ []string          // what the commands get
 }
 
 // newHooks gives nil where no block has a command.
-func newHooks(a *app, cfg *config.Config, in *config.Inputs) *hooks {
+func newHooks(a *app, cfg *config.Config, paths map[planner.Address]apply.Path) *hooks {
 	h := &hooks{
-		app: a, dir: cfg.Dir, service: string(cfg.Provider.Kind), byBlock: map[string]*config.Hook{}, paths: in.Paths, outputs: map[string]string{},
+		app: a, dir: cfg.Dir, service: string(cfg.Provider.Kind), byBlock: map[string]*config.Hook{}, paths: paths, outputs: map[string]string{},
 		environ: withoutKeys(os.Environ(), a.env),
 	}
 	for i := range cfg.Blocks {
 		if b := &cfg.Blocks[i]; b.OnComplete != nil {
 			h.byBlock[b.Name], h.outputs[b.Name] = b.OnComplete, b.OutputDirAbs
+			if blob.IsURL(b.OutputDirAbs) {
+				h.outputs[b.Name] = b.OutputDir
+			}
 		}
 	}
 	if len(h.byBlock) == 0 {
@@ -113,12 +118,16 @@ func plainCause(err error) error {
 	return err
 }
 
-// result is where the result of a batch is on this machine.
+// result is where the result of a batch is: its path on this machine, or its
+// address in a bucket.
 func (h *hooks) result(c *planner.Completion) string {
 	if c.Address == nil {
 		return ""
 	}
 	p := h.paths[*c.Address]
+	if blob.IsURL(p.OutputDir) {
+		return c.Result
+	}
 	return filepath.Join(p.OutputDir, p.OutputName)
 }
 
@@ -128,8 +137,8 @@ type told struct {
 	QaplanVersion string `json:"qaplan_version"`
 	Provider      string `json:"provider"`
 	planner.Completion
-	ResultPath string `json:"result_path,omitempty"` // absolute
-	OutputDir  string `json:"output_dir"`            // absolute
+	ResultPath string `json:"result_path,omitempty"` // absolute, or an address in a bucket
+	OutputDir  string `json:"output_dir"`            // the same
 }
 
 // facts are what a command reads on stdin.

@@ -85,7 +85,7 @@ func (a *app) openWork(ctx context.Context, f workOptions) (_ *work, err error) 
 	}
 	o.Gate = apply.NewGate(o.Limits, st.LastSent())
 	o.Datasets, o.OpenDir = engineDatasets(cfg), a.outputDir(cfg)
-	if h := newHooks(a, cfg, in); h != nil {
+	if h := newHooks(a, cfg, o.Paths); h != nil {
 		o.Completer, o.Completes = h, h.blocks()
 	}
 	if err := w.service.connect(ctx, a, o.Gate); err != nil {
