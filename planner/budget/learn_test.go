@@ -2,6 +2,8 @@ package budget
 
 import (
 	"encoding/json"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -47,6 +49,27 @@ func TestCeilingOfJobs(t *testing.T) {
 		t.Errorf("says %q, want %q", got, want)
 	}
 	d.finish().sends(200, true)
+}
+
+// A limit that was just met is told as what the service took, before a look
+// makes sure of it.
+func TestLimitBeforeTheNextLook(t *testing.T) {
+	d := newDesk(t, Settings{}, Knowledge{})
+	for range 5 {
+		d.sends(200, true)
+	}
+	d.sends(300, false)
+	if k := d.p.Knowledge(); k.Jobs.Good != 0 {
+		t.Fatalf("learned without a look: %+v", k.Jobs)
+	}
+	var got []string
+	for _, u := range d.p.Uses() {
+		got = append(got, fmt.Sprintf("%s %d of %d, learned %v", u.Budget, u.Used, u.Most, u.Learned))
+	}
+	want := []string{"max_active_jobs 5 of 5, learned true", "max_enqueued_tokens 1000 of 1000, learned true"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
 }
 
 func TestCeilingOfTokens(t *testing.T) {
