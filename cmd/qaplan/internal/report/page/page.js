@@ -44,7 +44,9 @@
     phases(width) {
       const t = data.timeline.times.map((s) => new Date(s));
       const order = ["done", "succeeded", "submitted", "unknown", "uploaded", "absent", "held", "failed"].filter((p) => data.timeline.phases[p]);
-      const tidy = order.flatMap((phase) => t.map((at, i) => ({ at, phase, n: data.timeline.phases[phase][i] })));
+      // The newest counts need some room, or the last step is not seen.
+      const end = new Date(+t[t.length - 1] + (t[t.length - 1] - t[0]) / 100);
+      const tidy = order.flatMap((phase) => [...t, end].map((at, i) => ({ at, phase, n: data.timeline.phases[phase][Math.min(i, t.length - 1)] })));
       const short = t[t.length - 1] - t[0] < 36e5;
       const words = t.map((at, i) => ({
         at, total: order.reduce((sum, p) => sum + data.timeline.phases[p][i], 0) / 2,
