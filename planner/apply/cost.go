@@ -199,8 +199,9 @@ type Spending struct {
 	// ByAttempt parts Spent: one amount for each recorded attempt, in their order.
 	// What is left of it belongs to an attempt that is not recorded any more.
 	ByAttempt []budget.USD
-	// Unknown tells that the amounts lack something: a model without a price, or a
-	// job whose output cannot be estimated yet.
+	// Unknown tells that the amounts lack something: a model without a price, a job
+	// whose output cannot be estimated yet, or one whose answers are gone or came
+	// without counts.
 	Unknown bool
 }
 
@@ -227,9 +228,12 @@ func (c *costs) record(it *planner.Item) Spending {
 		s.Spent += p.spent
 		s.ByAttempt = append(s.ByAttempt, p.spent)
 		s.Unknown = s.Unknown || p.unpriced
-		if p.owed != nil {
+		switch {
+		case p.pending:
 			s.ToCome += p.owed.cost.usd()
 			s.Unknown = s.Unknown || !p.owed.known()
+		case p.owed != nil:
+			s.Unknown = true // it will never tell
 		}
 	}
 	r := it.Record.Result

@@ -40,7 +40,7 @@ func costLine(c *StatusCost) string {
 	}
 	s := "Cost so far: $" + budget.FromDollars(c.CostUSD).String()
 	if c.ToComeUSD > 0 {
-		s += ", about $" + budget.FromDollars(c.ToComeUSD).String() + " to come for jobs whose answers are not here yet"
+		s += ", about " + dollars(c.ToComeUSD) + " to come for jobs whose answers are not here yet"
 	}
 	if c.EstimateUSD > 0 {
 		s += ", about $" + budget.FromDollars(max(c.EstimateUSD, 0.01)).String() + " for what is not bought yet"
