@@ -302,7 +302,11 @@ func (m *markdown) limits() {
 func (m *markdown) goOn() {
 	m.section("How to go on")
 	commands := m.r.Commands()
-	if len(commands) == 0 {
+	switch {
+	case len(commands) > 0:
+	case len(m.r.Stuck) > 0:
+		m.line("Nothing is left to do but what needs a person, see above.")
+	default:
 		m.line("Nothing is left to do.")
 	}
 	for _, c := range commands {

@@ -165,8 +165,8 @@ func batchTable(r *Report) table {
 
 func rowTable(r *Report) table {
 	t := table{Columns: []column{
-		{Name: "Batch", Kind: "text", Class: "nowrap"}, {Name: "Key", Kind: "mono"}, {Name: "Line", Kind: "number", Class: "num"}, {Name: "Class", Kind: "text", Class: "nowrap"},
-		{Name: "Why", Kind: "text"},
+		{Name: "Batch", Kind: "text", Class: "nowrap"}, {Name: "Key", Kind: "mono", Class: "key"}, {Name: "Line", Kind: "number", Class: "num"}, {Name: "Class", Kind: "text", Class: "nowrap"},
+		{Name: "Why", Kind: "text", Class: "why"},
 	}, Rows: make([][]any, len(r.BadRows))}
 	content := r.hasContent()
 	if content {
