@@ -46,6 +46,9 @@ func (e *Error) summary() string {
 	case KindNoBucket:
 		return fmt.Sprintf("there is no bucket %q", e.Location.Bucket)
 	case KindDenied:
+		if e.Location.Scheme == SchemeFile {
+			return "the folder refuses it"
+		}
 		return "the server refuses it to these credentials"
 	case KindCredentials:
 		return "there are no credentials that the server takes"

@@ -115,12 +115,16 @@ type racing struct {
 	*blob.Bucket
 	before func()
 	lose   bool
+	refuse error
 }
 
 func (r *racing) Upload(ctx context.Context, key string, content io.ReaderAt, size int64, c blob.Condition) (blob.Version, error) {
 	if r.before != nil {
 		r.before()
 		r.before = nil
+	}
+	if r.refuse != nil {
+		return "", r.refuse
 	}
 	v, err := r.Bucket.Upload(ctx, key, content, size, c)
 	if r.lose && err == nil { // the library tries again, and meets itself
@@ -152,5 +156,21 @@ func TestBucketResultRaces(t *testing.T) {
 	r.lose = true
 	if _, err := d.Publish(t.Context(), "b.jsonl", PublishOptions{}, writeText("ours\n")); err != nil {
 		t.Errorf("an upload is in conflict with itself: %v", err)
+	}
+}
+
+// An error that names the object already is not wrapped in its name again.
+func TestBucketErrorNamesOnce(t *testing.T) {
+	at := blob.Location{Scheme: blob.SchemeFile, Bucket: t.TempDir()}
+	b, err := blob.OpenFolder(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := OpenBucket(&racing{Bucket: b, refuse: b.Fail("write", "out/a.jsonl", blob.KindDenied, fs.ErrPermission)}, at.Join("out"), filepath.Join(t.TempDir(), "transit"))
+	defer d.Close()
+	_, err = d.Publish(t.Context(), "a.jsonl", PublishOptions{}, writeText("ours\n"))
+	want := "write " + at.Join("out/a.jsonl").String() + ": the folder refuses it: permission denied; give yourself the right to read and write there"
+	if err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/qaplan/qaplan/state/blob"
 	"github.com/qaplan/qaplan/state/durable"
 )
 
@@ -195,7 +196,11 @@ func kind(m fs.FileMode) string {
 // fail names the file and its place.
 func (d *Dir) fail(verb, name string, err error) error {
 	if d.bucket != nil {
-		return fmt.Errorf("%s %s: %w", verb, d.bucket.at.Join(name), err)
+		at := d.bucket.at.Join(name)
+		if e, ok := errors.AsType[*blob.Error](err); ok && e.Location == at {
+			return err // which names it
+		}
+		return fmt.Errorf("%s %s: %w", verb, at, err)
 	}
 	return fmt.Errorf("%s %s: %w", verb, filepath.Join(d.path, name), err)
 }
