@@ -14,6 +14,9 @@ import (
 // qaplan says; STUB_CODE has the code of plan and apply.
 const ending = `#!/bin/bash
 echo "$*" >>"$STUB_CALLS"
+case ${QAPLAN_VAR_state:-} in
+  file://*/.qaplan/nothing/qaplan.state.json) echo "with an empty state" >>"$STUB_CALLS" ;;
+esac
 out=/dev/stdout
 plan() {
   printf '{"digest":"sha256:%064d","config_digest":"%s","inputs_digest":"i"}\n' 7 "$(cat qaplan.hcl 2>/dev/null)"

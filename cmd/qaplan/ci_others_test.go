@@ -149,7 +149,7 @@ func TestCIGitLab(t *testing.T) {
 	// A fork has no variables: no note, no key.
 	before := len(api.calls)
 	code, out, calls := runScript(t, shell, plan, "STUB_CODE=2")
-	if code != 0 || len(api.calls) != before || !strings.Contains(calls, "plan --refresh=false") {
+	if code != 0 || len(api.calls) != before || !strings.Contains(calls, "plan --refresh=false") || !strings.Contains(calls, "with an empty state") {
 		t.Errorf("ended with %d, called %s:\n%s", code, calls, out)
 	}
 
