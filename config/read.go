@@ -125,7 +125,7 @@ func (l *loader) whereElse() string {
 	if len(found) > 0 {
 		return fmt.Sprintf("The folder %s holds %s. %s", filepath.ToSlash(l.dir), strings.Join(found, ", "), otherwise)
 	}
-	return fmt.Sprintf("The folder %s holds no .hcl file. %s", filepath.ToSlash(l.dir), otherwise)
+	return fmt.Sprintf("The folder %s holds no .hcl file. %s In a folder with JSONL files qaplan init writes one.", filepath.ToSlash(l.dir), otherwise)
 }
 
 // bom starts some files that were written on Windows.
