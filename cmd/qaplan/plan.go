@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -112,7 +113,11 @@ func (a *app) deliver(file, text string) error {
 		a.ui.Print(text)
 		return nil
 	}
-	if err := a.write(a.path(file), text); err != nil {
+	path := a.path(file)
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return fmt.Errorf("--output: %s is a folder; name a file in it", path)
+	}
+	if err := a.write(path, text); err != nil {
 		return fmt.Errorf("--output: %w", err)
 	}
 	return nil
