@@ -291,3 +291,20 @@ func TestPageShowsHostileWordsAsTheyAre(t *testing.T) {
 	}
 	b.quiet()
 }
+
+// One long key without a place to break pushes no other column out of sight.
+func TestPageBreaksLongKeys(t *testing.T) {
+	b := openTab(t)
+	r := waves(t, 154, 20, 0.55)
+	if len(r.BadRows) < 2 {
+		t.Fatal("no bad rows in this report")
+	}
+	r.BadRows[0].Key = strings.Repeat("x", 300)
+	for _, width := range []int64{800, 1440} {
+		b.look(write(t, r), width, "screen", "light")
+		if over := eval[int](b, `(() => { const s = document.querySelector("[data-table=rows] table").closest(".scroll"); return s.scrollWidth - s.clientWidth; })()`); over > 0 {
+			t.Errorf("at %d px the table of keys is %d px too wide", width, over)
+		}
+	}
+	b.quiet()
+}
