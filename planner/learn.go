@@ -254,25 +254,6 @@ func (l *learner) learnSecond(rec *Record) bool {
 	return changed
 }
 
-// settledForGood reports whether the batch is delivered and no send or job of
-// it is open, an older one that turned up late included.
-func (r *Record) settledForGood() bool {
-	if r.Result == nil || r.SecondJob {
-		return false
-	}
-	last := r.Last()
-	if last == nil || last.Number != r.Result.Attempt {
-		return false
-	}
-	for i := range r.Attempts {
-		switch a := &r.Attempts[i]; {
-		case a.Outcome == OutcomeIntent, a.Outcome == OutcomeBought && a.Ended.IsZero():
-			return false
-		}
-	}
-	return true
-}
-
 // learnJob takes over what the listing says of a recorded job.
 func (l *learner) learnJob(at *Attempt) bool {
 	if j := l.jobs[at.Job]; j != nil {

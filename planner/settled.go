@@ -51,3 +51,22 @@ func (r *Record) hasAll(ids []string) bool {
 	}
 	return true
 }
+
+// settledForGood reports whether the batch is delivered and no send or job of
+// it is open, an older one that turned up late included.
+func (r *Record) settledForGood() bool {
+	if r.Result == nil || r.SecondJob {
+		return false
+	}
+	last := r.Last()
+	if last == nil || last.Number != r.Result.Attempt {
+		return false
+	}
+	for i := range r.Attempts {
+		switch a := &r.Attempts[i]; {
+		case a.Outcome == OutcomeIntent, a.Outcome == OutcomeBought && a.Ended.IsZero():
+			return false
+		}
+	}
+	return true
+}
