@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -48,7 +49,7 @@ func places(t *testing.T) []place {
 	dir := t.TempDir()
 	s3, gcs := blobtest.S3(t), blobtest.GCS(t)
 	return []place{
-		{"folder", nil, func(key string) string { return "file://" + filepath.ToSlash(filepath.Join(dir, key)) }},
+		{"folder", nil, func(key string) string { return "file://" + path.Join("/", filepath.ToSlash(dir), key) }},
 		{"s3", s3, s3.URL},
 		{"gcs", gcs, gcs.URL},
 	}
