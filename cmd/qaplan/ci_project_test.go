@@ -186,7 +186,9 @@ func (p *project) schedule() *ran {
 	return p.apply(event{name: "schedule"})
 }
 
-// until runs the schedule until its comment in a pull request has some words.
+// until runs the schedule until its comment in a pull request has some words. Ask
+// for none that only the run that does the last thing says: it may have been the one
+// before.
 func (p *project) until(pull int, words string) {
 	p.t.Helper()
 	for range 25 {
