@@ -179,37 +179,6 @@ func (g *gathering) missing(b *Block, found *source.Found, numbers []int) {
 	g.at(severity, b.sourceAt, b.Name, summary, detail)
 }
 
-// outputFolder reports a file in the place of output_dir, or of a folder that it
-// is in.
-func (g *gathering) outputFolder(b *Block) {
-	if blob.IsURL(b.OutputDirAbs) {
-		return
-	}
-	switch file := inTheWay(b.OutputDirAbs, b.OutputDir); file {
-	case "":
-	case b.OutputDir:
-		g.at(SeverityError, b.outputAt, b.Name, "output_dir is a file",
-			fmt.Sprintf("%s is no folder. Name another folder, or move the file away.", b.OutputDir))
-	default:
-		g.at(SeverityError, b.outputAt, b.Name, "output_dir is below a file",
-			fmt.Sprintf("%s is no folder, so %s cannot be made. Name another folder, or move the file away.", file, b.OutputDir))
-	}
-}
-
-// inTheWay gives the file that stands where a folder, or one that it is in, has
-// to be; "" when none does.
-func inTheWay(abs, shown string) string {
-	for ; ; abs, shown = filepath.Dir(abs), path.Dir(shown) {
-		info, err := os.Stat(abs)
-		switch {
-		case err == nil && info.IsDir(), filepath.Dir(abs) == abs:
-			return ""
-		case err == nil:
-			return shown
-		} // else it is not there, or below a file
-	}
-}
-
 // datasets reports datasets that cannot be written where they are to be.
 func (g *gathering) datasets(results map[string]planner.Address) {
 	for i := range g.cfg.Datasets {

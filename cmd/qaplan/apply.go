@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/qaplan/qaplan/cmd/qaplan/internal/ui"
+	"github.com/qaplan/qaplan/config"
 	"github.com/qaplan/qaplan/planner"
 	"github.com/qaplan/qaplan/planner/apply"
 	"github.com/qaplan/qaplan/planner/budget"
@@ -164,6 +165,9 @@ func (a *app) applyWithin(ctx context.Context, f *applyFlags) (err error) {
 	waits := f.wait && (p.Summary.InProgress > 0 || p.Unsure())
 	if !p.Applyable && !waits {
 		return a.settle(ctx, f, w, items)
+	}
+	if err := a.diagnose(w.cfg.Unwritable(config.SeverityError, buying(p))); err != nil {
+		return err
 	}
 	if err := a.approve(ctx, f, p); err != nil {
 		return err

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/qaplan/qaplan/provider/emulator"
 )
@@ -112,7 +113,7 @@ func TestNoAccess(t *testing.T) {
 		{"journal read-only", journalFile, 0o400, reading, []string{"qaplan.state.json.journal: permission denied", "Check who may read and write there."}, false},
 		{"lock unreadable", stateFile + ".lock", 0, reading, []string{"qaplan.state.json.lock: permission denied", "Check who may read and write there."}, false},
 		{"state folder read-only", ".", 0o500, reading, []string{"permission denied", "Check who may read and write there."}, true},
-		{"output folder read-only", "out", 0o500, reading, []string{"permission denied", "nothing is lost, it is fetched again"}, true},
+		{"output folder read-only", "out", 0o500, reading, []string{"Error: batch.qa: output_dir may not be written to", "at qaplan.hcl:11", "/out: permission denied"}, false},
 		{"output folder unreadable", "out", 0, []string{"state list", "state pull", "show"}, []string{"out", "permission denied", "Check who may read and write there."}, false},
 		{"source unreadable", "in/batch_008_proper.jsonl", 0, reading, []string{"batch.qa[8]", "in/batch_008_proper.jsonl: permission denied", "nothing was sent"}, true},
 		{"config unreadable", "qaplan.hcl", 0, nil, []string{"Cannot read the config file qaplan.hcl", "This user may not read it"}, false},
@@ -171,6 +172,52 @@ func TestReadOnlyFromTheStart(t *testing.T) {
 	s.chmod(".", 0o700)
 	s.mustRun(exitDone, "apply", "--auto-approve", "--wait")
 	s.mustBeDone()
+}
+
+// Where no result can be written, nothing is bought, and a plan says so before.
+// What was bought already waits for the folder, and costs nothing again.
+func TestUnwritableOutput(t *testing.T) {
+	s := newSite(t, 2)
+	service := filepath.Join(t.TempDir(), "service")
+	s.serve(service, emulator.Config{QueueTime: emulator.Span{Min: 1, Max: 1}, RunTime: emulator.Span{Min: time.Hour, Max: time.Hour}})
+	s.write("qaplan.hcl", string(replace(`output_dir = "out"`, `output_dir = "shelf/out"`)(s.read("qaplan.hcl"))))
+	if err := os.Mkdir(s.path("shelf"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s.unprivileged()
+	s.chmod("shelf", 0o500)
+	says := func(c *child, severity string) {
+		t.Helper()
+		for _, want := range []string{severity + ": batch.qa: output_dir may not be written to", "at qaplan.hcl:", "/shelf: permission denied"} {
+			if !strings.Contains(c.said(), want) {
+				t.Errorf("it says %q, want %q in it", c.said(), want)
+			}
+		}
+	}
+	says(s.mustRun(exitDone, "validate"), "Warning")
+	says(s.mustRun(exitDone, "plan", "--out", "saved.json"), "Warning")
+	says(s.mustRun(exitError, "apply", "--auto-approve"), "Error")
+	says(s.mustRun(exitError, "apply", "saved.json"), "Error")
+	if l := s.ledger(); len(l.Purchases) > 0 || l.Calls[emulator.OpUploadStart] > 0 {
+		t.Errorf("%d jobs were bought, %d uploads begun", len(l.Purchases), l.Calls[emulator.OpUploadStart])
+	}
+
+	s.chmod("shelf", 0o700)
+	s.mustRun(exitDone, "apply", "--auto-approve")
+	s.chmod("shelf/out", 0o500)
+	s.serve(service, emulator.Config{Clock: func() time.Time { return time.Now().Add(2 * time.Hour) }})
+	if c := s.mustRun(exitDone, "plan"); c.stderr.Len() > 0 {
+		t.Errorf("a plan that buys nothing says %q", c.stderr.String())
+	}
+	if c := s.mustRun(exitError, "apply", "--auto-approve"); !strings.Contains(c.said(), "nothing is lost, it is fetched again") {
+		t.Errorf("it says %q", c.said())
+	}
+	s.chmod("shelf/out", 0o700)
+	s.mustRun(exitDone, "apply", "--auto-approve")
+	if n := s.bought(); n != 2 {
+		t.Errorf("%d jobs were bought, want 2", n)
+	}
+	s.mustRun(exitDone, "plan", "--detailed-exitcode")
 }
 
 // A disk that is full, at ever later moments, ends each run with an error. What

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -83,6 +84,9 @@ func (a *app) plan(ctx context.Context, f *planFlags) error {
 	if err != nil {
 		return err
 	}
+	if err := a.diagnose(cfg.Unwritable(config.SeverityWarning, buying(p))); err != nil {
+		return err
+	}
 	text, err := f.rendering.plan(a, p)
 	if err != nil {
 		return err
@@ -105,6 +109,13 @@ func (a *app) plan(ctx context.Context, f *planFlags) error {
 		return ended{exitChanges}
 	}
 	return nil
+}
+
+// buying tells of which blocks a plan buys something.
+func buying(p *planner.Plan) func(block string) bool {
+	return func(block string) bool {
+		return slices.ContainsFunc(p.Changes, func(c planner.Change) bool { return c.Block == block && c.Has(planner.ActionCreate) })
+	}
 }
 
 // deliver writes a result to a file, or to stdout when none is named.

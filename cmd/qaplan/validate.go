@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -54,7 +55,7 @@ func (a *app) validate(ctx context.Context, asJSON bool) error {
 		if err := cache.Save(); err != nil {
 			a.log().Debug("save the cache of sources", "error", err)
 		}
-		in, ds = inputs, append(append(ds, more...), cfg.Unshared()...)
+		in, ds = inputs, slices.Concat(ds, more, cfg.Unshared(), cfg.Unwritable(config.SeverityWarning, func(string) bool { return true }))
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
