@@ -71,6 +71,9 @@
 // it; the next run that asks finds it by its label: one that buys or waits for
 // anything, the same --rerun, which takes it in place of buying, and state rebuild.
 //
+// A key that is wrong, or of another project, is noticed by a run that asks, and
+// so not by one that has nothing to ask: it needs what the key opens as little.
+//
 // # Promises
 //
 //   - A create is sent once. Only the service's own refusal proves that nothing
