@@ -174,15 +174,24 @@ func (a *app) applyWithin(ctx context.Context, f *applyFlags) (err error) {
 	}
 	follow := a.follow(items, f.wait)
 	w.sink, w.outlook = follow.event, follow.outlook
-	stop := context.AfterFunc(ctx, func() {
-		if errors.Is(context.Cause(ctx), errInterrupted) {
-			a.ui.Note("Interrupted: the calls in flight are finished and recorded, nothing new is begun. Interrupt again to end at once.")
-		}
-	})
-	rep, err := w.engine.Apply(ctx)
-	stop()
+	rep, err := a.carryOut(ctx, w)
 	follow.close()
 	return a.conclude(ctx, f, rep, err)
+}
+
+// carryOut applies, and says at an interrupt what is waited for.
+func (a *app) carryOut(ctx context.Context, w *work) (apply.Report, error) {
+	defer context.AfterFunc(ctx, func() {
+		if !errors.Is(context.Cause(ctx), errInterrupted) {
+			return
+		}
+		hook := w.hooks.waitedFor()
+		if hook != "" {
+			hook += ". "
+		}
+		a.ui.Note("Interrupted: the calls in flight are finished and recorded, nothing new is begun. %sInterrupt again to end at once.", hook)
+	})()
+	return w.engine.Apply(ctx)
 }
 
 func (a *app) showPlan(p *planner.Plan, f *applyFlags) {
@@ -202,7 +211,7 @@ func (a *app) showPlan(p *planner.Plan, f *applyFlags) {
 func (a *app) settle(ctx context.Context, f *applyFlags, w *work, items []planner.Item) error {
 	follow := a.follow(items, false)
 	w.sink, w.outlook = follow.event, follow.outlook
-	rep, err := w.engine.Apply(ctx)
+	rep, err := a.carryOut(ctx, w)
 	follow.close()
 	a.summary, a.left = rep.Summary, rep.Left
 	if err != nil {

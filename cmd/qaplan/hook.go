@@ -9,9 +9,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/qaplan/qaplan/cmd/qaplan/internal/ui"
@@ -30,6 +32,9 @@ type hooks struct {
 	paths   map[planner.Address]apply.Path
 	outputs map[string]string // output folders, by block; that in a bucket as its address, without parameters
 	environ []string          // what the commands get
+
+	mu  sync.Mutex
+	now string // what runs now, and for whom; "" for nothing
 }
 
 // newHooks gives nil where no block has a command.
@@ -97,7 +102,7 @@ func (h *hooks) Complete(ctx context.Context, c *planner.Completion) error {
 	cmd.Dir, cmd.Env, cmd.Stdin, cmd.WaitDelay = h.dir, append(slices.Clone(h.environ), h.variables(c)...), bytes.NewReader(facts), hookWait
 	out := ui.NewPrefixed(h.app.ui.Err(), "["+c.Subject()+" on_complete] ")
 	cmd.Stdout, cmd.Stderr = out, out
-	err = cmd.Run()
+	err = h.carryOut(cmd, fmt.Sprintf("%s, on_complete of %s, is running and is waited for, %s at most", hook.Command[0], c.Subject(), hook.Timeout))
 	out.Close()
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
@@ -108,6 +113,38 @@ func (h *hooks) Complete(ctx context.Context, c *planner.Completion) error {
 		return fmt.Errorf("%s: %w", hook.Command[0], plainCause(err))
 	}
 	return nil
+}
+
+// carryOut runs a command to its end. Whatever ends this process ends it too, as
+// far as the system allows: it is told again, and two at once are worse than one
+// that was cut short.
+func (h *hooks) carryOut(cmd *exec.Cmd, words string) error {
+	standApart(cmd)
+	runtime.LockOSThread() // see endWithParent
+	defer runtime.UnlockOSThread()
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	defer h.app.last.add(func() { _ = endTree(cmd) })() // at the worst it has ended
+	h.running(words)
+	defer h.running("")
+	return cmd.Wait()
+}
+
+func (h *hooks) running(words string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.now = words
+}
+
+// waitedFor says which command an end of the run waits for; "" for none.
+func (h *hooks) waitedFor() string {
+	if h == nil {
+		return ""
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.now
 }
 
 // plainCause is an error without the path that is named beside it.

@@ -6,10 +6,7 @@ import (
 	"log"
 	"os"
 	"os/signal"
-	"sync/atomic"
 	"syscall"
-
-	"github.com/qaplan/qaplan/cmd/qaplan/internal/ui"
 )
 
 func main() {
@@ -23,7 +20,7 @@ func mainExit(stdout io.Writer) int {
 	log.SetOutput(io.Discard)
 	ctx, interrupt := context.WithCancelCause(context.Background())
 	defer interrupt(nil)
-	var console atomic.Pointer[ui.Console]
+	var last leaving
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(signals)
@@ -33,10 +30,8 @@ func mainExit(stdout io.Writer) int {
 		<-signals
 		// Whatever is in flight is known from the journal: the next run finds
 		// out how it ended.
-		if c := console.Load(); c != nil {
-			c.Leave()
-		}
+		last.now()
 		os.Exit(exitInterrupted)
 	}()
-	return run(ctx, os.Args[1:], system{stdin: os.Stdin, stdout: stdout, stderr: os.Stderr, env: os.LookupEnv, opened: console.Store})
+	return run(ctx, os.Args[1:], system{stdin: os.Stdin, stdout: stdout, stderr: os.Stderr, env: os.LookupEnv, last: &last})
 }

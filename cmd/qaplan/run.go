@@ -25,8 +25,7 @@ type system struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	env            func(string) (string, bool)
-	// opened is told of the console as soon as there is one; nil is told nothing.
-	opened func(*ui.Console)
+	last           *leaving // nil where the process never ends at once
 }
 
 // app is what the commands share.
@@ -35,6 +34,7 @@ type app struct {
 	stdin  io.Reader
 	env    func(string) (string, bool)
 	global globals
+	last   *leaving
 	// stream is set while events go to stdout as JSON; errors go there too.
 	stream *ui.JSONStream
 	// summary and left are what the stream's last line tells.
@@ -50,9 +50,10 @@ func run(ctx context.Context, args []string, sys system) int {
 	a := &app{stdin: sys.stdin, env: sys.env}
 	defer a.closeBuckets()
 	a.ui = ui.New(ui.Options{Stdin: sys.stdin, Stdout: sys.stdout, Stderr: sys.stderr, Env: sys.env, NoColor: named(args, "no-color")})
-	if sys.opened != nil {
-		sys.opened(a.ui)
+	if a.last = sys.last; a.last == nil {
+		a.last = &leaving{}
 	}
+	a.last.add(a.ui.Leave)
 	for _, name := range keyVariables() {
 		key, _ := sys.env(name)
 		a.ui.Hide(key)

@@ -33,6 +33,7 @@ type work struct {
 	store   *state.Store
 	engine  *apply.Engine
 	known   []planner.Address // batches of config and state
+	hooks   *hooks            // nil where nobody is told
 	saved   *planner.Saved    // the restriction, nil when there is none
 	sink    func(apply.Event) // set before the engine applies, and so is outlook
 	outlook func(apply.Outlook)
@@ -86,7 +87,7 @@ func (a *app) openWork(ctx context.Context, f workOptions) (_ *work, err error) 
 	o.Gate = apply.NewGate(o.Limits, st.LastSent())
 	o.Datasets, o.OpenDir = engineDatasets(cfg), a.outputDir(cfg)
 	if h := newHooks(a, cfg, o.Paths); h != nil {
-		o.Completer, o.Completes = h, h.blocks()
+		w.hooks, o.Completer, o.Completes = h, h, h.blocks()
 	}
 	if err := w.service.connect(ctx, a, o.Gate); err != nil {
 		return nil, err
