@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -221,15 +220,13 @@ func (r *reader) exclude(block *Block) bool {
 	return true
 }
 
-var modelPattern = regexp.MustCompile(`^[a-z][a-z0-9]*([._-][a-z0-9]+)*$`)
-
 // ModelName gives a model without "models/", or a sentence on why it is none.
 func ModelName(text string) (name, complaint string) {
 	name = strings.TrimPrefix(strings.TrimSpace(text), "models/")
-	if modelPattern.MatchString(name) && len(name) <= 100 {
+	if isModel(name) {
 		return name, ""
 	}
-	if likely := strings.ToLower(strings.ReplaceAll(name, " ", "-")); modelPattern.MatchString(likely) && len(likely) <= 100 {
+	if likely := strings.ToLower(strings.ReplaceAll(name, " ", "-")); isModel(likely) {
 		return "", fmt.Sprintf("%q is no model. Did you mean %q?", text, likely)
 	}
 	return "", fmt.Sprintf("%q is no model: a model has lower-case letters, digits, dots and hyphens, like %q.", text, "gemini-2.5-flash")

@@ -52,7 +52,7 @@ func leaves(v cty.Value) []string {
 
 // hide stars out whatever looks like an API key or is sensitive.
 func (t *texts) hide(s string) string {
-	s = keyPattern.ReplaceAllString(s, "********")
+	s = hideKeys(s)
 	for _, secret := range t.hidden {
 		s = strings.ReplaceAll(s, secret, "(sensitive value)")
 	}

@@ -203,7 +203,7 @@ func (r *reader) fields() ([]planner.DatasetField, bool) {
 		if value.IsNull() {
 			continue
 		}
-		if strings.TrimSpace(c.name) == "" || keyPattern.MatchString(c.name) || strings.ContainsFunc(c.name, unicode.IsControl) {
+		if strings.TrimSpace(c.name) == "" || holdsKey(c.name) || strings.ContainsFunc(c.name, unicode.IsControl) {
 			r.l.errorIn(c.value, r.scope, `Invalid name in "fields"`, "The name of a column is one line of text, not %q.", c.name)
 			ok = false
 			continue

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -72,8 +71,6 @@ func (l *loader) decodeExpect(block *Block, b *hclsyntax.Block) {
 	rules.JSON = json || len(implied) > 0
 }
 
-var reasonPattern = regexp.MustCompile(`^[A-Z][A-Z0-9_]{0,63}$`)
-
 // finishReasons takes the reasons with which an answer may end. The service adds
 // new ones, so that a word which is not known is no mistake by itself.
 func (r *reader) finishReasons() []string {
@@ -82,10 +79,10 @@ func (r *reader) finishReasons() []string {
 	for i, word := range list {
 		likely := strings.ToUpper(strings.NewReplacer(" ", "_", "-", "_").Replace(strings.TrimSpace(word)))
 		switch {
-		case !reasonPattern.MatchString(word) && reasonPattern.MatchString(likely):
+		case !isReason(word) && isReason(likely):
 			ok = false
 			r.l.errorIn(exprs[i], r.scope, `Invalid value in "finish_reasons"`, "%q is no reason of the service. Did you mean %q?", word, likely)
-		case !reasonPattern.MatchString(word):
+		case !isReason(word):
 			ok = false
 			r.l.errorIn(exprs[i], r.scope, `Invalid value in "finish_reasons"`, "%q is no reason of the service: they are words in upper case, such as %q.", word, "MAX_TOKENS")
 		case !slices.Contains(known, word) && nearest(word, known) != "":

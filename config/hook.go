@@ -57,7 +57,7 @@ func (l *loader) decodeHook(block *Block, b *hclsyntax.Block) {
 		case strings.ContainsRune(w, 0):
 			l.errorIn(exprs[i], r.scope, `Invalid value in "command"`, "It holds a NUL character, which no program can be given.")
 			return
-		case keyPattern.MatchString(w):
+		case holdsKey(w):
 			l.keepSecret(exprs[i].Range())
 			l.errorIn(exprs[i], r.scope, `An API key in "command"`, "A value in it looks like an API key. Commands are run without the key; what needs one has to find it by itself.")
 			return

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -208,11 +207,6 @@ func kindOfName(id string) string {
 	return "upload"
 }
 
-var (
-	servicePattern = regexp.MustCompile(`^(?:batches|files)/[A-Za-z0-9][A-Za-z0-9_-]{0,127}$`)
-	bareIDPattern  = regexp.MustCompile(`^[a-z0-9]{12,64}$`)
-)
-
 // serviceName gives the service's own name of a job or an upload, which may be
 // written as a full address, or a sentence on why it is none.
 func serviceName(text string) (name, complaint string) {
@@ -232,9 +226,9 @@ func serviceName(text string) (name, complaint string) {
 	switch {
 	case strings.HasPrefix(name, outputPrefix):
 		return "", fmt.Sprintf("%q holds the answers of a job. Import the job itself: %q.", name, jobPrefix+strings.TrimPrefix(name, outputPrefix))
-	case servicePattern.MatchString(name):
+	case isServiceName(name):
 		return name, ""
-	case bareIDPattern.MatchString(name):
+	case isBareID(name):
 		return "", fmt.Sprintf("%q alone does not say what it is. Write %q for a job or %q for an upload.", name, jobPrefix+name, filePrefix+name)
 	}
 	return "", fmt.Sprintf("%q is no name of a job or an upload: %s.", text, want)

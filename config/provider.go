@@ -255,7 +255,7 @@ func loopback(host string) bool {
 func withScheme(text string) string {
 	text = strings.TrimSpace(text)
 	host, _, _ := strings.Cut(text, "/")
-	if strings.Contains(text, "://") || !hostPattern.MatchString(host) || keyPattern.MatchString(text) {
+	if strings.Contains(text, "://") || !isHost(host) || holdsKey(text) {
 		return ""
 	}
 	name, _, _ := strings.Cut(host, ":")
@@ -270,13 +270,17 @@ func withScheme(text string) string {
 	return fmt.Sprintf(" Did you mean %q?", u)
 }
 
-// hostPattern is a name or an address with an optional port: it needs a dot, a
-// port or to be localhost, so that no other word is taken for one.
-var hostPattern = regexp.MustCompile(`^(localhost|[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)+|[0-9A-Za-z-]+:[0-9]+)(:[0-9]+)?$`)
+// isHost: a name or an address with an optional port. It needs a dot, a port or to
+// be localhost, so that no other word is taken for one.
+func isHost(s string) bool {
+	return regexp.MustCompile(`^(localhost|[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)+|[0-9A-Za-z-]+:[0-9]+)(:[0-9]+)?$`).MatchString(s)
+}
 
-// versionPath ends addresses that name a version of the API. A plain /v1 may be
-// where a gateway has its own.
-var versionPath = regexp.MustCompile(`/v[0-9]+(alpha|beta)[0-9]*/*$`)
+// namesVersion reports whether a path ends with a version of the API. A plain /v1
+// may be where a gateway has its own.
+func namesVersion(path string) bool {
+	return regexp.MustCompile(`/v[0-9]+(alpha|beta)[0-9]*/*$`).MatchString(path)
+}
 
 // CheckBaseURL gives the address of a service without a slash at its end, or
 // says why it is none. The error never repeats the address, which may hold a
@@ -294,7 +298,7 @@ func CheckBaseURL(text string) (string, error) {
 		return "", fmt.Errorf("it must not hold a user name or password")
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
 		return "", fmt.Errorf("it must end before any ? or #; keys come from GOOGLE_API_KEY or GEMINI_API_KEY")
-	case versionPath.MatchString(u.Path):
+	case namesVersion(u.Path):
 		return "", fmt.Errorf("leave the version of the API out of base_url: it is added to every call, so that %s would stand there twice", path.Base(strings.TrimRight(u.Path, "/")))
 	}
 	u.Host = strings.ToLower(u.Host)

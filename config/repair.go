@@ -108,7 +108,7 @@ func (r *reader) generationConfig() string {
 	if err != nil { // its members have been through
 		panic("encode generation_config: " + err.Error())
 	}
-	if keyPattern.Match(text) {
+	if holdsKey(string(text)) {
 		r.l.keepSecret(expr.Range())
 		r.l.errorIn(expr, r.scope, fmt.Sprintf("An API key in %q", name), "A value in it looks like an API key. Keys come from the environment variables GOOGLE_API_KEY or GEMINI_API_KEY only.")
 		return ""

@@ -3,7 +3,6 @@ package config
 import (
 	"bytes"
 	"cmp"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -15,11 +14,6 @@ import (
 
 // maxSnippet bounds the source line kept with a diagnostic, in bytes.
 const maxSnippet = 1000
-
-// keyPattern is what API keys of Google's services look like: the long-standing
-// form, and the "auth keys" that AI Studio hands out as well. Both are open
-// ended: what follows a key may be more of it.
-var keyPattern = regexp.MustCompile(`AIza[0-9A-Za-z_-]{35,}|\bAQ\.[0-9A-Za-z_-]{20,}`)
 
 // sourceFile is a text that diagnostics point into, with its lines indexed once,
 // so that a thousand diagnostics cost no more than a thousand lines.
@@ -37,14 +31,11 @@ type blockRange struct {
 }
 
 func newSourceFile(name string, text []byte) *sourceFile {
-	f := &sourceFile{name: name, text: text, lines: []int{0}}
+	f := &sourceFile{name: name, text: text, lines: []int{0}, secrets: keysIn(string(text))}
 	for i, c := range text {
 		if c == '\n' {
 			f.lines = append(f.lines, i+1)
 		}
-	}
-	for _, m := range keyPattern.FindAllIndex(text, -1) {
-		f.secrets = append(f.secrets, [2]int(m))
 	}
 	return f
 }

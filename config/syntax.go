@@ -95,9 +95,6 @@ func firstError(f *sourceFile, start, end int) *hcl.Diagnostic {
 	return first
 }
 
-// columns matches a range as the parser writes it: file:line,column-column.
-var columns = regexp.MustCompile(`(:\d+),\d+(,\d+)?-\d+(,\d+)?`)
-
 // plainWords replaces messages of the parser that name a consequence by what
 // most likely happened.
 func plainWords(d *hcl.Diagnostic) {
@@ -110,6 +107,8 @@ func plainWords(d *hcl.Diagnostic) {
 		d.Detail = "Strings stand in double quotes: \"like this\"."
 	case d.Summary == "Attribute redefined":
 		d.Summary = "Argument set twice"
+		// A range as the parser writes it: file:line,column-column.
+		columns := regexp.MustCompile(`(:\d+),\d+(,\d+)?-\d+(,\d+)?`)
 		d.Detail = columns.ReplaceAllString(d.Detail, "$1") + " Remove one of the two."
 	}
 }

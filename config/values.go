@@ -93,7 +93,7 @@ func (l *loader) asText(name string, v cty.Value, expr hclsyntax.Expression, sco
 	case v.Type() != cty.String:
 		l.errorIn(expr, scope, fmt.Sprintf("Wrong type for %q", name),
 			"%s must be a string in double quotes, not %s.", name, kindOf(v))
-	case keyPattern.MatchString(v.AsString()):
+	case holdsKey(v.AsString()):
 		l.keepSecret(expr.Range()) // where it was put together from pieces
 		l.errorIn(expr, scope, fmt.Sprintf("An API key in %q", name),
 			"The value looks like an API key. Keys come from the environment variables GOOGLE_API_KEY or GEMINI_API_KEY only, since a config and what is made from it are shared and printed.")
@@ -160,7 +160,7 @@ func (r *reader) wrong(name string, v cty.Value, expr hclsyntax.Expression, err 
 // notGiven gives ", not 7" for values that may be shown.
 func notGiven(v cty.Value) string {
 	statement := statementOf(v)
-	if rest, ok := strings.CutPrefix(statement, "is "); ok && !keyPattern.MatchString(rest) {
+	if rest, ok := strings.CutPrefix(statement, "is "); ok && !holdsKey(rest) {
 		return ", not " + rest
 	}
 	return ""

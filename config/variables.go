@@ -196,7 +196,7 @@ func (l *loader) assignText(v *variable, text, said string) {
 		l.errorf(nil, fmt.Sprintf("Invalid value for variable %q", v.name), "The value from %s is not valid UTF-8.", said)
 		v.broken = true
 		return
-	case keyPattern.MatchString(text):
+	case holdsKey(text):
 		l.errorf(nil, fmt.Sprintf("An API key in variable %q", v.name),
 			"The value from %s looks like an API key. Keys come from the environment variables GOOGLE_API_KEY or GEMINI_API_KEY only, since a config and what is made from it are shared and printed.", said)
 		v.broken = true

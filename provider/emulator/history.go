@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -183,7 +182,9 @@ func (r *historyReader) thing() (t pastThing, err error) {
 	return t, r.check(&t)
 }
 
-var jobID = regexp.MustCompile(`^[a-z0-9]{36}$`)
+func isJobID(id string) bool {
+	return len(id) == 36 && madeOf(id, "abcdefghijklmnopqrstuvwxyz0123456789")
+}
 
 // check says what is wrong with an entry as a whole.
 func (r *historyReader) check(t *pastThing) error {
@@ -193,10 +194,10 @@ func (r *historyReader) check(t *pastThing) error {
 		return errors.New(`the name is missing: "batches/…" of a job or "files/…" of an upload`)
 	case earlier > 0:
 		return fmt.Errorf("%s stands on line %d already", t.name, earlier)
-	case t.isJob() && !jobID.MatchString(id):
+	case t.isJob() && !isJobID(id):
 		return fmt.Errorf("%q is no name of a job: batches/ and 36 of a to z and 0 to 9", t.name)
 	case t.isJob():
-	case !strings.HasPrefix(t.name, filePrefix), len(id) > maxIDLength, !fileID.MatchString(id):
+	case !strings.HasPrefix(t.name, filePrefix), len(id) > maxIDLength, !isFileID(id):
 		return fmt.Errorf("%q is neither the name of a job, batches/…, nor that of an upload: files/ and up to %d of a to z, 0 to 9 and dashes", t.name, maxIDLength)
 	}
 	r.seen[t.name] = t.line

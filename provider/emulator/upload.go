@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -132,7 +131,12 @@ func (c *call) uploadStarted(u *upload) *reply {
 		with("Server", "UploadServer")
 }
 
-var fileID = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)
+// isFileID: lower-case letters, digits and dashes, no dash first or last.
+func isFileID(id string) bool {
+	return id != "" && id[0] != '-' && id[len(id)-1] != '-' && madeOf(id, "abcdefghijklmnopqrstuvwxyz0123456789-")
+}
+
+func madeOf(s, chars string) bool { return strings.Trim(s, chars) == "" }
 
 func checkNewFile(u *upload) *reply {
 	id := strings.TrimPrefix(u.Name, "files/")
@@ -140,7 +144,7 @@ func checkNewFile(u *upload) *reply {
 	case u.Name == "":
 	case len(id) > maxIDLength:
 		return refuse(400, "* CreateFileRequest.file.name: File ID (name %s) cannot be more than %d characters\n", id, maxIDLength)
-	case !fileID.MatchString(id):
+	case !isFileID(id):
 		return refuse(400, "* CreateFileRequest.file.name: File ID (name %s) may only contain lowercase alphanumeric characters or dashes (-), and cannot begin or end with a dash\n", id)
 	}
 	if utf8.RuneCountInString(u.DisplayName) > maxDisplayName {

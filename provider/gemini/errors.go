@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -119,14 +120,20 @@ func namesFile(k call) bool {
 }
 
 var (
-	reFile  = regexp.MustCompile(`(?i)\bfiles?\b`)
-	reKey   = regexp.MustCompile(`(?i)\bapi[ _]?key\b`)
-	reModel = regexp.MustCompile(`(?i)\bmodels?\b`)
+	reFile  = pattern(`(?i)\bfiles?\b`)
+	reKey   = pattern(`(?i)\bapi[ _]?key\b`)
+	reModel = pattern(`(?i)\bmodels?\b`)
 	// reInput matches what create says about a source that it does not take:
 	// "Error on line 1: invalid JSON, near column 1032: no such field: …"
 	// (inspect_ai #3257), "Unsupported MIME type: jsonl" (python-genai #1547).
-	reInput = regexp.MustCompile(`(?i)\bline \d|\binvalid json|\bno such field|\bmime\b|\btoo (large|big|long|many)\b|\bexceeds?\b.*\b(size|bytes|limit)|\bis empty\b`)
+	reInput = pattern(`(?i)\bline \d|\binvalid json|\bno such field|\bmime\b|\btoo (large|big|long|many)\b|\bexceeds?\b.*\b(size|bytes|limit)|\bis empty\b`)
 )
+
+// pattern is a regular expression that is compiled when it is first needed: most
+// runs meet no refusal.
+func pattern(expr string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
+}
 
 // about reads what a refusal is about from its reason, status and words.
 func about(k call, w wireFailure) string {
@@ -134,27 +141,27 @@ func about(k call, w wireFailure) string {
 	switch {
 	case strings.HasPrefix(w.reason, "API_KEY_"), w.code == http.StatusUnauthorized:
 		return provider.AboutKey
-	case w.code == http.StatusForbidden && reFile.MatchString(text):
+	case w.code == http.StatusForbidden && reFile().MatchString(text):
 		return provider.AboutFile
-	case w.code == http.StatusForbidden && reKey.MatchString(text):
+	case w.code == http.StatusForbidden && reKey().MatchString(text):
 		return provider.AboutKey
 	case w.code == http.StatusForbidden:
 		return provider.AboutProject
-	case w.code == http.StatusNotFound && reFile.MatchString(text):
+	case w.code == http.StatusNotFound && reFile().MatchString(text):
 		return provider.AboutFile
-	case w.code == http.StatusNotFound && (k.kind == kindCreate || reModel.MatchString(text)):
+	case w.code == http.StatusNotFound && (k.kind == kindCreate || reModel().MatchString(text)):
 		return provider.AboutModel
 	case w.code != http.StatusBadRequest:
 		return ""
-	case w.status == "FAILED_PRECONDITION" && reFile.MatchString(text):
+	case w.status == "FAILED_PRECONDITION" && reFile().MatchString(text):
 		return provider.AboutFile // "The File … is not in an ACTIVE state"
 	case w.status == "FAILED_PRECONDITION":
 		return provider.AboutProject
-	case reKey.MatchString(text):
+	case reKey().MatchString(text):
 		return provider.AboutKey
-	case reInput.MatchString(text):
+	case reInput().MatchString(text):
 		return provider.AboutInput
-	case reFile.MatchString(text):
+	case reFile().MatchString(text):
 		return provider.AboutFile
 	}
 	return ""
@@ -206,7 +213,7 @@ func parseFailure(status int, body []byte) (wireFailure, bool) {
 
 const maxDelay = time.Hour
 
-var reRetryIn = regexp.MustCompile(`(?i)\bretry in ((?:\d+(?:\.\d+)?(?:ms|h|m|s))+)`)
+var reRetryIn = pattern(`(?i)\bretry in ((?:\d+(?:\.\d+)?(?:ms|h|m|s))+)`)
 
 // retryDelay takes the first hint there is: RetryInfo, Retry-After, the words
 // "Please retry in 45.57s". All are clamped: the service has sent 2^63-1
@@ -225,7 +232,7 @@ func retryDelay(w wireFailure, x *exchange) time.Duration {
 			return clamp(t.Sub(x.date()))
 		}
 	}
-	if m := reRetryIn.FindStringSubmatch(w.message); m != nil {
+	if m := reRetryIn().FindStringSubmatch(w.message); m != nil {
 		if d, err := time.ParseDuration(m[1]); err == nil {
 			return clamp(d)
 		}
