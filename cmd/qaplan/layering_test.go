@@ -124,6 +124,34 @@ func TestWhatPlannerMayNotImport(t *testing.T) {
 	}
 }
 
+// What each start would pay for without a use: libraries that were linked once, and
+// are no longer. doc.go of state/blob and the README say what they cost.
+func TestWhatTheProgramDoesNotLink(t *testing.T) {
+	dear := []string{
+		"cloud.google.com/go/storage", "gocloud.dev", "google.golang.org/grpc/xds", "github.com/envoyproxy/go-control-plane",
+		"github.com/cncf/xds", "go.opentelemetry.io/otel/sdk", "go.opentelemetry.io/contrib/detectors",
+	}
+	for _, p := range listPackages(t) {
+		if p.ImportPath != module+"cmd/qaplan" {
+			continue
+		}
+		for _, needed := range []string{"google.golang.org/genai", "github.com/aws/aws-sdk-go-v2/service/s3", "cloud.google.com/go/auth"} {
+			if !slices.Contains(p.Deps, needed) {
+				t.Errorf("%s is not linked: this list is out of date", needed)
+			}
+		}
+		for _, dep := range p.Deps {
+			for _, d := range dear {
+				if dep == d || strings.HasPrefix(dep, d+"/") {
+					t.Errorf("the program links %s", dep)
+				}
+			}
+		}
+		return
+	}
+	t.Fatal("the program was not found")
+}
+
 // No other folder stands at the top of the module.
 func TestTopLevel(t *testing.T) {
 	top := []string{"cmd", "config", "planner", "provider", "state", "examples"}

@@ -11,8 +11,7 @@
 //   - condition: when a write may take place: if there is no such object, if it is
 //     of one version, or always.
 //   - driver: a kind of store. That of folders is here; package cloud has the
-//     others, on gocloud.dev/blob, so that whoever only reads addresses does not
-//     carry them along.
+//     others, so that whoever only reads addresses does not carry them along.
 //
 // # Promises
 //
@@ -33,18 +32,22 @@
 //
 // # What the drivers cost
 //
-// Measured on two cores of linux/amd64 that were busy, with Go 1.26 and
-// gocloud.dev v0.49; the best of 40 starts:
+// Measured on two idle cores of a linux/amd64 virtual machine on which touching
+// memory is dear, with Go 1.26: user and system time, the least of 40 starts in
+// turns, and the least memory. Read the ratios.
 //
-//	a program with net/http alone           8.5 MB    17 ms
-//	+ fileblob                             18.9 MB    31 ms
-//	+ fileblob, s3blob                     31.2 MB    31 ms
-//	+ fileblob, gcsblob                    52.3 MB    55 ms
-//	+ fileblob, gcsblob, s3blob            64.1 MB    57 ms
-//	qaplan version, without and with both  37.1 → 82.2 MB   83 → 101 ms
+//	a program with net/http alone            8.5 MB   21 ms   10 MB
+//	+ gs                                    11.6 MB   24 ms   10 MB
+//	+ s3                                    14.7 MB   27 ms   10 MB
+//	+ gs, s3                                16.5 MB   28 ms   10 MB
+//	qaplan version, without and with both   40.9 → 52.3 MB   55 → 65 ms   21 → 24 MB
+//	the same with cloud.google.com/go/storage and gocloud.dev
+//	                                        83.1 MB   81 ms   37 MB
 //
-// Most of it is gRPC and its protocol buffers, which Google's storage library
-// links even where it speaks JSON over HTTP. That is taken for its credentials
-// (application default, workload identity, impersonation), which are worth more
-// than 33 MB; a start of 18 ms more is not felt beside the first call.
+// Google's storage library links gRPC with its protocol buffers, its service
+// configuration (xds, envoy) and OpenTelemetry, even where it speaks JSON over
+// HTTP. Its four calls are made here by hand; what is not easily made, the
+// credentials (application default, workload identity, impersonation), is
+// cloud.google.com/go/auth, which the Gemini SDK links already. The SDK of Amazon
+// stays: its credentials and signatures are most of it.
 package blob

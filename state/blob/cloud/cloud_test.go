@@ -24,7 +24,7 @@ import (
 // TestMain keeps the machine's own credentials out, and gives the S3 server some.
 func TestMain(m *testing.M) {
 	for _, v := range os.Environ() {
-		if name, _, _ := strings.Cut(v, "="); strings.HasPrefix(name, "AWS_") || strings.HasPrefix(name, "GOOGLE_") {
+		if name, _, _ := strings.Cut(v, "="); strings.HasPrefix(name, "AWS_") || strings.HasPrefix(name, "GOOGLE_") || name == "STORAGE_EMULATOR_HOST" {
 			os.Unsetenv(name)
 		}
 	}

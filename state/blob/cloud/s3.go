@@ -13,7 +13,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
-	"gocloud.dev/blob/s3blob"
 
 	"github.com/qaplan/qaplan/state/blob"
 )
@@ -52,36 +51,30 @@ func OpenS3(ctx context.Context, at blob.Location) (*blob.Bucket, error) {
 		cfg.Region = "us-east-1" // what other servers take for any
 	}
 	client := s3.NewFromConfig(cfg, func(s *s3.Options) { s.UsePathStyle = o.PathStyle })
-	b, err := s3blob.OpenBucket(ctx, client, at.Bucket, &s3blob.Options{RequestChecksumCalculation: cfg.RequestChecksumCalculation})
-	if err != nil {
-		return nil, &blob.Error{Op: "open", Location: at, Kind: blob.KindOther, Err: err}
-	}
-	return blob.New(at, &amazon{portable{b, classifyS3}, client, at.Bucket}), nil
+	return blob.New(at, &amazon{client, at.Bucket}), nil
 }
 
 // amazon has the entity tag as the version of an object: with server-side
 // encryption or without, another content has another one.
 type amazon struct {
-	portable
 	client *s3.Client
 	name   string
 }
 
+func (a *amazon) Close() error { return nil }
+
 func (a *amazon) Get(ctx context.Context, key string) (io.ReadCloser, blob.Version, error) {
-	r, err := a.bucket.NewReader(ctx, key, nil)
+	out, err := a.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &a.name, Key: &key})
 	if err != nil {
-		return nil, "", a.classify(err)
+		return nil, "", classifyS3(err)
 	}
-	var native s3.GetObjectOutput
-	if !r.As(&native) || aws.ToString(native.ETag) == "" {
-		r.Close()
+	if aws.ToString(out.ETag) == "" {
+		out.Body.Close()
 		return nil, "", errors.New("the server tells no ETag")
 	}
-	return body{r, a.classify}, blob.Version(*native.ETag), nil
+	return body{out.Body, classifyS3}, blob.Version(*out.ETag), nil
 }
 
-// Put goes to the service itself: the portable writer neither takes an ETag nor
-// gives one. Keys of this program need no escaping.
 func (a *amazon) Put(ctx context.Context, key string, content io.ReadSeeker, size int64, c blob.Condition) (blob.Version, error) {
 	in := &s3.PutObjectInput{
 		Bucket: &a.name, Key: &key, Body: content, ContentLength: &size, ContentType: aws.String(contentType),
@@ -94,7 +87,7 @@ func (a *amazon) Put(ctx context.Context, key string, content io.ReadSeeker, siz
 	}
 	out, err := a.client.PutObject(ctx, in)
 	if err != nil {
-		err = a.classify(err)
+		err = classifyS3(err)
 		if errors.Is(err, fs.ErrNotExist) { // If-Match, and the object is gone
 			err = blob.ErrConflict
 		}
@@ -104,6 +97,33 @@ func (a *amazon) Put(ctx context.Context, key string, content io.ReadSeeker, siz
 		return "", &blob.Error{Kind: blob.KindUnsupported, Err: errors.New("the server tells no ETag")}
 	}
 	return blob.Version(*out.ETag), nil
+}
+
+func (a *amazon) List(ctx context.Context, prefix string, yield func(blob.Object) error) error {
+	pages := s3.NewListObjectsV2Paginator(a.client, &s3.ListObjectsV2Input{Bucket: &a.name, Prefix: &prefix})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			err = classifyS3(err)
+			if errors.Is(err, fs.ErrNotExist) { // what else could be missing
+				err = &blob.Error{Kind: blob.KindNoBucket, Err: err}
+			}
+			return err
+		}
+		for _, o := range page.Contents {
+			if err := yield(blob.Object{Key: aws.ToString(o.Key), Size: aws.ToInt64(o.Size), ModTime: aws.ToTime(o.LastModified)}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (a *amazon) Delete(ctx context.Context, key string) error {
+	if _, err := a.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &a.name, Key: &key}); err != nil {
+		return classifyS3(err)
+	}
+	return nil
 }
 
 func classifyS3(err error) error {
