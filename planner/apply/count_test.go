@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -172,10 +173,10 @@ func TestCountsAreCalls(t *testing.T) {
 		cfg.Quota.RequestsPerMinute = 30
 		w := newWorld(t, 4, 30, cfg)
 		w.counting(40, func(o *apply.Options) { o.Limits.RequestsPerMinute, o.PollInterval = 30, time.Minute })
-		refused := 0
+		var refused atomic.Int64
 		w.transport = seeing(emulator.Transport(w.server), func(status int) {
 			if status == http.StatusTooManyRequests {
-				refused++
+				refused.Add(1)
 			}
 		})
 		began := time.Now()
@@ -183,8 +184,8 @@ func TestCountsAreCalls(t *testing.T) {
 		if w.counted() < 38 || time.Since(began) < time.Minute {
 			t.Errorf("%d counts in %s", w.counted(), time.Since(began))
 		}
-		if refused != 0 {
-			t.Errorf("%d calls were refused", refused)
+		if n := refused.Load(); n != 0 {
+			t.Errorf("%d calls were refused", n)
 		}
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,20 +27,19 @@ func TestLatencyExceedsNoMinute(t *testing.T) {
 			o.Limits.RequestsPerMinute, o.Limits.CreatesPerMinute, o.Limits.Parallelism = 40, 6, 4
 			o.PollInterval = 10 * time.Second
 		}
-		n, refused := 0, 0
+		var calls, refused atomic.Int64
 		next := seeing(emulator.Transport(w.server), func(status int) {
 			if status == http.StatusTooManyRequests {
-				refused++
+				refused.Add(1)
 			}
 		})
 		w.transport = roundTripper(func(r *http.Request) (*http.Response, error) {
-			n++
-			time.Sleep(time.Duration(n*7%30) * 99 * time.Millisecond)
+			time.Sleep(time.Duration(calls.Add(1)*7%30) * 99 * time.Millisecond)
 			return next.RoundTrip(r)
 		})
 		w.converge() // what checks the results has no limit of its own
-		if refused != 0 || n < 3*40 {
-			t.Errorf("%d of %d calls were refused", refused, n)
+		if refused.Load() != 0 || calls.Load() < 3*40 {
+			t.Errorf("%d of %d calls were refused", refused.Load(), calls.Load())
 		}
 	})
 }
