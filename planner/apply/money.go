@@ -44,7 +44,7 @@ func (p *purse) add(c paid) {
 
 // standing is where the limit stands.
 func (p *purse) standing() string {
-	return fmt.Sprintf("$%s of %s = $%s", p.spent+p.open.usd(), p.budget, p.limit)
+	return fmt.Sprintf("$%s of %s = $%s", (p.spent + p.open.usd()).Beside(p.limit), p.budget, p.limit.Exact())
 }
 
 // against says what stands against a purchase, nil when it fits.

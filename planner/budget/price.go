@@ -45,6 +45,32 @@ func (u USD) String() string {
 	return fmt.Sprintf("%s%d.%02d", sign, cents/100, cents%100)
 }
 
+// Exact writes the amount with cents, and with as many digits more as it has: a
+// limit is shown as it was meant.
+func (u USD) Exact() string {
+	if u%(Dollar/100) == 0 {
+		return u.String()
+	}
+	sign := ""
+	if u < 0 {
+		sign, u = "-", -u
+	}
+	return strings.TrimRight(fmt.Sprintf("%s%d.%09d", sign, u/Dollar, u%Dollar), "0")
+}
+
+// Beside writes the amount next to a limit: with cents, or next to less than a
+// dime as finely as a hundredth of the limit.
+func (u USD) Beside(limit USD) string {
+	if limit <= 0 || limit >= Dollar/10 {
+		return u.String()
+	}
+	step := Dollar / 100
+	for step > 1 && step > limit/100 {
+		step /= 10
+	}
+	return ((u + step/2) / step * step).Exact()
+}
+
 // maxUSD bounds amounts, so that a few sums of them cannot overflow.
 const maxUSD USD = 1 << 60
 

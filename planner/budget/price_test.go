@@ -150,3 +150,21 @@ func TestUSD(t *testing.T) {
 		t.Errorf("there and back: %v", got)
 	}
 }
+
+func TestLimitWords(t *testing.T) {
+	for _, tt := range []struct {
+		spent, limit float64
+		want         string
+	}{
+		{24.104, 25, "24.10 of 25.00"}, {0.0421, 0.1, "0.04 of 0.10"}, {0, 0.005, "0.00 of 0.005"}, {0.0042149, 0.005, "0.00421 of 0.005"},
+		{0.0999, 0.0125, "0.0999 of 0.0125"}, {1.5, 1.2345, "1.50 of 1.2345"}, {0.000000004, 0.00000001, "0.000000004 of 0.00000001"}, {3, 0, "3.00 of 0.00"},
+	} {
+		limit := FromDollars(tt.limit)
+		if got := FromDollars(tt.spent).Beside(limit) + " of " + limit.Exact(); got != tt.want {
+			t.Errorf("%v of %v: got %s, want %s", tt.spent, tt.limit, got, tt.want)
+		}
+	}
+	if got := FromDollars(-0.125).Exact(); got != "-0.125" {
+		t.Errorf("got %s", got)
+	}
+}

@@ -25,7 +25,7 @@ func functions() template.FuncMap {
 			}
 			return fmt.Sprint(n)
 		},
-		"amount": ui.Amount, "dollars": ui.Dollars, "seconds": Seconds, "moment": Moment, "stamp": stamp,
+		"amount": ui.Amount, "dollars": ui.Dollars, "limit": ui.Limit, "seconds": Seconds, "moment": Moment, "stamp": stamp,
 		"short":      func(a planner.Address) string { return strings.TrimPrefix(a.String(), "batch.") },
 		"modelClass": func(i int) string { return fmt.Sprintf("m%d", i%4) },
 	}

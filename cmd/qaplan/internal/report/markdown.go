@@ -346,7 +346,7 @@ func (m *markdown) cost() {
 			b := &r.Blocks[i]
 			limit, toCome := "", ""
 			if b.MaxUSD > 0 {
-				limit = ui.Dollars(b.MaxUSD)
+				limit = ui.Limit(b.MaxUSD)
 			}
 			if b.ToComeUSD > 0 {
 				toCome = "~" + ui.Dollars(b.ToComeUSD)

@@ -296,7 +296,7 @@ func costParts(o *apply.Outlook) []string {
 func purseParts(purses []apply.Purse) []string {
 	var parts []string
 	for _, p := range purses {
-		t := "$" + p.Used.String() + " of "
+		t := "$" + p.Used.Beside(p.Limit) + " of "
 		switch {
 		case p.Block == "":
 			t += "--max-cost"
@@ -305,7 +305,7 @@ func purseParts(purses []apply.Purse) []string {
 		default:
 			t += "max_cost"
 		}
-		parts = append(parts, t+" $"+p.Limit.String())
+		parts = append(parts, t+" $"+p.Limit.Exact())
 	}
 	return parts
 }

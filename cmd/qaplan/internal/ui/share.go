@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/qaplan/qaplan/planner"
+	"github.com/qaplan/qaplan/planner/budget"
 )
 
 // Words that other renderings share.
@@ -25,6 +26,9 @@ func Dollars(usd float64) string {
 	}
 	return dollars(usd)
 }
+
+// Limit writes a limit on money as it was meant.
+func Limit(usd float64) string { return "$" + budget.FromDollars(usd).Exact() }
 
 // Span names the batches of one block from a first to a last number.
 func Span(block string, first, last int) string { return span(block, first, last) }
