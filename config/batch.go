@@ -104,6 +104,10 @@ func (l *loader) decodeBatch(ctx context.Context, cfg *Config, block *Block, b *
 	}
 	block.AllowMissing, _ = r.flag("allow_missing")
 	block.MaxCost, _ = r.usd("max_cost", maxCost, false)
+	if a := r.body.Attributes["max_cost"]; a != nil {
+		at := toRange(a.Range())
+		block.MaxCostPlace = at.place()
+	}
 	l.decodeInner(block, b.Body)
 	if block.numbered {
 		r.displayNames(ctx, block)

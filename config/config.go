@@ -211,6 +211,8 @@ type Block struct {
 	Price       *Price  // nil for the prices that qaplan knows
 	MaxCost     float64 // USD for the whole block, over all runs; 0 is no limit
 	OnComplete  *Hook   // nil where nobody is told
+	// MaxCostPlace is file:line of max_cost, "" without one.
+	MaxCostPlace string
 
 	numbered   bool     // range and exclude are right
 	names      []string // of the numbers First..Last; one: the same for all; "" and none: NAME_number

@@ -127,7 +127,7 @@ func costs(cfg *config.Config) map[string]apply.Cost {
 	out := make(map[string]apply.Cost, len(cfg.Blocks))
 	for i := range cfg.Blocks {
 		b := &cfg.Blocks[i]
-		c := apply.Cost{Max: budget.FromDollars(b.MaxCost)}
+		c := apply.Cost{Max: budget.FromDollars(b.MaxCost), MaxPlace: b.MaxCostPlace}
 		if p := b.Price; p != nil {
 			c.Price = &budget.Price{Input: budget.FromDollars(p.Input), Output: budget.FromDollars(p.Output), Cached: budget.FromDollars(p.Cached), Source: "the config"}
 		}

@@ -16,6 +16,8 @@ type Cost struct {
 	// Max is what the block may cost, over all runs that are recorded; 0 is no
 	// limit.
 	Max budget.USD
+	// MaxPlace is where Max stands, as a person finds it; it may be "".
+	MaxPlace string
 }
 
 // costs estimates what purchases cost, by the prices of a day and by what

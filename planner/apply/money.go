@@ -13,6 +13,7 @@ import (
 // purse is a limit on money and what stands against it.
 type purse struct {
 	budget string // as events name it
+	place  string // where the limit stands, as a person finds it
 	limit  budget.USD
 	spent  budget.USD // for answers that were read
 	// open is what jobs whose answers were not read, and creates on their way, are
@@ -47,6 +48,14 @@ func (p *purse) standing() string {
 	return fmt.Sprintf("$%s of %s = $%s", (p.spent + p.open.usd()).Beside(p.limit), p.budget, p.limit.Exact())
 }
 
+// raise says what lets the purchase go.
+func (p *purse) raise() string {
+	if p.place == "" {
+		return "a higher " + p.budget + " lets it go"
+	}
+	return "a higher " + p.budget + " (" + p.place + ") lets it go"
+}
+
 // against says what stands against a purchase, nil when it fits.
 //
 // Estimates are kept clear of the limit by their margin. Where only the margin
@@ -65,7 +74,7 @@ func (p *purse) against(c *costing, model string) *deferral {
 	case p.unpriced > 0:
 		d.reason = "jobs of a model without a price are among what was bought; a price block in the batch block names it"
 	case p.spent+sum.usd() > p.limit:
-		d.reason = p.standing() + " are spent or on their way, and the next batch would exceed it; a higher limit lets it go"
+		d.reason = p.standing() + " are spent or on their way, and the next batch would exceed it; " + p.raise()
 	case p.unsized > 0, !c.known() && p.pending > 0:
 		d.never = false
 		d.reason = p.standing() + "; what a row costs is not known yet, one batch shows it first"
@@ -75,7 +84,7 @@ func (p *purse) against(c *costing, model string) *deferral {
 		d.never = false
 		d.reason = p.standing() + " are spent or on their way, and the next batch might exceed it; jobs that end show what they really cost"
 	default:
-		d.reason = p.standing() + " are spent or on their way, and the next batch might exceed it; a higher limit lets it go"
+		d.reason = p.standing() + " are spent or on their way, and the next batch might exceed it; " + p.raise()
 	}
 	return d
 }
@@ -179,7 +188,7 @@ func (e *Engine) purses(rec *planner.Recorded, order []planner.Address) money {
 	m := money{blocks: map[string]*purse{}, run: purse{budget: BudgetRunCost, limit: e.opt.MaxCost}, booked: map[planner.Address]costing{}}
 	for name, c := range e.opt.Costs {
 		if c.Max > 0 {
-			m.blocks[name] = &purse{budget: BudgetMaxCost, limit: c.Max}
+			m.blocks[name] = &purse{budget: BudgetMaxCost, place: c.MaxPlace, limit: c.Max}
 		}
 	}
 	for _, a := range order {
