@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/qaplan/qaplan/planner"
 	"github.com/qaplan/qaplan/planner/apply"
 	"github.com/qaplan/qaplan/planner/budget"
+	"github.com/qaplan/qaplan/state/blob"
 )
 
 // applyFlags are what an apply can be asked for.
@@ -176,7 +178,7 @@ func (a *app) applyWithin(ctx context.Context, f *applyFlags) (err error) {
 	w.sink, w.outlook = follow.event, follow.outlook
 	rep, err := a.carryOut(ctx, w)
 	follow.close()
-	return a.conclude(ctx, f, rep, err)
+	return a.conclude(ctx, f, w, rep, err)
 }
 
 // carryOut applies, and says at an interrupt what is waited for.
@@ -250,7 +252,7 @@ func (a *app) follow(items []planner.Item, waits bool) watcher {
 }
 
 // conclude says how an apply ended, and what it did even where it failed.
-func (a *app) conclude(ctx context.Context, f *applyFlags, rep apply.Report, err error) error {
+func (a *app) conclude(ctx context.Context, f *applyFlags, w *work, rep apply.Report, err error) error {
 	a.summary, a.left = rep.Summary, rep.Left
 	cause := context.Cause(ctx)
 	interrupted := errors.Is(cause, errInterrupted)
@@ -264,6 +266,9 @@ func (a *app) conclude(ctx context.Context, f *applyFlags, rep apply.Report, err
 			}
 		}
 		a.ui.Print("\n" + ui.ApplyEnd(rep.Summary, unfinished(&rep) || err != nil || interrupted) + "\n")
+		if folders := a.resultFolders(w.cfg, rep.Items); rep.Summary.Downloaded > 0 && len(folders) > 0 {
+			a.ui.Tell(ui.ResultsIn(folders))
+		}
 		if n := f.saved.others(rep.Items); n > 0 {
 			a.ui.Tell(ui.MoreThanSaved(n))
 		}
@@ -275,6 +280,29 @@ func (a *app) conclude(ctx context.Context, f *applyFlags, rep apply.Report, err
 		a.ui.Note("The time of --timeout is over. Running apply again goes on.")
 	}
 	return errors.Join(err, a.applyEnd(ctx, f, rep))
+}
+
+// resultFolders are where the batches that are done have their results, as the
+// person who typed the command reaches them: each folder once.
+func (a *app) resultFolders(cfg *config.Config, items []planner.Item) []string {
+	done := map[string]bool{}
+	for i := range items {
+		if items[i].Phase == planner.PhaseDone {
+			done[items[i].Address.Block] = true
+		}
+	}
+	var folders []string
+	for i := range cfg.Blocks {
+		b := &cfg.Blocks[i]
+		dir := b.OutputDir
+		if !blob.IsURL(b.OutputDirAbs) && !filepath.IsAbs(filepath.FromSlash(dir)) {
+			dir = filepath.ToSlash(filepath.Join(filepath.Dir(a.path(a.global.config)), filepath.FromSlash(dir)))
+		}
+		if done[b.Name] && !slices.Contains(folders, dir) {
+			folders = append(folders, dir)
+		}
+	}
+	return folders
 }
 
 // applyEnd turns a report into the end of the command.

@@ -149,6 +149,9 @@ func TestFrozenLines(t *testing.T) {
 		{"plan", PlanLine(s, true), "Plan: 124 to upload, 133 to create, 30 to adopt, 0 to download, 0 to forget. 21 in progress, 0 done, 0 failed, 0 held."},
 		{"no changes", PlanLine(planner.Summary{Done: 154}, false), "No changes. 0 in progress, 154 done, 0 failed, 0 held."},
 		{"apply", ApplyLine(apply.Summary{Uploaded: 124, Created: 133, Adopted: 30, InProgress: 154}), "Apply complete: 124 uploaded, 133 created, 30 adopted, 0 downloaded, 0 forgotten. 154 in progress, 0 done, 0 failed, 0 held, 0 deferred."},
+		{"one folder", ResultsIn([]string{"out"}), "The results are in out."},
+		{"folders", ResultsIn([]string{"a", "b", "gs://c/d"}), "The results are in a, b and gs://c/d."},
+		{"many folders", ResultsIn([]string{"a", "b", "c", "d", "e", "f", "g"}), "The results are in a, b, c, d, e and 2 more folders."},
 		{"apply stopped", ApplyEnd(apply.Summary{Created: 1, Deferred: 2}, true), "Apply stopped: 0 uploaded, 1 created, 0 adopted, 0 downloaded, 0 forgotten. 0 in progress, 0 done, 0 failed, 0 held, 2 deferred."},
 	}
 	for _, tt := range tests {

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -194,6 +195,19 @@ func ApplyEnd(s apply.Summary, stopped bool) string {
 		return "Apply stopped" + strings.TrimPrefix(ApplyLine(s), "Apply complete")
 	}
 	return ApplyLine(s)
+}
+
+// ResultsIn says where results are.
+func ResultsIn(folders []string) string {
+	const most = 5
+	if more := len(folders) - most; more > 0 {
+		folders = append(slices.Clone(folders[:most]), count(more, "more folder"))
+	}
+	s := folders[len(folders)-1]
+	if len(folders) > 1 {
+		s = strings.Join(folders[:len(folders)-1], ", ") + " and " + s
+	}
+	return "The results are in " + Printable(s) + "."
 }
 
 // Question asks for the approval of a plan.
