@@ -21,7 +21,9 @@ var ErrClosed = errors.New("the state is closed")
 type Change struct {
 	Address planner.Address
 	// Record is the whole of the batch's record afterwards; nil forgets the
-	// batch.
+	// batch, and what was told of it. Directly before the change of another
+	// batch in the same transition, it says that the batch has that address now:
+	// what was told goes along.
 	Record *planner.Record
 }
 
@@ -189,7 +191,7 @@ func (s *Store) Write(op string, changes ...Change) error {
 			return fmt.Errorf("record %s: %w", op, err)
 		}
 	}
-	if err := s.record(transition{Op: op, Changes: list}); err != nil {
+	if err := s.record(transition{Op: op, Changes: list, Told: s.toldAfter(changes)}); err != nil {
 		return fmt.Errorf("record %s of %s: %w", op, changes[0].Address, err)
 	}
 	return nil
