@@ -154,7 +154,7 @@ func TestTerminal(t *testing.T) {
 		if seen := c.screen(); strings.Contains(seen, "Batches  ") || strings.Contains(seen, "Next     ") {
 			t.Errorf("the panel is left:\n%s", seen)
 		}
-		for _, want := range []string{"The service takes no more jobs for now: ", "Apply complete: 12 uploaded, 12 created, 0 adopted, 12 downloaded"} {
+		for _, want := range []string{"The service refused the last create, with ", "Apply complete: 12 uploaded, 12 created, 0 adopted, 12 downloaded"} {
 			if !strings.Contains(strings.Join(strings.Fields(text), " "), want) {
 				t.Errorf("it lacks %q:\n%s", want, text)
 			}

@@ -56,7 +56,7 @@ func (p *Creates) learned(now time.Time, c *Create, m *Model, at level) Decision
 	}
 	paused := m.Pause.stands(now, p.freed, m.Rhythm.Known)
 	if paused && !m.Pause.Trials {
-		d.Cause, d.Until, d.Early = CauseRefused, m.Pause.Until, !m.Rhythm.Known
+		d.Cause, d.Used, d.Until, d.Early = CauseRefused, m.Pause.Jobs, m.Pause.Until, !m.Rhythm.Known
 		return d
 	}
 	soonest, trial := m.Rhythm.ready(now)
@@ -76,7 +76,7 @@ func (p *Creates) learned(now time.Time, c *Create, m *Model, at level) Decision
 		return p.closed(now, EnqueuedTokens, c.Model, at.tokens, c.Tokens.Tokens, &m.Tokens)
 	case jobs == roomTrial || tokens == roomTrial:
 		if paused {
-			d.Cause, d.Until, d.Early = CauseRefused, m.Pause.Until, !m.Rhythm.Known
+			d.Cause, d.Used, d.Until, d.Early = CauseRefused, m.Pause.Jobs, m.Pause.Until, !m.Rhythm.Known
 			return d
 		}
 		trial = true

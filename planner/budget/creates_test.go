@@ -251,7 +251,7 @@ func TestPause(t *testing.T) {
 	if first < 2*time.Minute || first > 150*time.Second {
 		t.Errorf("the first pause is %v", first)
 	}
-	if got, want := dec.Reason(), "the service refused the last create: You exceeded your current quota"; got != want {
+	if got, want := dec.Reason(), "the service refused the last create, with 1 job active: You exceeded your current quota"; got != want {
 		t.Errorf("says %q, want %q", got, want)
 	}
 	// Then one alone, and a longer pause.

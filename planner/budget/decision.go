@@ -29,7 +29,8 @@ type Decision struct {
 	Budget string // the budget that stands against it
 	Model  string // where the budget is a model's
 	// Used and Limit are where the budget stands, and Wanted is what the create
-	// would add.
+	// would add. In the pause after a refusal Used is how many jobs would have
+	// been active, the refused one counted; 0 where that is not known.
 	Used, Limit, Wanted int64
 	// Learned tells that Limit was not declared.
 	Learned bool
@@ -76,7 +77,7 @@ func (d Decision) Reason() string {
 	case CauseLearned:
 		return d.wanted() + " would exceed what the service has accepted so far; a finished job makes room"
 	case CauseRefused:
-		return "the service refused the last create" + saying(d.Message)
+		return "the service refused the last create" + with(d.Used) + saying(d.Message)
 	case CauseTooMany:
 		return "the service refused many creates lately" + saying(d.Message)
 	case CauseRhythm:
@@ -103,6 +104,19 @@ func (d Decision) wanted() string {
 		return "one more job"
 	}
 	return fmt.Sprintf("its %s%s tokens", quantity(d.Wanted, d.Wanted), unit(d.Wanted))
+}
+
+// with says how many jobs were active beside one that was refused.
+func with(jobs int64) string {
+	switch {
+	case jobs <= 0:
+		return ""
+	case jobs == 1:
+		return ", with no job active"
+	case jobs == 2:
+		return ", with 1 job active"
+	}
+	return fmt.Sprintf(", with %d jobs active", jobs-1)
 }
 
 func saying(message string) string {

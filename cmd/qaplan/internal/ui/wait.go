@@ -160,6 +160,9 @@ func waitWords(e *apply.Event) string {
 // their first sentence.
 func obstacle(budget, reason string) string {
 	reason = firstSentence(reason)
+	if strings.HasPrefix(reason, "the service ") {
+		return reason // a whole sentence, which needs no introduction
+	}
 	switch budget {
 	case apply.BudgetCreates:
 		return join("the service takes no more jobs for now", reason)

@@ -142,6 +142,8 @@ func TestLeftLine(t *testing.T) {
 		want string
 	}{
 		{apply.Left{Budget: apply.BudgetActiveJobs, Reason: "100 of 100 jobs are active in the project", Count: 108}, "108 batches are left for a later run: 100 of 100 jobs are active in the project."},
+		{apply.Left{Budget: apply.BudgetCreates, Reason: "the service refused the last create, with 12 jobs active: " + quotaWords, Count: 2},
+			"2 batches are left for a later run: the service refused the last create, with 12 jobs active: You exceeded your current quota."},
 		{apply.Left{Budget: apply.BudgetCreates, Reason: quotaWords, Until: now.Add(90 * time.Second), Count: 1}, "1 batch is left for a later run: the service takes no more jobs for now: You exceeded your current quota. It may go on in 1m30s."},
 		{apply.Left{Reason: "buying stopped for this block: batch \"qa\": no such model", Count: 6}, "6 batches are left for a later run: buying stopped for this block."},
 		{apply.Left{Budget: apply.BudgetMaxCost, Reason: "$24.10 of max_cost = $25.00 are spent or on their way, and the next batch would exceed it; a higher limit lets it go", Count: 3, Refused: true},
