@@ -5,11 +5,13 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
 
 	"github.com/qaplan/qaplan/cmd/qaplan/internal/ui"
 	"github.com/qaplan/qaplan/config"
 	"github.com/qaplan/qaplan/planner/apply"
+	"github.com/qaplan/qaplan/state"
 	"github.com/qaplan/qaplan/state/blob"
 )
 
@@ -81,16 +83,26 @@ func run(ctx context.Context, args []string, sys system) int {
 
 // tell shows what of an error was not shown yet.
 func (a *app) tell(ctx context.Context, err error) {
-	for _, e := range parts(err) {
+	all := parts(err)
+	for i, e := range all {
 		_, silent := errors.AsType[ended](e)
 		switch {
 		case silent:
+		case slices.ContainsFunc(all[:i], func(told error) bool { return sameLoss(told, e) }):
 		case errors.Is(e, errInterrupted), errors.Is(context.Cause(ctx), errInterrupted) && errors.Is(e, context.Canceled):
 			a.ui.Note("Interrupted.")
 		default:
 			a.explain(ui.Explain(e))
 		}
 	}
+}
+
+// sameLoss reports whether two errors come from one loss of the state's lock: each
+// use of the state fails with it then, its closing too.
+func sameLoss(a, b error) bool {
+	x, ok := errors.AsType[*state.LostLockError](a)
+	y, also := errors.AsType[*state.LostLockError](b)
+	return ok && also && x == y
 }
 
 // parts takes joined errors apart; nil has none.
