@@ -43,7 +43,13 @@ type lineReader struct {
 }
 
 func newLineReader(ctx context.Context, r io.Reader, limit int) *lineReader {
-	return &lineReader{ctx: ctx, r: r, limit: limit, buf: make([]byte, firstBuffer)}
+	return newSizedLineReader(ctx, r, limit, firstBuffer)
+}
+
+// newSizedLineReader begins with a buffer of so many bytes. One more than the whole
+// file is enough to read all of it, and its end.
+func newSizedLineReader(ctx context.Context, r io.Reader, limit, buffer int) *lineReader {
+	return &lineReader{ctx: ctx, r: r, limit: limit, buf: make([]byte, buffer)}
 }
 
 // next returns the next line, io.EOF after the last one, or what reading
@@ -141,7 +147,7 @@ var utf8Mark = []byte{0xEF, 0xBB, 0xBF}
 // eachLine calls fn for each line of a file that is not blank. what stands for
 // the file in errors.
 func eachLine(ctx context.Context, f File, what string, fn func(l line) error) error {
-	lines := newLineReader(ctx, section(f), MaxLine)
+	lines := newSizedLineReader(ctx, section(f), MaxLine, int(min(firstBuffer, f.Size()+1)))
 	for {
 		l, err := lines.next()
 		if err == io.EOF {

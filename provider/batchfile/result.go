@@ -13,7 +13,7 @@ import (
 // WriteResult writes one line for each key, in the order of the source. What
 // was written before an error is no result.
 func (j *Joiner) WriteResult(ctx context.Context, w io.Writer) error {
-	out := bufio.NewWriterSize(w, 128<<10)
+	out := bufio.NewWriterSize(w, 32<<10) // w itself where that is one already
 	for i := range j.keys.rows {
 		if i%1024 == 0 {
 			if err := ctx.Err(); err != nil {

@@ -28,7 +28,7 @@ type Objects interface {
 // is on its way to the bucket, or comes from it to be read, lies in the folder
 // temp on this machine, which is made where it must.
 func OpenBucket(o Objects, at blob.Location, temp string) *Dir {
-	return &Dir{path: temp, sys: disk{}, bucket: &inBucket{objects: o, at: at}}
+	return &Dir{path: temp, sys: disk{}, inMemory: inMemory, bucket: &inBucket{objects: o, at: at}}
 }
 
 // inBucket is the part of a [Dir] that differs in a bucket. There an object

@@ -8,9 +8,9 @@
 //     there whole or not at all.
 //   - part: rows of an attempt that are not the whole answer, kept in .parts/
 //     under the name of their job until the result is verified.
-//   - spool: a temporary file that a download goes to before it is verified. It
-//     lies in the output folder so that the disk that must hold the result is
-//     the one that fills up.
+//   - spool: what a download goes to before it is verified: memory as long as it is
+//     small (256 KiB), else a temporary file. That lies in the output folder so that
+//     the disk that must hold the result is the one that fills up.
 //   - manifest: manifest.json, which says what was run with what for the batches
 //     of the folder. It is a projection of the state, made anew from it at any
 //     time, and holds ids, hashes, counts, times and paths only.

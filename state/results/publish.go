@@ -84,7 +84,7 @@ func (d *Dir) tryPublish(ctx context.Context, name string, o PublishOptions, wri
 // fill lets write write and puts all of it on the disk.
 func fill(ctx context.Context, f tempFile, write func(io.Writer) error) (sum string, size int64, err error) {
 	m := &meter{ctx: ctx, w: f, hash: sha256.New()}
-	buf := bufio.NewWriterSize(m, 256<<10)
+	buf := bufio.NewWriterSize(m, 32<<10) // a larger one is no faster, and most results are small
 	if err := write(buf); err != nil {
 		return "", 0, err
 	}

@@ -43,6 +43,8 @@ type Dir struct {
 	// bucket is set for a folder in a bucket: then path is where temporary files
 	// are, on this machine.
 	bucket *inBucket
+	// inMemory is how much of a spool is kept in memory, in bytes.
+	inMemory int
 
 	mu     sync.Mutex
 	root   *os.Root // nil as long as the folder is not there
@@ -52,7 +54,7 @@ type Dir struct {
 // Open names a folder. It need not be there: the first write makes it, and its
 // parents.
 func Open(dir string) (*Dir, error) {
-	d := &Dir{path: dir, sys: disk{}}
+	d := &Dir{path: dir, sys: disk{}, inMemory: inMemory}
 	if _, err := d.open(); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("open output folder: %w", err)
 	}

@@ -9,15 +9,21 @@ import (
 	"sync"
 )
 
-// Spool is a temporary file for one download. Its file, and the folder, are
-// made with the first byte. It may be used by several goroutines.
+// inMemory is how much of a spool is kept in memory, in bytes. Small answers, of
+// which there may be many thousands, then cost no file of their own.
+const inMemory = 256 << 10
+
+// Spool is a temporary place for one download: memory for the first bytes, and a
+// file for all of them as soon as they are more. The file, and the folder, are
+// made no earlier. It may be used by several goroutines.
 type Spool struct {
 	dir  *Dir
 	name string // of the result that it is for
 
 	mu   sync.Mutex
+	mem  []byte // as long as there is no file
 	root *os.Root
-	file tempFile // nil before the first byte
+	file tempFile
 	temp string
 	size int64
 	gone bool
@@ -48,7 +54,22 @@ func (s *Spool) WriteAt(p []byte, off int64) (int, error) {
 }
 
 func (s *Spool) writeAt(p []byte, off int64) (int, error) {
-	if err := s.ready(len(p) > 0); err != nil || len(p) == 0 {
+	if s.gone {
+		return 0, s.fail(os.ErrClosed)
+	}
+	if len(p) == 0 {
+		return 0, nil
+	}
+	end := off + int64(len(p))
+	if s.file == nil && end <= int64(s.dir.inMemory) {
+		if grow := int(end) - len(s.mem); grow > 0 {
+			s.mem = append(s.mem, make([]byte, grow)...)
+		}
+		copy(s.mem[off:], p)
+		s.size = int64(len(s.mem))
+		return len(p), nil
+	}
+	if err := s.toFile(); err != nil {
 		return 0, err
 	}
 	n, err := s.file.WriteAt(p, off)
@@ -56,39 +77,55 @@ func (s *Spool) writeAt(p []byte, off int64) (int, error) {
 		s.size = max(s.size, off+int64(n))
 	}
 	if err != nil {
-		err = s.dir.fail("download for", s.name, err)
+		err = s.fail(err)
 	}
 	return n, err
 }
 
-// ready makes the file where it must.
-func (s *Spool) ready(needed bool) error {
-	if s.gone {
-		return s.dir.fail("download for", s.name, os.ErrClosed)
-	}
-	if s.file != nil || !needed {
+// toFile moves what is in memory to a file.
+func (s *Spool) toFile() error {
+	if s.file != nil {
 		return nil
 	}
 	root, f, temp, err := s.dir.temp()
 	if err != nil {
-		return s.dir.fail("download for", s.name, err)
+		return s.fail(err)
 	}
-	s.root, s.file, s.temp = root, f, temp
+	if len(s.mem) > 0 {
+		if _, err := f.WriteAt(s.mem, 0); err != nil {
+			root.Remove(temp)
+			f.Close()
+			return s.fail(err)
+		}
+	}
+	s.root, s.file, s.temp, s.mem = root, f, temp, nil
 	return nil
 }
+
+func (s *Spool) fail(err error) error { return s.dir.fail("download for", s.name, err) }
 
 // ReadAt reads what was written; io.EOF at its end.
 func (s *Spool) ReadAt(p []byte, off int64) (int, error) {
 	s.mu.Lock()
-	file, err := s.file, s.ready(false)
-	s.mu.Unlock()
-	if err != nil {
-		return 0, err
-	}
-	if file == nil {
+	defer s.mu.Unlock()
+	switch {
+	case s.gone:
+		return 0, s.fail(os.ErrClosed)
+	case s.file != nil:
+		file := s.file
+		s.mu.Unlock()
+		defer s.mu.Lock()
+		return file.ReadAt(p, off)
+	case off < 0:
+		return 0, s.fail(fmt.Errorf("cannot read at %d", off))
+	case off >= int64(len(s.mem)):
 		return 0, io.EOF
 	}
-	return file.ReadAt(p, off)
+	n := copy(p, s.mem[off:])
+	if n < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
 }
 
 // Size is the length in bytes of what was written so far.
@@ -103,17 +140,17 @@ func (s *Spool) Size() int64 {
 func (s *Spool) Truncate(size int64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.ready(false); err != nil {
-		return err
-	}
-	if size < 0 || size > s.size {
-		return s.dir.fail("download for", s.name, fmt.Errorf("cannot cut %d bytes to %d", s.size, size))
-	}
-	if s.file == nil {
-		return nil
-	}
-	if err := s.file.Truncate(size); err != nil {
-		return s.dir.fail("download for", s.name, err)
+	switch {
+	case s.gone:
+		return s.fail(os.ErrClosed)
+	case size < 0 || size > s.size:
+		return s.fail(fmt.Errorf("cannot cut %d bytes to %d", s.size, size))
+	case s.file == nil:
+		s.mem = s.mem[:size]
+	default:
+		if err := s.file.Truncate(size); err != nil {
+			return s.fail(err)
+		}
 	}
 	s.size = size
 	return nil
@@ -124,7 +161,7 @@ func (s *Spool) Truncate(size int64) error {
 func (s *Spool) Discard() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.gone = true
+	s.gone, s.mem = true, nil
 	if s.file == nil {
 		return nil
 	}

@@ -16,8 +16,15 @@ import (
 )
 
 func TestSpool(t *testing.T) {
+	for _, memory := range []int{0, 7, inMemory} { // 7: the file is made in the middle
+		t.Run(fmt.Sprint(memory), func(t *testing.T) { testSpool(t, memory) })
+	}
+}
+
+func testSpool(t *testing.T, memory int) {
 	dir := filepath.Join(t.TempDir(), "results")
 	d := open(t, dir)
+	d.inMemory = memory
 	s, err := d.Spool("a.jsonl")
 	if err != nil {
 		t.Fatal(err)
@@ -61,23 +68,35 @@ func TestSpool(t *testing.T) {
 	if got := read(); got != "again" {
 		t.Errorf("got %q", got)
 	}
-	entries, err := os.ReadDir(dir)
-	if err != nil || len(entries) != 1 || !isTemp(entries[0].Name()) {
-		t.Fatalf("files: %v, %v", entries, err)
+	if _, err := s.ReadAt(make([]byte, 9), 2); err != io.EOF {
+		t.Errorf("beyond the end: %v", err)
 	}
-	if info, err := entries[0].Info(); err != nil || runtime.GOOS != "windows" && info.Mode() != 0o600 {
+	entries, err := os.ReadDir(dir)
+	if memory == inMemory {
+		if !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("a few bytes went to the disk: %v, %v", entries, err)
+		}
+	} else if err != nil || len(entries) != 1 || !isTemp(entries[0].Name()) {
+		t.Fatalf("files: %v, %v", entries, err)
+	} else if info, err := entries[0].Info(); err != nil || runtime.GOOS != "windows" && info.Mode() != 0o600 {
 		t.Errorf("mode: %v, %v", info.Mode(), err)
 	}
 	if err := errors.Join(s.Discard(), s.Discard()); err != nil {
 		t.Error(err)
 	}
-	wantTree(t, dir, map[string]string{})
+	if memory < inMemory {
+		wantTree(t, dir, map[string]string{})
+	}
+	if _, err := s.ReadAt(make([]byte, 1), 0); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("read after discard: %v", err)
+	}
 	if _, err := s.Write([]byte("x")); !errors.Is(err, os.ErrClosed) {
 		t.Errorf("after discard: %v", err)
 	}
 }
 
-// A download goes to a spool in pieces and from there to the result.
+// A download goes to a spool in pieces and from there to the result: some through
+// memory alone.
 func TestSpoolToResult(t *testing.T) {
 	dir := t.TempDir()
 	d := open(t, dir)
@@ -91,7 +110,7 @@ func TestSpoolToResult(t *testing.T) {
 				return
 			}
 			defer s.Discard()
-			if _, err := io.Copy(s, bytes.NewReader(bytes.Repeat([]byte{'0' + byte(i)}, 100_000))); err != nil {
+			if _, err := io.Copy(s, bytes.NewReader(bytes.Repeat([]byte{'0' + byte(i)}, i*100_000))); err != nil {
 				t.Error(err)
 			}
 			if _, err := d.Sweep(); err != nil {
@@ -109,7 +128,7 @@ func TestSpoolToResult(t *testing.T) {
 	all.Wait()
 	want := make(map[string]string)
 	for i := range 8 {
-		want[fmt.Sprintf("%d.jsonl", i)] = strings.Repeat(fmt.Sprint(i), 100_000)
+		want[fmt.Sprintf("%d.jsonl", i)] = strings.Repeat(fmt.Sprint(i), i*100_000)
 	}
 	wantTree(t, dir, want)
 }
@@ -120,6 +139,7 @@ func TestSweep(t *testing.T) {
 	if n, err := d.Sweep(); n != 0 || err != nil {
 		t.Errorf("no folder: %d, %v", n, err)
 	}
+	d.inMemory = 0
 	live, err := d.Spool("live.jsonl")
 	if err != nil {
 		t.Fatal(err)
