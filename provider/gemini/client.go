@@ -171,13 +171,17 @@ func parseBase(s string) (*url.URL, error) {
 	return u, nil
 }
 
+const maxConnections = 64
+
 func newTransport() *http.Transport {
 	return &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
-		ForceAttemptHTTP2:     true,
-		MaxIdleConns:          32,
-		MaxIdleConnsPerHost:   16,
+		Proxy:             http.ProxyFromEnvironment,
+		DialContext:       (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		ForceAttemptHTTP2: true,
+		// As many as the most calls that a config lets be in flight: with fewer, a
+		// burst would open and close a connection for each call.
+		MaxIdleConns:          maxConnections,
+		MaxIdleConnsPerHost:   maxConnections,
 		IdleConnTimeout:       90 * time.Second,
 		TLSHandshakeTimeout:   10 * time.Second,
 		ExpectContinueTimeout: time.Second,
