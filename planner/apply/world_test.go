@@ -97,19 +97,24 @@ func requests(number, rows int) string {
 // add writes a source and makes it part of what is desired.
 func (w *world) add(number int, content string) {
 	w.t.Helper()
-	path := filepath.Join(w.dir, "in", fmt.Sprintf("batch_%03d.jsonl", number))
-	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+	batch, path := batchIn(w.dir, number, content)
+	if err := os.WriteFile(path.Source, []byte(content), 0o600); err != nil {
 		w.t.Fatal(err)
 	}
-	a := planner.Address{Block: "qa", Number: number}
+	w.desired.Batches = append(w.desired.Batches, batch)
+	w.paths[batch.Address] = path
+}
+
+// batchIn is what is desired of a batch whose source is in a folder.
+func batchIn(dir string, number int, content string) (planner.Batch, apply.Path) {
+	name := fmt.Sprintf("batch_%03d.jsonl", number)
 	sum := sha256.Sum256([]byte(content))
-	w.desired.Batches = append(w.desired.Batches, planner.Batch{
-		Address: a, Model: model, DisplayName: fmt.Sprintf("qa_%03d", number), Output: "out/" + filepath.Base(path),
-		Source: planner.Source{Path: "in/" + filepath.Base(path), SHA256: hex.EncodeToString(sum[:]), Bytes: int64(len(content)),
+	return planner.Batch{
+		Address: planner.Address{Block: "qa", Number: number}, Model: model, DisplayName: fmt.Sprintf("qa_%03d", number), Output: "out/" + name,
+		Source: planner.Source{Path: "in/" + name, SHA256: hex.EncodeToString(sum[:]), Bytes: int64(len(content)),
 			Rows: strings.Count(content, "\n"), Tokens: int64(len(content) / 4)},
 		OnChange: planner.OnChangeHold, MaxAttempts: 3,
-	})
-	w.paths[a] = apply.Path{Source: path, OutputDir: filepath.Join(w.dir, "out"), OutputName: filepath.Base(path)}
+	}, apply.Path{Source: filepath.Join(dir, "in", name), OutputDir: filepath.Join(dir, "out"), OutputName: name}
 }
 
 func (w *world) client(transport http.RoundTripper, gate *apply.Gate) *gemini.Client {

@@ -1,0 +1,325 @@
+package apply_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/qaplan/qaplan/planner"
+	"github.com/qaplan/qaplan/planner/apply"
+	"github.com/qaplan/qaplan/provider/emulator"
+	"github.com/qaplan/qaplan/provider/gemini"
+	"github.com/qaplan/qaplan/state"
+)
+
+// BenchmarkApply carries small batches all the way, from a state that does not
+// exist to results on the disk, every step durable: one apply buys, a second one
+// fetches. Beside it the same calls with the same bodies are made by as many
+// workers with nothing but HTTP, to a service that is as new. The two take turns, and
+// %-of-http is the rate that the first reaches of the second's, by the medians.
+//
+// The service is the emulator, which keeps all it is given on the disk, or the
+// least that can be one, which keeps all in memory and makes the ceiling as high as
+// loopback HTTP lets it be.
+//
+// The folders are on the disk that TMPDIR names: a file system in memory would
+// make what is durable cost nothing.
+func BenchmarkApply(b *testing.B) {
+	for _, workers := range []int{8, 64} {
+		b.Run(fmt.Sprintf("emulator/workers=%d", workers), func(b *testing.B) { benchmarkApply(b, workers, (*yard).emulator) })
+		b.Run(fmt.Sprintf("least/workers=%d", workers), func(b *testing.B) { benchmarkApply(b, workers, (*yard).depot) })
+	}
+}
+
+func benchmarkApply(b *testing.B, workers int, serve func(*yard) service) {
+	const batches, rows, rowBytes = 400, 100, 300 // 30 kB each
+	var buying, fetching, both, raw []time.Duration
+	var calls int64
+	for b.Loop() {
+		y := newYard(b, batches, rows, rowBytes)
+		buy, fetch, bought, all := y.applyTwice(workers, serve(y))
+		buying, fetching, both = append(buying, buy), append(fetching, fetch), append(both, buy+fetch)
+		for range 3 {
+			took, same := y.onlyHTTP(workers, serve(y), bought, all)
+			raw = append(raw, took)
+			if !maps.Equal(same, all) {
+				b.Fatalf("calls with HTTP alone: %v, by apply: %v", same, all)
+			}
+		}
+		calls = 0
+		for _, n := range all {
+			calls += n
+		}
+	}
+	b.ReportMetric(100*median(raw)/median(both), "%-of-http")
+	b.ReportMetric(float64(calls)/median(both), "calls/s")
+	b.ReportMetric(float64(calls)/median(raw), "http-calls/s")
+	b.ReportMetric(batches/median(buying), "bought/s")
+	b.ReportMetric(batches/median(fetching), "fetched/s")
+	b.ReportMetric(0, "ns/op")
+}
+
+// median gives seconds.
+func median(list []time.Duration) float64 {
+	slices.Sort(list)
+	return list[len(list)/2].Seconds()
+}
+
+// yard is a project whose services listen on loopback.
+type yard struct {
+	b       *testing.B
+	dir     string
+	desired planner.Desired
+	paths   map[planner.Address]apply.Path
+}
+
+func newYard(b *testing.B, batches, rows, rowBytes int) *yard {
+	b.Helper()
+	y := &yard{b: b, dir: b.TempDir(), desired: planner.Desired{ConfigDigest: "bench", SettleTime: 15 * time.Minute}, paths: map[planner.Address]apply.Path{}}
+	if err := os.Mkdir(filepath.Join(y.dir, "in"), 0o700); err != nil {
+		b.Fatal(err)
+	}
+	for n := 1; n <= batches; n++ {
+		content := padded(n, rows, rowBytes)
+		batch, path := batchIn(y.dir, n, content)
+		if err := os.WriteFile(path.Source, []byte(content), 0o600); err != nil {
+			b.Fatal(err)
+		}
+		y.desired.Batches = append(y.desired.Batches, batch)
+		y.paths[batch.Address] = path
+	}
+	return y
+}
+
+// padded makes the input of a batch with rows of about so many bytes.
+func padded(number, rows, rowBytes int) string {
+	var b strings.Builder
+	for r := range rows {
+		head := fmt.Sprintf(`{"key":"b%d-r%d","request":{"contents":[{"parts":[{"text":"What does indicator %d say on day %d? `, number, r, number, r)
+		const tail = `"}]}]}}` + "\n"
+		fmt.Fprint(&b, head, strings.Repeat("x", max(0, rowBytes-len(head)-len(tail))), tail)
+	}
+	return b.String()
+}
+
+// service is what an apply buys from, and how many calls of each kind came to it.
+type service struct {
+	url   string
+	calls func() map[string]int64
+}
+
+func (y *yard) listen(h http.Handler, calls func() map[string]int64) service {
+	web := httptest.NewServer(h)
+	y.b.Cleanup(web.Close)
+	return service{web.URL, calls}
+}
+
+// emulator makes a new service, whose jobs are over as soon as they are made.
+func (y *yard) emulator() service {
+	y.b.Helper()
+	dir, err := os.MkdirTemp(y.dir, "service-")
+	if err != nil {
+		y.b.Fatal(err)
+	}
+	at := emulator.Span{Min: 1, Max: 1}
+	s, err := emulator.New(emulator.Config{Dir: dir, QueueTime: at, RunTime: at, Quota: emulator.Quota{ActiveJobs: -1}})
+	if err != nil {
+		y.b.Fatal(err)
+	}
+	y.b.Cleanup(func() { s.Close() })
+	return y.listen(s, func() map[string]int64 {
+		l, err := s.Ledger()
+		if err != nil {
+			y.b.Fatal(err)
+		}
+		return l.Calls
+	})
+}
+
+// depot makes a new service at the least cost.
+func (y *yard) depot() service {
+	d := newDepot()
+	for i := range y.desired.Batches {
+		b := &y.desired.Batches[i]
+		src, err := os.ReadFile(y.paths[b.Address].Source)
+		if err != nil {
+			y.b.Fatal(err)
+		}
+		d.answers[b.Source.SHA256] = answersTo(src)
+	}
+	return y.listen(d, d.called)
+}
+
+// applyTwice buys, then fetches. It counts the calls of the first apply, and of both.
+func (y *yard) applyTwice(workers int, s service) (buying, fetching time.Duration, bought, all map[string]int64) {
+	y.b.Helper()
+	n := len(y.desired.Batches)
+	began := time.Now()
+	first := y.apply(s.url, workers)
+	buying = time.Since(began)
+	bought = s.calls()
+	began = time.Now()
+	second := y.apply(s.url, workers)
+	fetching = time.Since(began)
+	if first.Uploaded != n || first.Created != n || second.Downloaded != n {
+		y.b.Fatalf("%d batches: %+v, then %+v", n, first, second)
+	}
+	return buying, fetching, bought, s.calls()
+}
+
+// apply is one run of a process.
+func (y *yard) apply(url string, workers int) apply.Summary {
+	y.b.Helper()
+	rep, err := y.tryApply(y.b.Context(), url, workers)
+	if err != nil {
+		y.b.Fatal(err)
+	}
+	return rep.Summary
+}
+
+func (y *yard) tryApply(ctx context.Context, url string, workers int) (rep apply.Report, err error) {
+	store, err := state.Open(filepath.Join(y.dir, "qaplan.state.json"), state.Identity{}, state.Holder{})
+	if err != nil {
+		return rep, err
+	}
+	defer store.Abandon()
+	limits := apply.Limits{Parallelism: workers}
+	gate := apply.NewGate(limits, store.State().LastSent())
+	c, err := gemini.New(ctx, gemini.Options{APIKey: "key", BaseURL: url, Admit: gate.Admit})
+	if err != nil {
+		return rep, err
+	}
+	defer c.Close()
+	e := apply.New(apply.Options{
+		Jobs: c, Files: c, Answers: c, Models: c, Journal: store, Desired: y.desired, Paths: y.paths,
+		Refresh: true, Limits: limits, Gate: gate, Plan: planner.Options{Version: "bench"},
+	})
+	defer e.Close()
+	if _, _, err := e.Plan(ctx); err != nil {
+		return rep, err
+	}
+	if rep, err = e.Apply(ctx); err != nil {
+		return rep, err
+	}
+	return rep, store.Close()
+}
+
+// onlyHTTP makes the calls that two applies made, in their order.
+func (y *yard) onlyHTTP(workers int, s service, bought, all map[string]int64) (time.Duration, map[string]int64) {
+	y.b.Helper()
+	h := &bare{url: s.url, http: &http.Client{Transport: &http.Transport{MaxIdleConns: workers, MaxIdleConnsPerHost: workers}}}
+	defer h.http.CloseIdleConnections()
+	bodies := make([][]byte, len(y.desired.Batches))
+	for i := range bodies {
+		var err error
+		if bodies[i], err = os.ReadFile(y.paths[y.desired.Batches[i].Address].Source); err != nil {
+			y.b.Fatal(err)
+		}
+	}
+	began := time.Now()
+	for range all[emulator.OpGetModel] {
+		h.get("/v1beta/models/" + model)
+	}
+	for range all[emulator.OpListFiles] {
+		h.get("/v1beta/files?pageSize=100")
+	}
+	for range bought[emulator.OpListJobs] {
+		h.get("/v1beta/batches?pageSize=100")
+	}
+	outputs := make([]string, len(bodies))
+	together(workers, len(bodies), func(i int) { outputs[i] = h.buy(&y.desired.Batches[i], bodies[i]) })
+	token := ""
+	for range all[emulator.OpListJobs] - bought[emulator.OpListJobs] {
+		var page struct{ NextPageToken string }
+		if err := json.Unmarshal(h.get("/v1beta/batches?pageSize=100&pageToken="+token), &page); err != nil {
+			y.b.Fatal(err)
+		}
+		token = page.NextPageToken
+	}
+	together(workers, len(bodies), func(i int) { h.get("/v1beta/" + outputs[i] + ":download?alt=media") })
+	return time.Since(began), s.calls()
+}
+
+// together does n things, so many at a time.
+func together(workers, n int, do func(i int)) {
+	next := make(chan int)
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() {
+			for i := range next {
+				do(i)
+			}
+		})
+	}
+	for i := range n {
+		next <- i
+	}
+	close(next)
+	wg.Wait()
+}
+
+// bare is a client that keeps nothing and checks nothing but the status.
+type bare struct {
+	url  string
+	http *http.Client
+}
+
+func (h *bare) do(req *http.Request, err error) (http.Header, []byte) {
+	if err != nil {
+		panic(err)
+	}
+	req.Header.Set("X-Goog-Api-Key", "key")
+	resp, err := h.http.Do(req)
+	if err != nil {
+		panic(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		panic(fmt.Errorf("%s: %s %v", req.URL, body, err))
+	}
+	return resp.Header, body
+}
+
+func (h *bare) get(path string) []byte {
+	_, body := h.do(http.NewRequest(http.MethodGet, h.url+path, nil))
+	return body
+}
+
+func (h *bare) post(url string, body []byte, headers ...string) (http.Header, []byte) {
+	req, err := http.NewRequest(http.MethodPost, url, bytes.NewReader(body))
+	if err == nil {
+		for i := 0; i < len(headers); i += 2 {
+			req.Header.Set(headers[i], headers[i+1])
+		}
+	}
+	return h.do(req, err)
+}
+
+// buy uploads and creates, and gives the name that the output will have.
+func (h *bare) buy(b *planner.Batch, body []byte) (output string) {
+	name := planner.UploadName(b.Source.SHA256, "abcdef", 1)
+	head, _ := h.post(h.url+"/upload/v1beta/files", fmt.Appendf(nil, `{"file":{"displayName":%q,"mimeType":"application/jsonl","name":%q}}`, b.Source.Path, name),
+		"X-Goog-Upload-Protocol", "resumable", "X-Goog-Upload-Command", "start", "Content-Type", "application/json")
+	h.post(head.Get("X-Goog-Upload-Url"), body, "X-Goog-Upload-Command", "upload, finalize", "X-Goog-Upload-Offset", "0")
+	_, answer := h.post(h.url+"/v1beta/models/"+b.Model+":batchGenerateContent",
+		fmt.Appendf(nil, `{"batch":{"displayName":%q,"inputConfig":{"fileName":%q}}}`, planner.JobDisplayName(b.DisplayName, planner.NewToken("abcdef", b.Address, 1, b.Source.SHA256, b.Model)), name),
+		"Content-Type", "application/json")
+	var job struct{ Name string }
+	if err := json.Unmarshal(answer, &job); err != nil {
+		panic(err)
+	}
+	return "files/batch-" + strings.TrimPrefix(job.Name, "batches/")
+}
