@@ -70,13 +70,8 @@ func (o *Options) selection() *Selection {
 func Diff(d *Desired, o *Observed, opts Options) (*Plan, []Item) {
 	x, m := survey(d, o)
 	x.matches, x.results, x.opts = &m.out, o.Results, opts
-	x.plan = &Plan{
-		FormatVersion: FormatVersion, QaplanVersion: opts.Version, CreatedAt: opts.Now.UTC(),
-		ConfigDigest: "sha256:" + d.ConfigDigest, InputsDigest: d.inputsDigest(), Service: opts.Service,
-		Lineage: o.Recorded.Lineage, Serial: o.Recorded.Serial,
-		Complete: true, Selection: opts.selection(),
-		Changes: []Change{}, Waiting: []Waiting{}, Held: []Held{}, Failed: []Failed{}, Problems: []Problem{},
-	}
+	x.plan = newPlan(d, &opts)
+	x.plan.Lineage, x.plan.Serial = o.Recorded.Lineage, o.Recorded.Serial
 	x.plan.Problems = append(x.plan.Problems, x.matches.problems...)
 	addresses := x.addresses()
 	x.items = make([]Item, 0, len(addresses))
@@ -85,6 +80,16 @@ func Diff(d *Desired, o *Observed, opts Options) (*Plan, []Item) {
 	}
 	x.finish()
 	return x.plan, x.items
+}
+
+// newPlan gives a plan in which nothing was decided yet.
+func newPlan(d *Desired, opts *Options) *Plan {
+	return &Plan{
+		FormatVersion: FormatVersion, QaplanVersion: opts.Version, CreatedAt: opts.Now.UTC(),
+		ConfigDigest: "sha256:" + d.ConfigDigest, InputsDigest: d.inputsDigest(), Service: opts.Service,
+		Complete: true, Selection: opts.selection(),
+		Changes: []Change{}, Waiting: []Waiting{}, Held: []Held{}, Failed: []Failed{}, Problems: []Problem{},
+	}
 }
 
 // survey learns from what is live, and finds out whose the rest of it is.

@@ -15,21 +15,91 @@ const jobLife = 48 * time.Hour
 //
 // It says nothing about purchases: whatever buys asks the service first.
 func (p *Plan) Settled(items []Item, now time.Time) bool {
-	if len(p.Changes)+len(p.Waiting)+len(p.Held)+len(p.Failed)+len(p.Problems) > 0 || len(items) == 0 {
+	if !p.empty() || len(items) == 0 {
 		return false
 	}
 	for i := range items {
-		it := &items[i]
-		if it.Phase != PhaseDone || it.Want == nil || it.Change != nil || len(it.Want.Imports) > 0 && !it.Record.hasAll(it.Want.Imports) || !it.Record.settledForGood() {
+		if !items[i].settled(now) {
 			return false
-		}
-		for k := range it.Record.Attempts {
-			if a := &it.Record.Attempts[k]; a.Outcome == OutcomeAbsent && now.Sub(a.Sent) < jobLife {
-				return false
-			}
 		}
 	}
 	return true
+}
+
+func (p *Plan) empty() bool {
+	return len(p.Changes)+len(p.Waiting)+len(p.Held)+len(p.Failed)+len(p.Problems) == 0
+}
+
+func (it *Item) settled(now time.Time) bool {
+	if it.Phase != PhaseDone || it.Want == nil || it.Change != nil || len(it.Want.Imports) > 0 && !it.Record.hasAll(it.Want.Imports) || !it.Record.settledForGood() {
+		return false
+	}
+	for k := range it.Record.Attempts {
+		if a := &it.Record.Attempts[k]; a.Outcome == OutcomeAbsent && now.Sub(a.Sent) < jobLife {
+			return false
+		}
+	}
+	return true
+}
+
+// Settler finds out whether a plan is settled while the records of the state go
+// by, and keeps none of them. Without a live side, and where each batch that is
+// desired or recorded is both, no batch has to do with another: so each can be
+// decided alone, as Diff decides it.
+type Settler struct {
+	left []*Batch // whose records are to come
+	one  differ
+	now  time.Time
+}
+
+// NewSettler makes a Settler for a plan of all of d, as Diff makes it with opts.
+func NewSettler(d *Desired, opts Options) *Settler {
+	s := &Settler{left: d.sorted(), now: opts.Now}
+	s.one = differ{
+		d: d, r: &Recorded{Batches: map[Address]*Record{}}, live: &Live{}, matches: &matches{}, results: map[Address]ResultSeen{},
+		opts: opts, want: map[Address]*Batch{}, plan: newPlan(d, &opts),
+	}
+	return s
+}
+
+// Wanted gives the batch whose record has to come next, nil when all came.
+func (s *Settler) Wanted() *Batch {
+	if len(s.left) == 0 {
+		return nil
+	}
+	return s.left[0]
+}
+
+// Settled takes the record of the batch that is wanted next, with what stands at
+// its result path, and reports whether the plan may still be settled: where it
+// says no, only Diff knows. It keeps nothing of the record.
+func (s *Settler) Settled(rec *Record, seen ResultSeen) bool {
+	b, x := s.left[0], &s.one
+	s.left = s.left[1:]
+	if rec.Unjudged(b) > 0 || len(b.Imports) > 0 { // which are looked at together
+		return false
+	}
+	x.want[b.Address], x.r.Batches[b.Address], x.results[b.Address] = b, rec, seen
+	x.one(b.Address)
+	settled := len(x.items) == 1 && x.items[0].settled(s.now) && x.plan.empty()
+	clear(x.want)
+	clear(x.r.Batches)
+	clear(x.results)
+	clear(x.items)
+	x.items, x.looking = x.items[:0], view{}
+	return settled
+}
+
+// Plan gives the plan, once Settled was true for every batch; nil else, and where
+// there is no batch at all.
+func (s *Settler) Plan(lineage string, serial int64) *Plan {
+	p := s.one.plan
+	if len(s.left) > 0 || p.Summary.Done == 0 {
+		return nil
+	}
+	p.Lineage, p.Serial = lineage, serial
+	s.one.finish()
+	return p
 }
 
 // MayBeSettled tells at little cost where a plan cannot be settled.
