@@ -21,6 +21,7 @@
 // # Flow
 //
 //	Read    journal, then snapshot → replay                          no lock, no byte changed
+//	Scan    snapshot, record by record, where the journal is empty    the same, and none is kept
 //	Open    lock → journal, snapshot → replay
 //	Write   encode → number → append with all who wait → fsync → visible in State
 //	Close   backup → snapshot: temp, fsync, rename, fsync folder → empty the journal → unlock

@@ -2,6 +2,8 @@ package state
 
 import (
 	"context"
+
+	"github.com/qaplan/qaplan/planner"
 )
 
 // Place is where a state is kept: in a file with its neighbours, or in a bucket.
@@ -14,6 +16,8 @@ type Place interface {
 	Open(ctx context.Context, id Identity, holder Holder) (*Store, error)
 	// Pull reads the state without the lock; see [Pull].
 	Pull(ctx context.Context, id Identity) (*Snapshot, error)
+	// Scan hands out the records without keeping them; see [Scan].
+	Scan(ctx context.Context, id Identity, visit func(planner.Address, *planner.Record) bool) (*State, bool)
 	// Inspect finds out who holds the lock; see [Inspect].
 	Inspect(ctx context.Context) (*LockStatus, error)
 	// ForceUnlock takes the lock from a hold; see [ForceUnlock].
@@ -34,6 +38,10 @@ func (f inFile) Open(_ context.Context, id Identity, holder Holder) (*Store, err
 }
 
 func (f inFile) Pull(_ context.Context, id Identity) (*Snapshot, error) { return Pull(string(f), id) }
+
+func (f inFile) Scan(_ context.Context, id Identity, visit func(planner.Address, *planner.Record) bool) (*State, bool) {
+	return Scan(string(f), id, visit)
+}
 
 func (f inFile) Inspect(context.Context) (*LockStatus, error) { return Inspect(string(f)) }
 

@@ -22,6 +22,9 @@ type recordReader struct {
 	model   string
 	state   string
 	rules   string
+	// reuse tells that a record is done with when the next one is read: the same
+	// memory serves all.
+	reuse bool
 }
 
 // parts is what most records consist of, in one piece of memory.
@@ -52,7 +55,11 @@ func (d *recordReader) decode(data []byte) (*planner.Record, error) {
 func (d *recordReader) fast(data []byte) (*planner.Record, bool) {
 	f := &d.fields
 	f.begin(data)
-	d.parts = new(parts)
+	if d.reuse && d.parts != nil {
+		*d.parts = parts{}
+	} else {
+		d.parts = new(parts)
+	}
 	r := &d.parts.record
 	d.record(r)
 	if f.failed || len(f.rest) > 0 {

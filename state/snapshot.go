@@ -157,13 +157,27 @@ type snapshotReader struct {
 	seen   map[string]bool
 	last   planner.Address
 	record recordReader
+	// visit is given each record as it is read, nil to put them all into s; it ends
+	// the reading with an error of its own.
+	visit func(planner.Address, *planner.Record) error
+	some  bool // there was a record
 }
 
 // readSnapshot reads the whole of r. Only a snapshot that is whole and
 // undamaged is ever returned.
 func readSnapshot(file string, r io.Reader) (*Snapshot, error) {
-	p := &snapshotReader{in: bufio.NewReaderSize(r, 64<<10), seen: map[string]bool{}}
+	return (&snapshotReader{}).from(file, r)
+}
+
+func (p *snapshotReader) from(file string, r io.Reader) (*Snapshot, error) {
+	p.in, p.seen = bufio.NewReaderSize(r, 64<<10), map[string]bool{}
 	p.s.cloneMaps()
+	if p.visit == nil {
+		p.visit = func(a planner.Address, rec *planner.Record) error {
+			p.s.Batches[a] = rec
+			return nil
+		}
+	}
 	err := p.read()
 	if err == nil {
 		return &p.s, nil
@@ -352,15 +366,15 @@ func (p *snapshotReader) batch(line []byte) error {
 	} else {
 		a.Block = strings.Clone(a.Block)
 	}
-	if len(p.s.Batches) > 0 && p.last.Compare(a) >= 0 {
+	if p.some && p.last.Compare(a) >= 0 {
 		return p.damage("%s stands behind %s", a, p.last)
 	}
 	record, err := p.record.decode(value)
 	if err != nil {
 		return p.damage("the record of %s cannot be read: %v", a, err)
 	}
-	p.s.Batches[a], p.last = record, a
-	return nil
+	p.last, p.some = a, true
+	return p.visit(a, record)
 }
 
 // finish checks the checksum and what must be there.
