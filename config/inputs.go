@@ -3,6 +3,7 @@ package config
 import (
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"path"
 	"path/filepath"
@@ -34,7 +35,7 @@ type Paths struct {
 // hold now.
 type Inputs struct {
 	Desired planner.Desired // batches in the order of their addresses
-	Paths   map[planner.Address]Paths
+	Paths   []Paths         // of each batch, in the same order
 	// Ignored counts files that match a glob and whose number is outside the
 	// range or excluded.
 	Ignored int
@@ -50,8 +51,7 @@ func (c *Config) CachePath() string {
 // the cache is the caller's business.
 func (c *Config) Inputs(ctx context.Context, cache *source.Cache, bought Bought) (*Inputs, Diagnostics, error) {
 	g := &gathering{
-		cfg: c, bought: bought, in: &Inputs{Paths: map[planner.Address]Paths{}},
-		sources: map[string]planner.Address{}, imports: c.imports(),
+		cfg: c, bought: bought, in: &Inputs{}, imports: c.imports(),
 	}
 	for i := range c.Blocks {
 		g.block(&c.Blocks[i])
@@ -73,7 +73,6 @@ func (c *Config) Inputs(ctx context.Context, cache *source.Cache, bought Bought)
 		s.SHA256, s.Bytes, s.Rows, s.Tokens = print.SHA256, print.Bytes, print.Rows, print.Tokens
 		s.OutputLimit, s.Unlimited = print.OutputLimit, print.Unlimited
 	}
-	slices.SortFunc(g.in.Desired.Batches, func(a, b planner.Batch) int { return a.Address.Compare(b.Address) })
 	g.in.Desired.ConfigDigest, g.in.Desired.SettleTime = c.Digest, c.Provider.SettleTime
 	return g.in, diags, nil
 }
@@ -84,12 +83,13 @@ type gathering struct {
 	bought  Bought
 	in      *Inputs
 	files   []source.File
-	batches []int                      // for each file, its place in in.Desired.Batches
-	sources map[string]planner.Address // by the folded path of the source
+	batches []int // for each file, its place in in.Desired.Batches
+	lacking bool  // a batch has no source file
 	imports map[planner.Address][]string
 	diags   Diagnostics
 }
 
+// block adds the batches of a block by their numbers.
 func (g *gathering) block(b *Block) {
 	g.outputFolder(b)
 	found := source.Discover(source.Query{Dir: g.cfg.Dir, Glob: b.Source, First: b.First, Last: b.Last, Exclude: b.Exclude})
@@ -97,18 +97,21 @@ func (g *gathering) block(b *Block) {
 	for _, p := range found.Problems {
 		g.problem(p)
 	}
-	g.files = slices.Grow(g.files, len(found.Files))
-	g.batches = slices.Grow(g.batches, len(found.Files))
-	g.in.Desired.Batches = slices.Grow(g.in.Desired.Batches, len(found.Files))
-	for _, f := range found.Files {
-		a := planner.Address{Block: b.Name, Number: f.Number}
-		g.sources[folded(f.Path)] = a
-		g.files = append(g.files, f)
-		g.batches = append(g.batches, len(g.in.Desired.Batches))
-		g.add(b, a, planner.Source{Path: f.Shown}, f.Path, filepath.Base(f.Path))
+	files := found.Files
+	more := len(files) + len(found.Missing)
+	g.files = slices.Grow(g.files, len(files))
+	g.batches = slices.Grow(g.batches, len(files))
+	g.in.Paths = slices.Grow(g.in.Paths, more)
+	g.in.Desired.Batches = slices.Grow(g.in.Desired.Batches, more)
+	upTo := func(n int) {
+		for len(files) > 0 && files[0].Number < n {
+			g.file(b, &files[0])
+			files = files[1:]
+		}
 	}
 	var unbought []int
 	for _, n := range found.Missing {
+		upTo(n)
 		a := planner.Address{Block: b.Name, Number: n}
 		was, ok := "", false
 		if g.bought != nil {
@@ -123,15 +126,23 @@ func (g *gathering) block(b *Block) {
 		if was == "" {
 			was = strings.Replace(b.Source, "*", strconv.Itoa(n), 1)
 		}
+		g.lacking = true
 		g.add(b, a, planner.Source{Path: was, Missing: true}, "", path.Base(was))
 	}
+	upTo(math.MaxInt)
 	if len(unbought) > 0 {
 		g.missing(b, &found, unbought)
 	}
 }
 
+func (g *gathering) file(b *Block, f *source.File) {
+	g.files = append(g.files, *f)
+	g.batches = append(g.batches, len(g.in.Desired.Batches))
+	g.add(b, planner.Address{Block: b.Name, Number: f.Number}, planner.Source{Path: f.Shown}, f.Path, filepath.Base(f.Path))
+}
+
 func (g *gathering) add(b *Block, a planner.Address, s planner.Source, file, name string) {
-	g.in.Paths[a] = Paths{Source: file, OutputDir: b.OutputDirAbs, OutputName: name}
+	g.in.Paths = append(g.in.Paths, Paths{Source: file, OutputDir: b.OutputDirAbs, OutputName: name})
 	g.in.Desired.Batches = append(g.in.Desired.Batches, planner.Batch{
 		Address: a, Model: b.Model, ModelVar: b.ModelVar, DisplayName: b.DisplayName(a.Number),
 		Output: join(b.OutputDir, name), Source: s,
@@ -208,15 +219,47 @@ func (g *gathering) datasets(results map[string]planner.Address) {
 	}
 }
 
+// mayClash reports whether two of all these paths may be one: names in a folder
+// differ within a block, where each has a number of its own.
+func (g *gathering) mayClash() bool {
+	if g.lacking || len(g.cfg.Datasets) > 0 {
+		return true
+	}
+	outputs := map[string]bool{}
+	for i := range g.cfg.Blocks {
+		dir := folded(filepath.Clean(g.cfg.Blocks[i].OutputDirAbs))
+		if outputs[dir] {
+			return true
+		}
+		outputs[dir] = true
+	}
+	last := "" // almost all are in the folder of the one before
+	for i := range g.files {
+		dir := filepath.Dir(g.files[i].Path)
+		if dir != last && outputs[folded(dir)] {
+			return true
+		}
+		last = dir
+	}
+	return false
+}
+
 // results reports result files that would overwrite each other or a source, once
 // for each two blocks.
 func (g *gathering) results() {
-	taken := make(map[string]planner.Address, len(g.in.Paths))
+	if !g.mayClash() {
+		return
+	}
+	batches := g.in.Desired.Batches
+	sources := make(map[string]planner.Address, len(g.files))
+	for i := range g.files {
+		sources[folded(g.files[i].Path)] = batches[g.batches[i]].Address
+	}
+	taken := make(map[string]planner.Address, len(batches))
 	said := map[[3]string]bool{}
-	for i := range g.in.Desired.Batches {
-		batch := &g.in.Desired.Batches[i]
+	for i := range batches {
+		batch, p := &batches[i], &g.in.Paths[i]
 		a := batch.Address
-		p := g.in.Paths[a]
 		key := folded(filepath.Join(p.OutputDir, p.OutputName))
 		b := g.cfg.find(a.Block)
 		report := func(other planner.Address, summary, detail string, args ...any) {
@@ -232,7 +275,7 @@ func (g *gathering) results() {
 			continue
 		}
 		taken[key] = a
-		if other, ok := g.sources[key]; ok {
+		if other, ok := sources[key]; ok {
 			report(other, "A result would overwrite a source",
 				"%s is the source of %s and would be the result of %s. Name another output_dir.", batch.Output, other, a)
 		}

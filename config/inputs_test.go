@@ -86,10 +86,10 @@ batch "a" {
 	if len(in.Desired.ConfigDigest) != 64 {
 		t.Errorf("config digest %q, want 64 hex digits", in.Desired.ConfigDigest)
 	}
-	paths := map[planner.Address]Paths{
-		a10: {Source: filepath.Join(dir, "in", "a10"), OutputDir: filepath.Join(dir, "out", "a"), OutputName: "a10"},
-		b1:  {Source: filepath.Join(dir, "in", "b_001.jsonl"), OutputDir: filepath.Join(dir, "out", "b"), OutputName: "b_001.jsonl"},
-		b3:  {Source: filepath.Join(dir, "in", "b_3.jsonl"), OutputDir: filepath.Join(dir, "out", "b"), OutputName: "b_3.jsonl"},
+	paths := []Paths{
+		{Source: filepath.Join(dir, "in", "a10"), OutputDir: filepath.Join(dir, "out", "a"), OutputName: "a10"},
+		{Source: filepath.Join(dir, "in", "b_001.jsonl"), OutputDir: filepath.Join(dir, "out", "b"), OutputName: "b_001.jsonl"},
+		{Source: filepath.Join(dir, "in", "b_3.jsonl"), OutputDir: filepath.Join(dir, "out", "b"), OutputName: "b_3.jsonl"},
 	}
 	if diff := cmp.Diff(paths, in.Paths); diff != "" {
 		t.Errorf("paths (-want +got):\n%s", diff)
@@ -114,8 +114,8 @@ func TestInputsMissing(t *testing.T) {
 		t.Fatal(render(t, ds, 0))
 	}
 	var got []string
-	for _, b := range in.Desired.Batches {
-		p := in.Paths[b.Address]
+	for i, b := range in.Desired.Batches {
+		p := in.Paths[i]
 		if b.Source.Missing != (p.Source == "") || b.Source.Missing != (b.Source.SHA256 == "") {
 			t.Errorf("%s: source %+v at %q", b.Address, b.Source, p.Source)
 		}

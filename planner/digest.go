@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"unicode/utf8"
 )
 
 // digestOf hashes the JSON of a value, which leaves no doubt where each part of
@@ -45,20 +46,31 @@ func (p *Plan) digest() string {
 
 // inputsDigest covers the batches as they are wanted.
 func (d *Desired) inputsDigest() string {
-	type input struct {
-		Address, Model, SHA256, Output string
-	}
-	// The JSON of the whole list, which need not be there in one piece.
+	// The JSON of a list of objects, which need not be there in one piece.
 	h := sha256.New()
-	between := "["
+	h.Write([]byte("["))
+	var text []byte
+	between := ""
 	for _, b := range d.sorted() {
-		h.Write([]byte(between))
-		h.Write(jsonOf(input{b.Address.String(), b.Model, b.Source.SHA256, b.Output}))
+		text = append(append(text[:0], between...), `{"Address":`...)
+		text = appendJSON(text, b.Address.String())
+		text = appendJSON(append(text, `,"Model":`...), b.Model)
+		text = appendJSON(append(text, `,"SHA256":`...), b.Source.SHA256)
+		text = appendJSON(append(text, `,"Output":`...), b.Output)
+		h.Write(append(text, '}'))
 		between = ","
-	}
-	if between == "[" {
-		h.Write([]byte(between))
 	}
 	h.Write([]byte("]"))
 	return "sha256:" + hex.EncodeToString(h.Sum(nil))
+}
+
+// appendJSON adds a text as jsonOf writes it: almost all need no escapes, and
+// there are many.
+func appendJSON(to []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c >= utf8.RuneSelf || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' || c == 0x7f {
+			return append(to, jsonOf(s)...)
+		}
+	}
+	return append(append(append(to, '"'), s...), '"')
 }

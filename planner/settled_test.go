@@ -124,3 +124,22 @@ func TestSettlerAgreesWithDiff(t *testing.T) {
 		t.Errorf("%d scenes were settled and %d were not: the test says too little", settled, open)
 	}
 }
+
+// The digest of the inputs is that of their JSON, whatever they are called.
+func TestInputsDigestIsThatOfJSON(t *testing.T) {
+	type input struct{ Address, Model, SHA256, Output string }
+	d := Desired{}
+	if got, want := d.inputsDigest(), digestOf([]input{}); got != want {
+		t.Errorf("of nothing: %s, want %s", got, want)
+	}
+	var list []input
+	for i, name := range []string{"out/a.jsonl", `q"\`, "<&>", "ü\u2028", "\x7f\x01", "\xff", ""} {
+		b := wanted(Address{Block: "q", Number: i}, contentA)
+		b.Output = name
+		d.Batches = append([]Batch{b}, d.Batches...)
+		list = append(list, input{b.Address.String(), b.Model, b.Source.SHA256, name})
+		if got, want := d.inputsDigest(), digestOf(list); got != want {
+			t.Errorf("up to %q: %s, want %s", name, got, want)
+		}
+	}
+}

@@ -138,7 +138,8 @@ func discovered(t *testing.T, dir string, requests map[string]bool) map[string]i
 		t.Fatal(err, ds.Err())
 	}
 	counts, seen := map[string]int{}, map[string]bool{}
-	for addr, p := range in.Paths {
+	for i, p := range in.Paths {
+		addr := in.Desired.Batches[i].Address
 		rel, err := filepath.Rel(dir, p.Source)
 		if p.Source == "" {
 			continue // a number without a file, which allow_missing lets pass

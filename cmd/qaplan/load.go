@@ -55,9 +55,9 @@ func (a *app) configOptions() config.Options {
 
 // inputs reads the source files of the batches and shows what is wrong with
 // them. What the state says was bought may lack its source.
-func (a *app) inputs(ctx context.Context, cfg *config.Config, st *state.State) (*config.Inputs, error) {
+func (a *app) inputs(ctx context.Context, cfg *config.Config, bought config.Bought) (*config.Inputs, error) {
 	cache := source.OpenCache(cfg.CachePath())
-	in, ds, err := cfg.Inputs(ctx, cache, boughtIn(st))
+	in, ds, err := cfg.Inputs(ctx, cache, bought)
 	if err != nil {
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
@@ -102,10 +102,14 @@ func known(in *config.Inputs, st *state.State) []planner.Address {
 // enginePaths is where the engine finds and puts files.
 func enginePaths(in *config.Inputs) map[planner.Address]apply.Path {
 	paths := make(map[planner.Address]apply.Path, len(in.Paths))
-	for addr, p := range in.Paths {
-		paths[addr] = apply.Path{Source: p.Source, OutputDir: p.OutputDir, OutputName: p.OutputName}
+	for i := range in.Paths {
+		paths[in.Desired.Batches[i].Address] = enginePath(&in.Paths[i])
 	}
 	return paths
+}
+
+func enginePath(p *config.Paths) apply.Path {
+	return apply.Path{Source: p.Source, OutputDir: p.OutputDir, OutputName: p.OutputName}
 }
 
 // rowRules is how the rows of each block are judged and bought again.

@@ -14,8 +14,6 @@ import (
 	"github.com/qaplan/qaplan/cmd/qaplan/internal/ui"
 	"github.com/qaplan/qaplan/config"
 	"github.com/qaplan/qaplan/planner"
-	"github.com/qaplan/qaplan/planner/apply"
-	"github.com/qaplan/qaplan/state"
 	"github.com/qaplan/qaplan/state/durable"
 )
 
@@ -80,7 +78,7 @@ func (a *app) plan(ctx context.Context, f *planFlags) error {
 	if err != nil {
 		return err
 	}
-	p, _, _, err := a.observe(ctx, cfg, &f.selection, f.refresh)
+	p, err := a.planOf(ctx, cfg, f)
 	if err != nil {
 		return err
 	}
@@ -118,6 +116,23 @@ func buying(p *planner.Plan) func(block string) bool {
 	}
 }
 
+// planOf makes the plan. Most often there is nothing to do, which is found out
+// without the records of the state being in memory.
+func (a *app) planOf(ctx context.Context, cfg *config.Config, f *planFlags) (_ *planner.Plan, err error) {
+	s, err := a.see(ctx, cfg, f.refresh)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	if f.selection.given() == "" {
+		if p := s.settled(ctx); p != nil {
+			return p, nil
+		}
+	}
+	p, _, _, err := s.plan(ctx, &f.selection, nil)
+	return p, err
+}
+
 // deliver writes a result to a file, or to stdout when none is named.
 func (a *app) deliver(file, text string) error {
 	if file == "" {
@@ -144,63 +159,4 @@ func (a *app) write(name, text string) error {
 		return &fs.PathError{Op: "write", Path: name, Err: e.Err} // it names a temporary file
 	}
 	return err
-}
-
-// observe makes a plan without holding the state: whatever an apply does at the
-// same time, this reads what is durable.
-func (a *app) observe(ctx context.Context, cfg *config.Config, sel *selection, refresh bool) (*planner.Plan, []planner.Item, *state.State, error) {
-	return a.observing(ctx, cfg, sel, refresh, func(*apply.Engine, []planner.Item) error { return nil })
-}
-
-// observing is observe for those who ask the engine for more.
-func (a *app) observing(ctx context.Context, cfg *config.Config, sel *selection, refresh bool, use func(*apply.Engine, []planner.Item) error) (_ *planner.Plan, _ []planner.Item, _ *state.State, err error) {
-	var svc *service
-	var id state.Identity // any
-	if refresh {
-		if svc, err = a.openService(cfg); err != nil {
-			return nil, nil, nil, err
-		}
-		defer func() {
-			if cerr := svc.close(); err == nil {
-				err = cerr
-			}
-		}()
-		id = svc.id
-	}
-	st, err := a.read(ctx, cfg, id)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	in, err := a.inputs(ctx, cfg, st)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	opts, err := sel.options(known(in, st))
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	opts.Version, opts.Service = version, plannedFor(cfg)
-	o := apply.Options{
-		Recorded: st, Desired: in.Desired, Paths: enginePaths(in), Rows: rowRules(cfg), Costs: costs(cfg), Refresh: refresh, Plan: opts,
-		Limits: limits(cfg.Provider.Rate), Cooldown: cfg.Provider.Cooldown, PollInterval: cfg.Provider.PollInterval, OpenDir: a.outputDir(cfg), Log: a.log(),
-	}
-	o.Gate = apply.NewGate(o.Limits, st.LastSent())
-	if svc != nil {
-		if err := svc.connect(ctx, a, o.Gate); err != nil {
-			return nil, nil, nil, err
-		}
-		o.Jobs, o.Files, o.Answers = svc.client, svc.client, svc.client
-	}
-	e := apply.New(o)
-	p, items, err := e.Plan(ctx)
-	if err == nil {
-		err = use(e, items)
-	}
-	if cerr := e.Close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	return p, items, st, nil
 }

@@ -84,7 +84,7 @@ func (a *app) report(ctx context.Context, f *reportFlags) error {
 		MaxCost: maxCosts(cfg), Files: reportFiles(cfg),
 	}
 	rows := badRows{all: f.form() == "json", content: f.content, list: []report.BadRow{}}
-	p, items, st, err := a.observing(ctx, cfg, &selection{}, f.refresh, func(e *apply.Engine, items []planner.Item) error {
+	p, items, st, err := a.observing(ctx, cfg, f.refresh, func(e *apply.Engine, items []planner.Item) error {
 		facts.Spending = e.Spending(items)
 		return rows.read(ctx, a, e, items)
 	})

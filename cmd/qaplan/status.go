@@ -51,7 +51,7 @@ func (a *app) status(ctx context.Context, f *statusFlags) error {
 	view := ui.StatusView{Style: a.ui.OutStyle(), Width: a.ui.Width(), Verbose: f.verbose}
 	var s *ui.Status
 	var ahead apply.Ahead
-	p, items, _, err := a.observing(ctx, cfg, &selection{}, f.refresh, func(e *apply.Engine, items []planner.Item) (err error) {
+	p, items, _, err := a.observing(ctx, cfg, f.refresh, func(e *apply.Engine, items []planner.Item) (err error) {
 		s = ui.NewStatus(items)
 		s.AddCosts(e.Spending(items))
 		if f.failed {

@@ -58,7 +58,7 @@ func (a *app) openWork(ctx context.Context, f workOptions) (_ *work, err error) 
 		return nil, err
 	}
 	st := w.store.State()
-	in, err := a.inputs(ctx, cfg, st)
+	in, err := a.inputs(ctx, cfg, boughtIn(st))
 	if err != nil {
 		return nil, err
 	}

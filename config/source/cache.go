@@ -1,16 +1,17 @@
 package source
 
 import (
-	"bufio"
-	"bytes"
+	"errors"
 	"fmt"
-	"hash"
 	"hash/crc32"
 	"io"
+	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/qaplan/qaplan/state/durable"
@@ -32,9 +33,28 @@ type Fingerprint struct {
 type Cache struct {
 	path string
 
-	mu      sync.Mutex
-	entries map[string]entry // by File.Shown
+	mu sync.Mutex
+	// text is the file as it was read, and lines says where in it the line of a
+	// File.Shown begins: most are looked at once, and need no more memory than that.
+	text  string
+	lines map[string]lineAt
+	fresh map[string]entry // what this run found out, by File.Shown
+	// changed tells that the file is no longer what it should be.
 	changed bool
+}
+
+// lineAt is where a line begins, as it is or, once the line was used in this run,
+// all its bits turned.
+type lineAt int32
+
+func (l lineAt) used() bool { return l < 0 }
+
+func (l lineAt) of(text string) string {
+	if l < 0 {
+		l = ^l
+	}
+	line, _, _ := strings.Cut(text[l:], "\n")
+	return line
 }
 
 // entry ties a fingerprint to the file it was taken from.
@@ -42,7 +62,6 @@ type entry struct {
 	fingerprint Fingerprint
 	modTime     int64
 	inode       uint64
-	used        bool // in this run
 }
 
 // cacheHeader starts the file. The number changes with the rules by which
@@ -60,7 +79,7 @@ const spare = 1000
 // OpenCache reads the cache at path. What is not there or not readable counts
 // as empty. A path of "" makes a cache that is never written.
 func OpenCache(path string) *Cache {
-	c := &Cache{path: path, entries: map[string]entry{}}
+	c := &Cache{path: path, lines: map[string]lineAt{}, fresh: map[string]entry{}}
 	if path == "" {
 		return c
 	}
@@ -69,56 +88,75 @@ func OpenCache(path string) *Cache {
 		return c
 	}
 	defer f.Close()
-	if entries, ok := readEntries(f); ok {
-		c.entries = entries
+	if text, err := readText(f); err == nil && sound(text) {
+		c.text = text
+		c.index()
 	}
 	return c
 }
 
-// readEntries reads lines of tab-separated fields, the path last. Any damage
-// voids the whole.
-func readEntries(r io.Reader) (map[string]entry, bool) {
-	entries := map[string]entry{}
-	sum := crc32.New(castagnoli())
-	lines := bufio.NewScanner(r)
-	if !lines.Scan() || lines.Text() != cacheHeader {
-		return nil, false
+// readText reads a file into one string, which exists once.
+func readText(f *os.File) (string, error) {
+	var text strings.Builder
+	if info, err := f.Stat(); err == nil {
+		if info.Size() > math.MaxInt32 {
+			return "", errors.New("larger than any cache")
+		}
+		text.Grow(int(info.Size()))
 	}
-	for {
-		sum.Write(lines.Bytes()) // never fails
-		sum.Write([]byte{'\n'})
-		if !lines.Scan() {
-			return nil, false // cut off
+	_, err := io.Copy(&text, f)
+	return text.String(), err
+}
+
+// sound reports whether the text is a whole cache of these rules. Any damage voids
+// all of it.
+func sound(text string) bool {
+	if !strings.HasPrefix(text, cacheHeader+"\n") || !strings.HasSuffix(text, "\n") || len(text) > math.MaxInt32 {
+		return false
+	}
+	end := strings.LastIndexByte(text[:len(text)-1], '\n') + 1
+	sum, buffer := uint32(0), make([]byte, 64<<10)
+	for rest := text[:end]; rest != ""; {
+		n := copy(buffer, rest)
+		sum, rest = crc32.Update(sum, castagnoli(), buffer[:n]), rest[n:]
+	}
+	return text[end:] == cacheSum+sumText(sum)+"\n"
+}
+
+// index notes where the line of each name begins.
+func (c *Cache) index() {
+	c.lines = make(map[string]lineAt, strings.Count(c.text, "\n"))
+	for at := len(cacheHeader) + 1; ; {
+		line, _, _ := strings.Cut(c.text[at:], "\n")
+		if strings.HasPrefix(line, cacheSum) {
+			return
 		}
-		if end, ok := bytes.CutPrefix(lines.Bytes(), []byte(cacheSum)); ok {
-			return entries, string(end) == sumText(sum) && !lines.Scan() && lines.Err() == nil
+		name := line
+		for range fieldsBefore {
+			_, name, _ = strings.Cut(name, "\t")
 		}
-		name, e, ok := parseEntry(lines.Bytes())
-		if !ok {
-			return nil, false
-		}
-		entries[string(name)] = e
+		c.lines[name] = lineAt(at)
+		at += len(line) + 1
 	}
 }
 
+// fieldsBefore is how many fields of a line come before the name.
+const fieldsBefore = 8
+
 func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
 
-func sumText(h hash.Hash32) string { return fmt.Sprintf("%08x", h.Sum32()) }
+func sumText(sum uint32) string { return fmt.Sprintf("%08x", sum) }
 
-// parseEntry reads a line of which it keeps nothing. The name is a part of it.
-func parseEntry(line []byte) (name []byte, e entry, ok bool) {
+// parseEntry reads a line: fields with tabs between them, the name last.
+func parseEntry(line string) (e entry, ok bool) {
 	ok = true
-	field := func() (f []byte) {
-		tab := bytes.IndexByte(line, '\t')
-		if tab < 0 {
-			ok = false
-			return nil
-		}
-		f, line = line[:tab], line[tab+1:]
+	field := func() (f string) {
+		f, rest, there := strings.Cut(line, "\t")
+		ok, line = ok && there, rest
 		return f
 	}
 	number := func() int64 {
-		n, err := strconv.ParseInt(string(field()), 10, 64)
+		n, err := strconv.ParseInt(field(), 10, 64)
 		ok = ok && err == nil
 		return n
 	}
@@ -134,25 +172,26 @@ func parseEntry(line []byte) (name []byte, e entry, ok bool) {
 	e.fingerprint.OutputLimit = count()
 	e.fingerprint.Unlimited = int(count())
 	e.modTime = number()
-	inode, err := strconv.ParseUint(string(field()), 10, 64)
-	e.inode = inode
-	if !ok || err != nil || len(sha) != 64 || len(line) == 0 {
-		return nil, entry{}, false
-	}
-	e.fingerprint.SHA256 = string(sha)
-	return line, e, true
+	inode, err := strconv.ParseUint(field(), 10, 64)
+	e.inode, e.fingerprint.SHA256 = inode, sha
+	return e, ok && err == nil && len(sha) == 64 && len(line) > 0
 }
 
 // lookup gives the remembered fingerprint of a file that has not changed.
 func (c *Cache) lookup(f *File) (Fingerprint, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	e, ok := c.entries[f.Shown]
+	e, ok := c.fresh[f.Shown]
+	at, remembered := c.lines[f.Shown]
+	if !ok && remembered {
+		e, ok = parseEntry(at.of(c.text))
+	}
 	if !ok || e.fingerprint.Bytes != f.Size || e.modTime != f.ModTime || e.inode != f.Inode {
 		return Fingerprint{}, false
 	}
-	e.used = true
-	c.entries[f.Shown] = e
+	if remembered && !at.used() {
+		c.lines[f.Shown] = ^at
+	}
 	return e.fingerprint, true
 }
 
@@ -160,17 +199,21 @@ func (c *Cache) lookup(f *File) (Fingerprint, bool) {
 func (c *Cache) remember(f *File, print Fingerprint) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.entries[f.Shown] = entry{fingerprint: print, modTime: f.ModTime, inode: f.Inode, used: true}
+	if strings.ContainsRune(f.Shown, '\n') {
+		return // a line of the cache could not hold it
+	}
+	c.fresh[f.Shown] = entry{fingerprint: print, modTime: f.ModTime, inode: f.Inode}
 	c.changed = true
 }
 
 func (c *Cache) forget(f *File) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if _, ok := c.entries[f.Shown]; ok {
-		delete(c.entries, f.Shown)
-		c.changed = true
-	}
+	_, fresh := c.fresh[f.Shown]
+	_, remembered := c.lines[f.Shown]
+	delete(c.fresh, f.Shown)
+	delete(c.lines, f.Shown)
+	c.changed = c.changed || fresh || remembered
 }
 
 // Save writes the cache when a scan changed it. An error concerns the next
@@ -181,11 +224,15 @@ func (c *Cache) Save() error {
 	if !c.changed || c.path == "" {
 		return nil
 	}
-	var used, unused []string
-	for name, e := range c.entries {
-		if e.used {
+	used := slices.Collect(maps.Keys(c.fresh))
+	var unused []string
+	for name, at := range c.lines {
+		_, again := c.fresh[name]
+		switch {
+		case again:
+		case at.used():
 			used = append(used, name)
-		} else {
+		default:
 			unused = append(unused, name)
 		}
 	}
@@ -216,20 +263,28 @@ func (c *Cache) write(w io.Writer, keep []string) error {
 		if _, err := both.Write(line); err != nil {
 			return err
 		}
-		e := c.entries[name]
-		line = append(append(line[:0], e.fingerprint.SHA256...), '\t')
-		line = append(strconv.AppendInt(line, e.fingerprint.Bytes, 10), '\t')
-		line = append(strconv.AppendInt(line, int64(e.fingerprint.Rows), 10), '\t')
-		line = append(strconv.AppendInt(line, e.fingerprint.Tokens, 10), '\t')
-		line = append(strconv.AppendInt(line, e.fingerprint.OutputLimit, 10), '\t')
-		line = append(strconv.AppendInt(line, int64(e.fingerprint.Unlimited), 10), '\t')
-		line = append(strconv.AppendInt(line, e.modTime, 10), '\t')
-		line = append(strconv.AppendUint(line, e.inode, 10), '\t')
-		line = append(append(line, name...), '\n')
+		if e, ok := c.fresh[name]; ok {
+			line = e.append(line[:0], name)
+		} else {
+			line = append(append(line[:0], c.lines[name].of(c.text)...), '\n')
+		}
 	}
 	if _, err := both.Write(line); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "%s%s\n", cacheSum, sumText(sum))
+	_, err := fmt.Fprintf(w, "%s%s\n", cacheSum, sumText(sum.Sum32()))
 	return err
+}
+
+// append adds the line that parseEntry reads.
+func (e *entry) append(line []byte, name string) []byte {
+	line = append(append(line, e.fingerprint.SHA256...), '\t')
+	line = append(strconv.AppendInt(line, e.fingerprint.Bytes, 10), '\t')
+	line = append(strconv.AppendInt(line, int64(e.fingerprint.Rows), 10), '\t')
+	line = append(strconv.AppendInt(line, e.fingerprint.Tokens, 10), '\t')
+	line = append(strconv.AppendInt(line, e.fingerprint.OutputLimit, 10), '\t')
+	line = append(strconv.AppendInt(line, int64(e.fingerprint.Unlimited), 10), '\t')
+	line = append(strconv.AppendInt(line, e.modTime, 10), '\t')
+	line = append(strconv.AppendUint(line, e.inode, 10), '\t')
+	return append(append(line, name...), '\n')
 }

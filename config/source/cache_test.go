@@ -2,9 +2,12 @@ package source
 
 import (
 	"bytes"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -120,15 +123,42 @@ func TestCacheDoesNotTrust(t *testing.T) {
 	c := OpenCache("")
 	scan(t, c, discover(t, dir, 4))
 	for name, want := range map[string]bool{"b_0": true, "b_1": false, "b_2": false, "b_3": false} {
-		if _, got := c.entries[name]; got != want {
+		if got := slices.Contains(remembered(c), name); got != want {
 			t.Errorf("%s: remembered %t, want %t", name, got, want)
 		}
 	}
 	// A file that gets a problem is forgotten.
 	writeFile(t, files[0].Path, "oops\n")
 	scan(t, c, discover(t, dir, 4))
-	if len(c.entries) != 0 {
-		t.Errorf("remembered: %v, want nothing", c.entries)
+	if names := remembered(c); len(names) != 0 {
+		t.Errorf("remembered: %v, want nothing", names)
+	}
+}
+
+// remembered lists the files whose fingerprints a cache has.
+func remembered(c *Cache) []string {
+	names := slices.AppendSeq(slices.Collect(maps.Keys(c.lines)), maps.Keys(c.fresh))
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// Whatever characters a name has, its fingerprint is its own in the next run.
+func TestCacheOfStrangeNames(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "cache")
+	names := []string{"b", "a\tb", "a\n1\t2", "crc32c 00000000", "ü\t", "x\r"}
+	c := OpenCache(path)
+	for i, name := range names {
+		c.remember(&File{Shown: name, Size: int64(i), ModTime: 7, Inode: 9}, Fingerprint{SHA256: strings.Repeat(strconv.Itoa(i), 64), Bytes: int64(i), Rows: i})
+	}
+	if err := c.Save(); err != nil {
+		t.Fatal(err)
+	}
+	c = OpenCache(path)
+	for i, name := range names {
+		print, ok := c.lookup(&File{Shown: name, Size: int64(i), ModTime: 7, Inode: 9})
+		if ok != !strings.Contains(name, "\n") || ok && (print.Rows != i || print.SHA256[0] != byte('0'+i)) {
+			t.Errorf("%q: %v, %+v", name, ok, print)
+		}
 	}
 }
 
@@ -145,7 +175,7 @@ func TestCacheDamaged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := len(OpenCache(path).entries); got != 2 {
+	if got := len(remembered(OpenCache(path))); got != 2 {
 		t.Fatalf("read back %d entries, want 2", got)
 	}
 	read := func(text []byte) int {
@@ -153,7 +183,7 @@ func TestCacheDamaged(t *testing.T) {
 		if err := os.WriteFile(path, text, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		return len(OpenCache(path).entries)
+		return len(remembered(OpenCache(path)))
 	}
 	for at := range whole {
 		// Nothing but the last line break may be missing.
@@ -230,19 +260,19 @@ func TestCacheKeepsOthers(t *testing.T) {
 	if err := c.Save(); err != nil {
 		t.Fatal(err)
 	}
-	if got := len(OpenCache(path).entries); got != 3 {
+	if got := len(remembered(OpenCache(path))); got != 3 {
 		t.Errorf("%d entries, want the two others kept", got)
 	}
 	c = OpenCache(path)
 	for i := range spare + 10 {
-		c.entries[strings.Repeat("x", i+1)] = c.entries["b_1"]
+		c.lines[strings.Repeat("x", i+1)] = c.lines["b_1"]
 	}
 	age(t, filepath.Join(dir, "b_0"), 2*time.Hour)
 	scan(t, c, discover(t, dir, 1))
 	if err := c.Save(); err != nil {
 		t.Fatal(err)
 	}
-	if got := len(OpenCache(path).entries); got != 1 {
+	if got := len(remembered(OpenCache(path))); got != 1 {
 		t.Errorf("%d entries, want the used one alone", got)
 	}
 }

@@ -304,7 +304,7 @@ func TestScanInterrupted(t *testing.T) {
 	if _, _, err := c.Scan(ctx, files); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v, want that of the context", err)
 	}
-	if len(c.entries) != 0 {
-		t.Errorf("%d files are remembered, want none", len(c.entries))
+	if names := remembered(c); len(names) != 0 {
+		t.Errorf("%v are remembered, want none", names)
 	}
 }

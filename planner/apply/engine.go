@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"hash/maphash"
 	"log/slog"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -14,7 +13,6 @@ import (
 	"github.com/qaplan/qaplan/planner"
 	"github.com/qaplan/qaplan/planner/budget"
 	"github.com/qaplan/qaplan/state"
-	"github.com/qaplan/qaplan/state/results"
 )
 
 // Engine brings what is live to what is desired. It is for one goroutine; what
@@ -23,6 +21,8 @@ type Engine struct {
 	opt   Options
 	log   *slog.Logger
 	wants map[planner.Address]*planner.Batch
+
+	outputs folders
 
 	lineage6 string // known from the first round that acts
 
@@ -44,8 +44,7 @@ type Engine struct {
 	hooks       hooks
 	unwritten   []error // manifests and datasets
 
-	mu        sync.Mutex // guards what the workers of a round share
-	dirs      map[string]*results.Dir
+	mu        sync.Mutex     // guards what the workers of a round share
 	uploads   map[string]int // highest number in use, by the content's first 24 digits
 	sum       Summary
 	stopped   error            // buying ended for the whole run
@@ -111,11 +110,12 @@ func New(o Options) *Engine {
 	}
 	e := &Engine{
 		opt: o, log: o.Log, wants: wants,
-		marks: map[string]time.Time{}, asked: map[string]*planner.Job{}, samples: map[string]sample{}, seed: maphash.MakeSeed(), dirs: map[string]*results.Dir{},
+		marks: map[string]time.Time{}, asked: map[string]*planner.Job{}, samples: map[string]sample{}, seed: maphash.MakeSeed(),
 		told: make(chan struct{}), blocks: map[string]error{}, tried: map[string]bool{}, deferred: map[planner.Address]bool{}, models: map[string]error{}, reran: map[planner.Address]bool{},
 		again: map[planner.Address]bool{}, givenUp: map[planner.Address]bool{}, errs: map[planner.Address]error{},
 	}
 	e.mine, e.sampled, e.oldTold = map[planner.Address][]int{}, map[budget.Kind]bool{}, map[string]bool{}
+	e.outputs.opens = o.OpenDir
 	e.costs = newCosts(&e.opt)
 	e.creates = newCreates(&e.opt)
 	o.Gate.waits = func(budget string, until time.Time) {
@@ -342,10 +342,7 @@ func (e *Engine) rounds(ctx context.Context) (*round, error) {
 
 // sweep removes temporary files that a killed run left in the output folders.
 func (e *Engine) sweep() {
-	e.mu.Lock()
-	dirs := slices.Collect(maps.Values(e.dirs))
-	e.mu.Unlock()
-	for _, d := range dirs {
+	for _, d := range e.outputs.opened() {
 		if _, err := d.Sweep(); err != nil {
 			e.log.Warn("remove temporary files of an earlier run", "error", err)
 		}

@@ -357,66 +357,11 @@ func (e *Engine) observeResults(ctx context.Context, o *planner.Observed) error 
 }
 
 func (e *Engine) resultSeen(ctx context.Context, a planner.Address, rec *planner.Record) (planner.ResultSeen, error) {
-	path := e.opt.Paths[a]
-	dir, err := e.outputDir(path.OutputDir)
-	if err != nil {
-		return "", err
-	}
-	info, ok, err := dir.Stat(path.OutputName)
-	switch {
-	case errors.Is(err, results.ErrExists):
-		return planner.ResultForeign, nil // a folder or a link, which nothing here made
-	case err != nil:
-		return "", err
-	case !ok:
-		return planner.ResultNone, nil
-	case rec == nil || rec.Result == nil:
-		return planner.ResultForeign, nil
-	case info.Size != rec.Result.Bytes:
-		return planner.ResultChanged, nil
-	case info.ModTime.UnixNano() == rec.Result.ModTime:
-		return planner.ResultOurs, nil
-	}
-	sum, _, err := dir.Hash(ctx, path.OutputName)
-	if err != nil {
-		return "", err
-	}
-	if sum == rec.Result.SHA256 {
-		return planner.ResultOurs, nil
-	}
-	return planner.ResultChanged, nil
+	return e.outputs.seen(ctx, e.opt.Paths[a], rec)
 }
 
 // Close ends the use of the output folders: on Windows a folder that is open
 // cannot be removed. Plan and Apply may not run, nor be called after it.
-func (e *Engine) Close() error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	var errs []error
-	for path, d := range e.dirs {
-		if err := d.Close(); err != nil {
-			errs = append(errs, fmt.Errorf("close output folder %s: %w", path, err))
-		}
-	}
-	clear(e.dirs)
-	return errors.Join(errs...)
-}
+func (e *Engine) Close() error { return e.outputs.close() }
 
-// outputDir opens each output folder once.
-func (e *Engine) outputDir(path string) (*results.Dir, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if d := e.dirs[path]; d != nil {
-		return d, nil
-	}
-	open := e.opt.OpenDir
-	if open == nil {
-		open = func(_ context.Context, path string) (*results.Dir, error) { return results.Open(path) }
-	}
-	d, err := open(context.Background(), path)
-	if err != nil {
-		return nil, err
-	}
-	e.dirs[path] = d
-	return d, nil
-}
+func (e *Engine) outputDir(path string) (*results.Dir, error) { return e.outputs.open(path) }

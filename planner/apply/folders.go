@@ -1,0 +1,97 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/qaplan/qaplan/planner"
+	"github.com/qaplan/qaplan/state/results"
+)
+
+// openDir opens an output folder; see Options.OpenDir.
+type openDir func(ctx context.Context, path string) (*results.Dir, error)
+
+// folders are the output folders, each opened once.
+type folders struct {
+	opens openDir // nil for folders on this machine
+
+	mu   sync.Mutex
+	dirs map[string]*results.Dir
+}
+
+func (f *folders) open(path string) (*results.Dir, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if d := f.dirs[path]; d != nil {
+		return d, nil
+	}
+	open := f.opens
+	if open == nil {
+		open = func(_ context.Context, path string) (*results.Dir, error) { return results.Open(path) }
+	}
+	d, err := open(context.Background(), path)
+	if err != nil {
+		return nil, err
+	}
+	if f.dirs == nil {
+		f.dirs = map[string]*results.Dir{}
+	}
+	f.dirs[path] = d
+	return d, nil
+}
+
+// opened lists those that were opened.
+func (f *folders) opened() []*results.Dir {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Collect(maps.Values(f.dirs))
+}
+
+func (f *folders) close() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var errs []error
+	for path, d := range f.dirs {
+		if err := d.Close(); err != nil {
+			errs = append(errs, fmt.Errorf("close output folder %s: %w", path, err))
+		}
+	}
+	clear(f.dirs)
+	return errors.Join(errs...)
+}
+
+// seen says what stands at the result path of a batch with that record, nil for
+// none.
+func (f *folders) seen(ctx context.Context, path Path, rec *planner.Record) (planner.ResultSeen, error) {
+	dir, err := f.open(path.OutputDir)
+	if err != nil {
+		return "", err
+	}
+	info, ok, err := dir.Stat(path.OutputName)
+	switch {
+	case errors.Is(err, results.ErrExists):
+		return planner.ResultForeign, nil // a folder or a link, which nothing here made
+	case err != nil:
+		return "", err
+	case !ok:
+		return planner.ResultNone, nil
+	case rec == nil || rec.Result == nil:
+		return planner.ResultForeign, nil
+	case info.Size != rec.Result.Bytes:
+		return planner.ResultChanged, nil
+	case info.ModTime.UnixNano() == rec.Result.ModTime:
+		return planner.ResultOurs, nil
+	}
+	sum, _, err := dir.Hash(ctx, path.OutputName)
+	if err != nil {
+		return "", err
+	}
+	if sum == rec.Result.SHA256 {
+		return planner.ResultOurs, nil
+	}
+	return planner.ResultChanged, nil
+}
