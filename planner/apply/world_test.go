@@ -18,6 +18,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"github.com/qaplan/qaplan/planner"
 	"github.com/qaplan/qaplan/planner/apply"
 	"github.com/qaplan/qaplan/provider"
@@ -235,7 +238,31 @@ func (w *world) plan(ctx context.Context) (*planner.Plan, []planner.Item) {
 	if err != nil {
 		w.t.Fatalf("plan: %v", err)
 	}
+	if quick := w.planSettled(ctx); quick != nil {
+		if diff := cmp.Diff(p, quick, cmpopts.IgnoreFields(planner.Plan{}, "CreatedAt")); diff != "" {
+			w.t.Errorf("the plan (-) and that of a settled state (+):\n%s", diff)
+		}
+	}
 	return p, items
+}
+
+// planSettled plans as `qaplan plan` tries to before that.
+func (w *world) planSettled(ctx context.Context) *planner.Plan {
+	at := state.InFile(w.statePath())
+	if w.bucket != nil {
+		at = w.place(w.bucket)
+	}
+	return apply.PlanSettled(ctx, apply.SettledOptions{
+		Desired: &w.desired, Path: func(i int) apply.Path { return w.paths[w.desired.Batches[i].Address] }, OpenDir: w.openDir(w.bucket),
+		Plan: planner.Options{Now: time.Now()},
+		Records: func(visit func(planner.Address, *planner.Record) bool) (string, int64, bool) {
+			s, ok := at.Scan(ctx, state.Identity{}, visit)
+			if !ok {
+				return "", 0, false
+			}
+			return s.Lineage, s.Serial, true
+		},
+	})
 }
 
 // mustConverge runs until everything is done and checks the promises.

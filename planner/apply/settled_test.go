@@ -1,0 +1,77 @@
+package apply_test
+
+import (
+	"context"
+	"os"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/qaplan/qaplan/planner"
+)
+
+// TestPlanSettled plans without the records in memory where all is done, and gives
+// up for each reason that there is to look closer.
+func TestPlanSettled(t *testing.T) {
+	result := func(w *world, number int) string {
+		p := w.paths[planner.Address{Block: "qa", Number: number}]
+		return p.OutputDir + "/" + p.OutputName
+	}
+	for name, change := range map[string]func(t *testing.T, w *world){
+		"nothing": nil,
+		"a source changed": func(t *testing.T, w *world) {
+			w.desired.Batches[1].Source.SHA256 = w.desired.Batches[0].Source.SHA256
+		},
+		"another model":     func(t *testing.T, w *world) { w.desired.Batches[1].Model = "other" },
+		"other rules":       func(t *testing.T, w *world) { w.desired.Batches[2].Rules = "other" },
+		"a batch more":      func(t *testing.T, w *world) { w.add(60, requests(60, 2)) },
+		"a batch less":      func(t *testing.T, w *world) { w.desired.Batches = w.desired.Batches[1:] },
+		"the last one less": func(t *testing.T, w *world) { w.desired.Batches = w.desired.Batches[:2] },
+		"another order":     func(t *testing.T, w *world) { slices.Reverse(w.desired.Batches) },
+		"no batch":          func(t *testing.T, w *world) { w.desired.Batches = nil },
+		"a result is gone": func(t *testing.T, w *world) {
+			if err := os.Remove(result(w, 52)); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"a result changed": func(t *testing.T, w *world) {
+			if err := os.WriteFile(result(w, 52), []byte("other"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"an import": func(t *testing.T, w *world) { w.desired.Batches[0].Imports = []string{"batches/1"} },
+		"a run was killed": func(t *testing.T, w *world) {
+			err := w.process(t.Context(), false, func(_ context.Context, p process) error {
+				if err := p.store.WriteTold("batch.qa[51]", "x"); err != nil {
+					return err
+				}
+				return errCrashed
+			})
+			if err != errCrashed {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, 3, 2, quick())
+				w.mustApply(false)
+				if w.planSettled(t.Context()) != nil {
+					t.Error("jobs are at work, and the plan is settled")
+				}
+				w.mustConverge()
+				time.Sleep(time.Hour)
+				if change != nil {
+					change(t, w)
+				}
+				if settled := w.planSettled(t.Context()) != nil; settled != (change == nil) {
+					t.Errorf("settled: %v", settled)
+				}
+				if change == nil {
+					w.plan(t.Context()) // compares both
+				}
+			})
+		})
+	}
+}
