@@ -2,6 +2,7 @@ package state
 
 import (
 	"bytes"
+	"encoding/binary"
 	"math"
 	"time"
 	"unicode/utf8"
@@ -109,18 +110,39 @@ func (f *fields) raw() []byte {
 	}
 	b := f.rest[:end]
 	f.rest = f.rest[end+1:]
-	plain := true
+	if plain(b) {
+		return b
+	}
 	for _, c := range b {
 		if c < ' ' || c == '\\' {
 			f.failed = true
 			return nil
 		}
-		plain = plain && c < utf8.RuneSelf
 	}
-	if !plain && !utf8.Valid(b) {
+	if !utf8.Valid(b) {
 		f.failed = true
 	}
 	return b
+}
+
+// plain reports whether all of b is ASCII that stands for itself in a JSON text,
+// eight bytes at a time. It may say no where that is so.
+func plain(b []byte) bool {
+	const each, high = 0x0101010101010101, 0x8080808080808080
+	odd := uint64(0)
+	for ; len(b) >= 8; b = b[8:] {
+		x := binary.LittleEndian.Uint64(b)
+		y := x ^ '\\'*each
+		// A byte that is too small, or that is 0 in y, borrows from its high bit.
+		odd |= x | (x-' '*each)&^x | (y-each)&^y
+	}
+	for _, c := range b {
+		if c < ' ' || c == '\\' {
+			return false
+		}
+		odd |= uint64(c)
+	}
+	return odd&high == 0
 }
 
 func (f *fields) text(name string, to *string) {

@@ -166,3 +166,25 @@ func FuzzRecord(f *testing.F) {
 		}
 	})
 }
+
+// A text is read in one pass only where no byte of it has to be looked at again,
+// wherever in it that byte is.
+func TestPlainTexts(t *testing.T) {
+	for n := range 20 {
+		text := bytes.Repeat([]byte("a"), n)
+		if !plain(text) {
+			t.Errorf("%q is plain", text)
+		}
+		for i := range text {
+			for c := range 256 {
+				text[i] = byte(c)
+				if want := c >= ' ' && c != '\\' && c < 0x80; plain(text) && !want {
+					t.Errorf("%q is not plain", text)
+				} else if want && !plain(text) {
+					t.Errorf("%q is plain", text)
+				}
+			}
+			text[i] = 'a'
+		}
+	}
+}
