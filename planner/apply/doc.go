@@ -71,6 +71,10 @@
 // it; the next run that asks finds it by its label: one that buys or waits for
 // anything, the same --rerun, which takes it in place of buying, and state rebuild.
 //
+// A plan that finds everything settled is made in one pass over the state, with
+// [PlanSettled]: records are decided one by one as they are read, and not kept.
+// [planner.Settler] says why each can be decided alone.
+//
 // A key that is wrong, or of another project, is noticed by a run that asks, and
 // so not by one that has nothing to ask: it needs what the key opens as little.
 //
