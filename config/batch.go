@@ -104,8 +104,8 @@ func (l *loader) decodeBatch(ctx context.Context, cfg *Config, block *Block, b *
 	}
 	block.AllowMissing, _ = r.flag("allow_missing")
 	block.MaxCost, _ = r.usd("max_cost", maxCost, false)
-	if a := r.body.Attributes["max_cost"]; a != nil {
-		at := toRange(a.Range())
+	if block.MaxCost > 0 { // and not null
+		at := toRange(r.body.Attributes["max_cost"].Range())
 		block.MaxCostPlace = at.place()
 	}
 	l.decodeInner(block, b.Body)
