@@ -50,6 +50,9 @@ func (e *Engine) forecast(r *round) *planner.Forecast {
 	if len(waiting) > 0 {
 		out.AtOnce, out.Waves = f.AtOnce, f.Waves
 		out.Limit, out.Learned, out.Confidence = limitWords(&f.Binding), f.Binding.Learned, math.Round(f.Binding.Confidence*100)/100
+		if f.Or.Budget != "" {
+			out.Limit += ", or " + limitWords(&f.Or)
+		}
 	}
 	return out
 }

@@ -120,6 +120,15 @@ func (c *Ceiling) limit() int64 {
 	return max(c.Good, 1)
 }
 
+// seen is limit with what was accepted since the last look, as far as that seems
+// to have been active.
+func (c *Ceiling) seen(fresh int64) int64 {
+	if c.Bad == 0 {
+		return 0
+	}
+	return max(c.limit(), min(fresh, c.Bad-1))
+}
+
 // proven reports whether it is there and has explained a refusal that nothing
 // else does.
 func (c *Ceiling) proven() bool { return c.Sole > 0 && c.Bad > 0 }

@@ -16,6 +16,9 @@ type Forecast struct {
 	Over Span
 	// Binding is the limit that holds creates back, zero where none is known.
 	Binding Limit
+	// Or is another limit that may hold them back in its place: refusals do not
+	// tell yet which it is.
+	Or Limit
 }
 
 const (
@@ -42,6 +45,9 @@ func (p *Creates) Forecast(now time.Time, waiting []Create, running []Running, h
 		times = append(times, r.took)
 		if draw == forecastDraws/2 {
 			f.Binding, f.AtOnce = p.limit(r.budget, r.model), r.atOnce
+			if f.Binding.Budget == ActiveJobs && f.Binding.Learned {
+				f.Or = p.doubt(p.know.Jobs.By)
+			}
 		}
 	}
 	if f.AtOnce > 0 {

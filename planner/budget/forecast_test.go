@@ -146,3 +146,35 @@ func TestForecastWaitsForNamedQuota(t *testing.T) {
 		t.Errorf("over in %v", f.Over)
 	}
 }
+
+// A first refusal may be one of jobs or one of tokens. What had been accepted until
+// then is what goes on, in the same run and in the next one, which has not looked
+// yet; jobs are named, since they are counted, and tokens beside them.
+func TestForecastAfterOneRefusal(t *testing.T) {
+	k := Knowledge{
+		Jobs: Ceiling{Bad: 9, Hits: 1, By: simModel},
+		Models: map[string]Model{simModel: {
+			Tokens: Ceiling{Bad: 9000, Hits: 1, By: simModel},
+			Fresh:  Fresh{Jobs: 8, Tokens: 8000},
+		}},
+	}
+	var waiting []Create
+	for i := range 32 {
+		waiting = append(waiting, Create{ID: fmt.Sprint(i), Model: simModel, Tokens: Estimate{Tokens: 1000, Bias: 0.15}})
+	}
+	f := NewCreates(Settings{}, k).Forecast(simStart(), waiting, nil, nil)
+	if f.AtOnce != 8 || f.Waves != 4 {
+		t.Errorf("%d waves of %d, want 4 of 8", f.Waves, f.AtOnce)
+	}
+	if b := f.Binding; b.Budget != ActiveJobs || b.Most != 8 || !b.Learned || b.Confidence > 0.5 {
+		t.Errorf("held back by %+v", b)
+	}
+	if f.Or.Budget != EnqueuedTokens || f.Or.Most != 8000 || !f.Or.Learned {
+		t.Errorf("or by %+v", f.Or)
+	}
+	// A refusal that only jobs explain leaves no doubt.
+	k.Jobs.Sole = 1
+	if f := NewCreates(Settings{}, k).Forecast(simStart(), waiting, nil, nil); f.Binding.Budget != ActiveJobs || f.Or != (Limit{}) {
+		t.Errorf("after a refusal of jobs alone: %+v", f)
+	}
+}

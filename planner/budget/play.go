@@ -36,7 +36,10 @@ type playJob struct {
 func newPlay(p *Creates, now time.Time, waiting []Create, running []Running, h History) *play {
 	pl := &play{
 		models: map[string]*playModel{}, gap: spacing(p.set.Limits.CreatesPerMinute),
-		jobs: lower(int64(p.set.Limits.MaxActiveJobs), p.know.Jobs.limit()),
+		jobs: int64(p.set.Limits.MaxActiveJobs),
+	}
+	if jobs, _ := p.explains(p.know.Jobs.By); jobs {
+		pl.jobs = lower(pl.jobs, p.know.Jobs.seen(p.freshJobs()))
 	}
 	ages := map[string][]time.Duration{}
 	for _, j := range running {
@@ -65,7 +68,10 @@ func newPlayModel(p *Creates, now time.Time, name string, took *Durations, ages 
 	know := p.know.Models[name]
 	m := &playModel{
 		name: name, took: took.withRunning(ages),
-		tokens: lower(p.set.Limits.EnqueuedTokens(name), know.Tokens.limit()),
+		tokens: p.set.Limits.EnqueuedTokens(name),
+	}
+	if _, tokens := p.explains(name); tokens {
+		m.tokens = lower(m.tokens, know.Tokens.seen(know.Fresh.Tokens))
 	}
 	first, _ := know.Rhythm.ready(now)
 	if know.Pause.stands(now, p.freed, know.Rhythm.Known) && know.Pause.Until.After(first) {
