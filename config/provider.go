@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"os"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -95,7 +96,16 @@ func (r *reader) localBackend() (string, bool) {
 		attrs: []string{"path"},
 		hints: map[string]string{"url": `a state in a bucket is backend "blob" { url = … }`, "lease_time": "a local lock ends with its process"},
 	})
-	return r.path("path")
+	p, ok := r.path("path")
+	if !ok {
+		return "", false
+	}
+	if info, err := os.Stat(r.l.locate(p).abs); err == nil && info.IsDir() {
+		r.l.errorIn(r.body.Attributes["path"].Expr, r.scope, `Invalid value for "path"`, "%q is a folder, and the state is a file: name one in it, such as %q.",
+			p, path.Join(p, defaultState))
+		return "", false
+	}
+	return p, true
 }
 
 // blobBackend gives nil for what is reported.
@@ -119,8 +129,27 @@ func (r *reader) blobBackend(b *hclsyntax.Block) *Backend {
 		r.badAddress("url", address, expr, err)
 		return nil
 	}
+	if isFolder(address, where) {
+		r.l.errorIn(expr, r.scope, `Invalid value for "url"`, "%s names a folder, and the state is one object in it: write its name too, such as %q.",
+			where, where.String()+"/"+defaultState)
+		return nil
+	}
 	out.Bucket, out.Shown = where, where.String()
 	return out
+}
+
+// isFolder reports whether an address is written as that of a folder, or is that
+// of one on a disk of this machine.
+func isFolder(address string, at blob.Location) bool {
+	name, _, _ := strings.Cut(address, "?")
+	if strings.HasSuffix(name, "/") {
+		return true
+	}
+	if at.Scheme != blob.SchemeFile {
+		return false
+	}
+	info, err := os.Stat(filepath.Join(at.Bucket, at.Key))
+	return err == nil && info.IsDir()
 }
 
 // decodeProvider reads the provider block; without one the service is Google's.
