@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -15,40 +14,6 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 )
-
-// What follows does the least that a command has to do, for the benchmark script
-// to compare with.
-
-// lookAt DIR reads the state of a project line by line and looks once at each
-// source and result: the least work for a plan that finds nothing to do.
-func lookAt(args []string) error {
-	if len(args) != 1 {
-		return errors.New("usage: look-at DIR")
-	}
-	f, err := os.Open(filepath.Join(args[0], "qaplan.state.json"))
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	seen := 0
-	lines := bufio.NewScanner(f)
-	lines.Buffer(make([]byte, 64<<10), 1<<20)
-	for lines.Scan() {
-		_, rest, ok := bytes.Cut(lines.Bytes(), []byte(`"path":"in/`))
-		name, _, _ := bytes.Cut(rest, []byte{'"'})
-		if !ok {
-			continue
-		}
-		for _, sub := range []string{"in", "out"} {
-			if _, err := os.Lstat(filepath.Join(args[0], sub, string(name))); err != nil {
-				return err
-			}
-			seen++
-		}
-	}
-	fmt.Println(seen)
-	return lines.Err()
-}
 
 // readRaw DIR hashes each source and reads it as JSON, one after the other, as many
 // files at a time as there are processors: the least work for a plan that has seen

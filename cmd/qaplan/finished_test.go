@@ -34,7 +34,6 @@ func benchTools() map[string]func() {
 	return map[string]func(){
 		"generate":         func() { os.Exit(tool(generate)) },
 		"generate-sources": func() { os.Exit(tool(generateSources)) },
-		"look-at":          func() { os.Exit(tool(lookAt)) },
 		"read-raw":         func() { os.Exit(tool(readRaw)) },
 	}
 }
