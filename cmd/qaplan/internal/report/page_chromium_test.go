@@ -308,3 +308,19 @@ func TestPageBreaksLongKeys(t *testing.T) {
 	}
 	b.quiet()
 }
+
+// The numbers of ten thousand batches leave no column of a block out of sight.
+func TestPageFitsManyTokens(t *testing.T) {
+	b := openTab(t)
+	r := waves(t, 10_000, 400, 0.7)
+	if !r.HasMaxCost() || r.Summary.Tokens.Output < 10_000_000 {
+		t.Fatalf("not the numbers that are meant: %+v", r.Summary)
+	}
+	for _, width := range []int64{800, 1440} {
+		b.look(write(t, r), width, "screen", "light")
+		if over := eval[int](b, `(() => { const s = document.querySelector("[aria-label='Tokens and cost by block']"); return s.scrollWidth - s.clientWidth; })()`); over > 0 {
+			t.Errorf("at %d px the table of blocks is %d px too wide", width, over)
+		}
+	}
+	b.quiet()
+}
