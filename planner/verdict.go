@@ -24,7 +24,11 @@ func (out *verdict) warn(a Address, code, summary string) {
 }
 
 func (v *view) download(a *Attempt, why Reason) verdict {
-	return verdict{phase: PhaseSucceeded, actions: []Action{ActionDownload}, reason: why, attempt: a.Number, detail: v.detailFor(a)}
+	d := v.detailFor(a)
+	if r := v.rec.Result; r != nil && (why == ReasonResultMissing || why == ReasonResultChanged) {
+		d.Rows = r.Rows // it is made anew, of every attempt that is in it
+	}
+	return verdict{phase: PhaseSucceeded, actions: []Action{ActionDownload}, reason: why, attempt: a.Number, detail: d}
 }
 
 func (v *view) detailFor(a *Attempt) Detail {
