@@ -42,12 +42,12 @@ func (OS) OpenFile(name string, flag int, perm os.FileMode) (File, error) {
 
 // Rename is os.Rename, tried again while another program is in the way.
 func (OS) Rename(oldname, newname string) error {
-	return retry(func() error { return os.Rename(oldname, newname) })
+	return Patiently(func() error { return os.Rename(oldname, newname) })
 }
 
 // Remove is os.Remove, tried again while another program is in the way.
 func (OS) Remove(name string) error {
-	return retry(func() error { return os.Remove(name) })
+	return Patiently(func() error { return os.Remove(name) })
 }
 
 // SyncDir makes the names in a folder durable. It does nothing on Windows,
@@ -62,7 +62,7 @@ func Open(path string) (*os.File, error) { return openFile(path, os.O_RDONLY, 0)
 
 // ReadFile is os.ReadFile, tried again while the file is being replaced.
 func ReadFile(path string) (data []byte, err error) {
-	err = retry(func() error {
+	err = Patiently(func() error {
 		data, err = os.ReadFile(path)
 		return err
 	})
@@ -70,20 +70,20 @@ func ReadFile(path string) (data []byte, err error) {
 }
 
 func openFile(name string, flag int, perm os.FileMode) (f *os.File, err error) {
-	err = retry(func() error {
+	err = Patiently(func() error {
 		f, err = os.OpenFile(name, flag, perm)
 		return err
 	})
 	return f, err
 }
 
-// retry repeats do while it fails because another program has the file open in
+// Patiently repeats do while it fails because another program has the file open in
 // a way that bars us. That happens on Windows only: there a file that somebody
 // reads (a virus scanner, a plan beside an apply) cannot be replaced, and one
 // that is being replaced cannot be opened. Such programs are done within
 // milliseconds; who holds on for two seconds is reported. The pauses stay
 // short, so that a gap between many short readings is found as well.
-func retry(do func() error) error {
+func Patiently(do func() error) error {
 	const patience = 2 * time.Second
 	var waited time.Duration
 	for pause := time.Millisecond; ; pause = min(2*pause, 8*time.Millisecond) {

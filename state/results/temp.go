@@ -36,7 +36,7 @@ type disk struct{}
 func (disk) link(root *os.Root, from, to string) error { return root.Link(from, to) }
 
 func (disk) rename(root *os.Root, from, to string) error {
-	return patiently(func() error { return root.Rename(from, to) })
+	return durable.Patiently(func() error { return root.Rename(from, to) })
 }
 
 func (disk) syncDir(path string) error { return durable.SyncDir(path) }
@@ -136,21 +136,4 @@ func sweepOne(root *os.Root, name string) (removed bool, err error) {
 	}
 	err = root.Remove(name) // while it is locked, so that no create takes it for its own
 	return err == nil, err
-}
-
-// patiently repeats do while another program has a file open in a way that
-// bars us, which happens on Windows only: a result that somebody is reading
-// cannot be replaced. Who holds on for two seconds is reported. The pauses stay
-// short, so that a gap between many short readings is found as well.
-func patiently(do func() error) error {
-	const patience = 2 * time.Second
-	var waited time.Duration
-	for pause := time.Millisecond; ; pause = min(2*pause, 8*time.Millisecond) {
-		err := do()
-		if err == nil || !contended(err) || waited >= patience {
-			return err
-		}
-		time.Sleep(pause)
-		waited += pause
-	}
 }

@@ -22,5 +22,3 @@ func lockFile(f *os.File) error {
 		}
 	}
 }
-
-func contended(error) bool { return false }

@@ -18,8 +18,3 @@ func lockFile(f *os.File) error {
 	}
 	return os.NewSyscallError("LockFileEx", err)
 }
-
-// contended recognises that another program has the file open.
-func contended(err error) bool {
-	return errors.Is(err, windows.ERROR_SHARING_VIOLATION) || errors.Is(err, windows.ERROR_ACCESS_DENIED)
-}
