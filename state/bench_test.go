@@ -5,10 +5,13 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/qaplan/qaplan/planner"
+	"github.com/qaplan/qaplan/state/durable"
 )
 
 // done is the record of a batch with its result on disk, as most are.
@@ -83,24 +86,33 @@ func BenchmarkWriteSnapshot(b *testing.B) {
 	}
 }
 
-// BenchmarkWrite makes transitions durable, one after the other and from many
-// goroutines at once.
+// BenchmarkWrite makes transitions durable on the disk, at two sizes of the state
+// and from so many goroutines at once, and tells how many syncs each takes.
 func BenchmarkWrite(b *testing.B) {
-	b.Run("alone", func(b *testing.B) {
-		s := mustOpen(b, newPath(b))
-		defer s.Close()
-		for i := 0; b.Loop(); i++ {
-			mustWrite(b, s, "create_intent", Change{addr(i % 1000), done(i)})
+	for _, batches := range []int{1000, 100_000} {
+		for _, writers := range []int{1, 8, 64} {
+			b.Run(fmt.Sprintf("batches=%d/writers=%d", batches, writers), func(b *testing.B) {
+				m := &meter{FS: durable.OS{}}
+				s := stateOf(b, m, batches)
+				records := make([]*planner.Record, 1000)
+				for i := range records {
+					records[i] = done(i)
+				}
+				b.ReportAllocs()
+				b.ResetTimer()
+				var next atomic.Int64
+				var wg sync.WaitGroup
+				for range writers {
+					wg.Go(func() {
+						for n := next.Add(1); n <= int64(b.N); n = next.Add(1) {
+							i := int(n) % len(records)
+							mustWrite(b, s, "create_intent", Change{addr(i), records[i]})
+						}
+					})
+				}
+				wg.Wait()
+				b.ReportMetric(float64(m.syncs.Load())/float64(b.N), "syncs/op")
+			})
 		}
-	})
-	b.Run("together", func(b *testing.B) {
-		s := mustOpen(b, newPath(b))
-		defer s.Close()
-		b.SetParallelism(16)
-		b.RunParallel(func(pb *testing.PB) {
-			for i := 0; pb.Next(); i++ {
-				mustWrite(b, s, "create_intent", Change{addr(i % 1000), done(i)})
-			}
-		})
-	})
+	}
 }
