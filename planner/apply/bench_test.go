@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -28,7 +29,8 @@ import (
 // exist to results on the disk, every step durable: one apply buys, a second one
 // fetches. Beside it the same calls with the same bodies are made by as many
 // workers with nothing but HTTP, to a service that is as new. The two take turns, and
-// %-of-http is the rate that the first reaches of the second's, by the medians.
+// %-of-http is the rate that the first reaches of the second's, by the medians: in
+// all, in buying, and in fetching, which judges, joins and delivers.
 //
 // The service is the emulator, which keeps all it is given on the disk, or the
 // least that can be one, which keeps all in memory and makes the ceiling as high as
@@ -38,43 +40,93 @@ import (
 // make what is durable cost nothing.
 func BenchmarkApply(b *testing.B) {
 	for _, workers := range []int{8, 64} {
-		b.Run(fmt.Sprintf("emulator/workers=%d", workers), func(b *testing.B) { benchmarkApply(b, workers, (*yard).emulator) })
-		b.Run(fmt.Sprintf("least/workers=%d", workers), func(b *testing.B) { benchmarkApply(b, workers, (*yard).depot) })
+		const batches, rows, rowBytes = 400, 100, 300 // 30 kB each
+		for _, of := range []struct {
+			name  string
+			serve func(*yard) service
+		}{{"emulator", (*yard).emulator}, {"least", (*yard).depot}} {
+			b.Run(fmt.Sprintf("%s/workers=%d", of.name, workers), func(b *testing.B) {
+				y := newYard(b, batches, rows, rowBytes)
+				calls := y.compare(workers, of.serve)
+				b.ReportMetric(calls/median(y.applied.whole()), "calls/s")
+				b.ReportMetric(calls/median(y.raw.whole()), "http-calls/s")
+			})
+		}
 	}
 }
 
-func benchmarkApply(b *testing.B, workers int, serve func(*yard) service) {
-	const batches, rows, rowBytes = 400, 100, 300 // 30 kB each
-	var buying, fetching, both, raw []time.Duration
-	var calls int64
-	for b.Loop() {
-		y := newYard(b, batches, rows, rowBytes)
-		buy, fetch, bought, all := y.applyTwice(workers, serve(y))
-		buying, fetching, both = append(buying, buy), append(fetching, fetch), append(both, buy+fetch)
-		for range 3 {
-			took, same := y.onlyHTTP(workers, serve(y), bought, all)
-			raw = append(raw, took)
-			if !maps.Equal(same, all) {
-				b.Fatalf("calls with HTTP alone: %v, by apply: %v", same, all)
-			}
-		}
-		calls = 0
-		for _, n := range all {
-			calls += n
-		}
+// BenchmarkApplyLarge does the same with four large files at a time.
+func BenchmarkApplyLarge(b *testing.B) {
+	const batches, rows, rowBytes = 4, 4096, 16 << 10 // 64 MB each
+	y := newYard(b, batches, rows, rowBytes)
+	y.compare(batches, (*yard).depot)
+	sources, results := y.sizes()
+	b.ReportMetric(sources/median(y.applied.buying), "MB/s-up")
+	b.ReportMetric(results/median(y.applied.fetching), "MB/s-down")
+	b.ReportMetric(sources/median(y.raw.buying), "http-MB/s-up")
+	b.ReportMetric(results/median(y.raw.fetching), "http-MB/s-down")
+}
+
+// phases are how long buying and fetching took, in each turn.
+type phases struct{ buying, fetching []time.Duration }
+
+func (p *phases) add(buying, fetching time.Duration) {
+	p.buying, p.fetching = append(p.buying, buying), append(p.fetching, fetching)
+}
+
+func (p *phases) whole() []time.Duration {
+	list := make([]time.Duration, len(p.buying))
+	for i := range list {
+		list[i] = p.buying[i] + p.fetching[i]
 	}
-	b.ReportMetric(100*median(raw)/median(both), "%-of-http")
-	b.ReportMetric(float64(calls)/median(both), "calls/s")
-	b.ReportMetric(float64(calls)/median(raw), "http-calls/s")
-	b.ReportMetric(batches/median(buying), "bought/s")
-	b.ReportMetric(batches/median(fetching), "fetched/s")
-	b.ReportMetric(0, "ns/op")
+	return list
 }
 
 // median gives seconds.
 func median(list []time.Duration) float64 {
-	slices.Sort(list)
-	return list[len(list)/2].Seconds()
+	return slices.Sorted(slices.Values(list))[len(list)/2].Seconds()
+}
+
+// compare lets apply and bare HTTP take turns, and gives the calls of each.
+func (y *yard) compare(workers int, serve func(*yard) service) (calls float64) {
+	for y.b.Loop() {
+		y.anew()
+		buying, fetching, bought, all := y.applyTwice(workers, serve(y))
+		y.applied.add(buying, fetching)
+		for range 3 {
+			up, down, same := y.onlyHTTP(workers, serve(y), bought, all)
+			y.raw.add(up, down)
+			delete(same, emulator.OpUploadChunk) // large files go in one
+			delete(all, emulator.OpUploadChunk)
+			if !maps.Equal(same, all) {
+				y.b.Fatalf("calls with HTTP alone: %v, by apply: %v", same, all)
+			}
+		}
+		calls = 0
+		for _, n := range all {
+			calls += float64(n)
+		}
+	}
+	y.b.ReportMetric(100*median(y.raw.whole())/median(y.applied.whole()), "%-of-http")
+	y.b.ReportMetric(100*median(y.raw.buying)/median(y.applied.buying), "%-of-http-buying")
+	y.b.ReportMetric(100*median(y.raw.fetching)/median(y.applied.fetching), "%-of-http-fetching")
+	y.b.ReportMetric(0, "ns/op")
+	return calls
+}
+
+// sizes gives the megabytes of all sources, and of all results.
+func (y *yard) sizes() (sources, results float64) {
+	y.b.Helper()
+	for _, p := range y.paths {
+		for at, n := range map[string]*float64{p.Source: &sources, filepath.Join(p.OutputDir, p.OutputName): &results} {
+			info, err := os.Stat(at)
+			if err != nil {
+				y.b.Fatal(err)
+			}
+			*n += float64(info.Size()) / 1e6
+		}
+	}
+	return sources, results
 }
 
 // yard is a project whose services listen on loopback.
@@ -83,6 +135,9 @@ type yard struct {
 	dir     string
 	desired planner.Desired
 	paths   map[planner.Address]apply.Path
+	answers map[string][]byte // of depots, by the sha256 of the source
+
+	applied, raw phases
 }
 
 func newYard(b *testing.B, batches, rows, rowBytes int) *yard {
@@ -102,6 +157,20 @@ func newYard(b *testing.B, batches, rows, rowBytes int) *yard {
 	}
 	return y
 }
+
+// anew forgets the state and what was delivered.
+func (y *yard) anew() {
+	y.b.Helper()
+	err := os.RemoveAll(filepath.Join(y.dir, "out"))
+	for _, name := range []string{"", ".journal", ".lock", ".backup"} {
+		err = errors.Join(err, os.RemoveAll(y.statePath()+name))
+	}
+	if err != nil {
+		y.b.Fatal(err)
+	}
+}
+
+func (y *yard) statePath() string { return filepath.Join(y.dir, "qaplan.state.json") }
 
 // padded makes the input of a batch with rows of about so many bytes.
 func padded(number, rows, rowBytes int) string {
@@ -150,15 +219,18 @@ func (y *yard) emulator() service {
 
 // depot makes a new service at the least cost.
 func (y *yard) depot() service {
-	d := newDepot()
-	for i := range y.desired.Batches {
-		b := &y.desired.Batches[i]
-		src, err := os.ReadFile(y.paths[b.Address].Source)
-		if err != nil {
-			y.b.Fatal(err)
+	if y.answers == nil {
+		y.answers = map[string][]byte{}
+		for i := range y.desired.Batches {
+			b := &y.desired.Batches[i]
+			src, err := os.ReadFile(y.paths[b.Address].Source)
+			if err != nil {
+				y.b.Fatal(err)
+			}
+			y.answers[b.Source.SHA256] = answersTo(src)
 		}
-		d.answers[b.Source.SHA256] = answersTo(src)
 	}
+	d := newDepot(y.answers)
 	return y.listen(d, d.called)
 }
 
@@ -190,7 +262,7 @@ func (y *yard) apply(url string, workers int) apply.Summary {
 }
 
 func (y *yard) tryApply(ctx context.Context, url string, workers int) (rep apply.Report, err error) {
-	store, err := state.Open(filepath.Join(y.dir, "qaplan.state.json"), state.Identity{}, state.Holder{})
+	store, err := state.Open(y.statePath(), state.Identity{}, state.Holder{})
 	if err != nil {
 		return rep, err
 	}
@@ -217,7 +289,7 @@ func (y *yard) tryApply(ctx context.Context, url string, workers int) (rep apply
 }
 
 // onlyHTTP makes the calls that two applies made, in their order.
-func (y *yard) onlyHTTP(workers int, s service, bought, all map[string]int64) (time.Duration, map[string]int64) {
+func (y *yard) onlyHTTP(workers int, s service, bought, all map[string]int64) (up, down time.Duration, same map[string]int64) {
 	y.b.Helper()
 	h := &bare{url: s.url, http: &http.Client{Transport: &http.Transport{MaxIdleConns: workers, MaxIdleConnsPerHost: workers}}}
 	defer h.http.CloseIdleConnections()
@@ -240,6 +312,8 @@ func (y *yard) onlyHTTP(workers int, s service, bought, all map[string]int64) (t
 	}
 	outputs := make([]string, len(bodies))
 	together(workers, len(bodies), func(i int) { outputs[i] = h.buy(&y.desired.Batches[i], bodies[i]) })
+	up = time.Since(began)
+	began = time.Now()
 	token := ""
 	for range all[emulator.OpListJobs] - bought[emulator.OpListJobs] {
 		var page struct{ NextPageToken string }
@@ -248,8 +322,8 @@ func (y *yard) onlyHTTP(workers int, s service, bought, all map[string]int64) (t
 		}
 		token = page.NextPageToken
 	}
-	together(workers, len(bodies), func(i int) { h.get("/v1beta/" + outputs[i] + ":download?alt=media") })
-	return time.Since(began), s.calls()
+	together(workers, len(bodies), func(i int) { h.fetch("/v1beta/" + outputs[i] + ":download?alt=media") })
+	return up, time.Since(began), s.calls()
 }
 
 // together does n things, so many at a time.
@@ -276,7 +350,7 @@ type bare struct {
 	http *http.Client
 }
 
-func (h *bare) do(req *http.Request, err error) (http.Header, []byte) {
+func (h *bare) do(req *http.Request, err error, read func(io.Reader) error) http.Header {
 	if err != nil {
 		panic(err)
 	}
@@ -286,26 +360,33 @@ func (h *bare) do(req *http.Request, err error) (http.Header, []byte) {
 		panic(err)
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != http.StatusOK {
-		panic(fmt.Errorf("%s: %s %v", req.URL, body, err))
+	if err := read(resp.Body); err != nil || resp.StatusCode != http.StatusOK {
+		panic(fmt.Errorf("%s: %s: %v", req.URL, resp.Status, err))
 	}
-	return resp.Header, body
+	return resp.Header
 }
 
-func (h *bare) get(path string) []byte {
-	_, body := h.do(http.NewRequest(http.MethodGet, h.url+path, nil))
+// fetch reads an answer and drops it.
+func (h *bare) fetch(path string) {
+	req, err := http.NewRequest(http.MethodGet, h.url+path, nil)
+	h.do(req, err, func(r io.Reader) error { _, err := io.Copy(io.Discard, r); return err })
+}
+
+func (h *bare) get(path string) (body []byte) {
+	req, err := http.NewRequest(http.MethodGet, h.url+path, nil)
+	h.do(req, err, func(r io.Reader) error { body, err = io.ReadAll(r); return err })
 	return body
 }
 
-func (h *bare) post(url string, body []byte, headers ...string) (http.Header, []byte) {
+func (h *bare) post(url string, body []byte, headers ...string) (head http.Header, answer []byte) {
 	req, err := http.NewRequest(http.MethodPost, url, bytes.NewReader(body))
 	if err == nil {
 		for i := 0; i < len(headers); i += 2 {
 			req.Header.Set(headers[i], headers[i+1])
 		}
 	}
-	return h.do(req, err)
+	head = h.do(req, err, func(r io.Reader) error { answer, err = io.ReadAll(r); return err })
+	return head, answer
 }
 
 // buy uploads and creates, and gives the name that the output will have.

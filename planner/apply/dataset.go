@@ -243,7 +243,7 @@ func (e *Engine) eachGood(ctx context.Context, p *part, yield func(*batchfile.Ro
 		return err
 	}
 	defer files.close()
-	result, err := files.result(p.rec.Result)
+	result, err := files.result()
 	if err != nil {
 		return err
 	}

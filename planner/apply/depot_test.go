@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"hash"
 	"io"
 	"maps"
 	"net/http"
@@ -25,9 +26,16 @@ type depot struct {
 	answers map[string][]byte // by the sha256 of the input
 
 	mu    sync.Mutex
+	parts map[string]*depotPart
 	files map[string]string // sha256 of each upload
 	jobs  []depotJob        // oldest first
 	calls map[string]int64
+}
+
+// depotPart is an upload that is not complete.
+type depotPart struct {
+	sum  hash.Hash
+	size int64
 }
 
 type depotJob struct {
@@ -36,8 +44,8 @@ type depotJob struct {
 	made                        time.Time
 }
 
-func newDepot() *depot {
-	return &depot{answers: map[string][]byte{}, files: map[string]string{}, calls: map[string]int64{}}
+func newDepot(answers map[string][]byte) *depot {
+	return &depot{answers: answers, parts: map[string]*depotPart{}, files: map[string]string{}, calls: map[string]int64{}}
 }
 
 // answersTo makes a good answer to each request.
@@ -46,8 +54,8 @@ func answersTo(src []byte) []byte {
 	for line := range bytes.Lines(src) {
 		_, key, _ := bytes.Cut(line, []byte(`"key":"`))
 		key, _, _ = bytes.Cut(key, []byte(`"`))
-		fmt.Fprintf(&out, `{"key":%q,"response":{"candidates":[{"content":{"parts":[{"text":%q}],"role":"model"},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":70,"candidatesTokenCount":40,"totalTokenCount":110}}}`+"\n",
-			key, strings.Repeat("An answer to "+string(key)+". ", 5))
+		fmt.Fprintf(&out, `{"key":"%s","response":{"candidates":[{"content":{"parts":[{"text":"%s"}],"role":"model"},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":70,"candidatesTokenCount":40,"totalTokenCount":110}}}`+"\n",
+			key, strings.Repeat("An answer to "+string(key)+". ", 1+len(line)/30))
 	}
 	return out.Bytes()
 }
@@ -70,7 +78,11 @@ func (d *depot) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch command := r.Header.Get("X-Goog-Upload-Command"); {
 	case command == "start":
 		d.start(w, r)
+	case command == "upload":
+		d.count(emulator.OpUploadChunk)
+		d.take(w, r)
 	case command == "upload, finalize":
+		d.count(emulator.OpUploadFinalize)
 		d.finalize(w, r)
 	case strings.HasSuffix(path, ":batchGenerateContent"):
 		d.create(w, r, strings.TrimSuffix(strings.TrimPrefix(path, "models/"), ":batchGenerateContent"))
@@ -107,15 +119,26 @@ func (d *depot) start(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Goog-Upload-Url", "http://"+r.Host+"/upload?name="+body.File.Name)
 }
 
-func (d *depot) finalize(w http.ResponseWriter, r *http.Request) {
-	d.count(emulator.OpUploadFinalize)
-	sum := sha256.New()
-	n, err := io.Copy(sum, r.Body)
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
+// take adds a chunk to its upload.
+func (d *depot) take(w http.ResponseWriter, r *http.Request) *depotPart {
+	name := r.URL.Query().Get("name")
+	d.mu.Lock()
+	p := d.parts[name]
+	if p == nil {
+		p = &depotPart{sum: sha256.New()}
+		d.parts[name] = p
 	}
-	name, digest := r.URL.Query().Get("name"), hex.EncodeToString(sum.Sum(nil))
+	d.mu.Unlock()
+	n, _ := io.CopyBuffer(p.sum, r.Body, make([]byte, 256<<10)) //nolint:errcheck // the hash tells
+	p.size += n
+	w.Header().Set("X-Goog-Upload-Status", "active")
+	w.Header().Set("X-Goog-Upload-Size-Received", strconv.FormatInt(p.size, 10))
+	return p
+}
+
+func (d *depot) finalize(w http.ResponseWriter, r *http.Request) {
+	p := d.take(w, r)
+	name, n, digest := r.URL.Query().Get("name"), p.size, hex.EncodeToString(p.sum.Sum(nil))
 	d.mu.Lock()
 	d.files[name] = digest
 	d.mu.Unlock()

@@ -99,14 +99,19 @@ func (d *delivery) run(ctx context.Context) error {
 		}
 		// A damaged download looks like a damaged output. Two alike are believed.
 		second, err := d.download(ctx, d.at)
-		alike := err == nil && second.sha256 == fresh.sha256
+		twice := false
+		if err == nil {
+			if twice, err = alike(ctx, fresh, second); err != nil {
+				return err
+			}
+		}
 		switch {
 		case provider.ClassOf(err) == provider.ClassGone && d.at.Part != nil:
 			// What is in hand is all there will ever be.
 			return d.believe(ctx, src, j, fresh)
-		case alike && d.short(&j.fresh):
+		case twice && d.short(&j.fresh):
 			return d.notAll(ctx, src, j, fresh)
-		case alike:
+		case twice:
 			return d.believe(ctx, src, j, fresh)
 		case err != nil:
 			return d.goneOr(d.at, err)

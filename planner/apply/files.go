@@ -53,10 +53,7 @@ func (b *batchFiles) close() {
 }
 
 // answers is one copy of a job's answers on the disk.
-type answers struct {
-	batchfile.File
-	sha256 string
-}
+type answers struct{ batchfile.File }
 
 // part gives answers that were kept, nil when they are lost or were changed.
 func (b *batchFiles) part(ctx context.Context, at *planner.Attempt) (*answers, error) {
@@ -76,18 +73,18 @@ func (b *batchFiles) part(ctx context.Context, at *planner.Attempt) (*answers, e
 		return nil, err
 	}
 	b.closers = append(b.closers, func() { f.Close() })
-	return &answers{File: f, sha256: sum}, nil
+	return &answers{File: f}, nil
 }
 
 // result gives the rows of the result file, which is known to be there.
-func (b *batchFiles) result(res *planner.Result) (*answers, error) {
+func (b *batchFiles) result() (*answers, error) {
 	f, err := b.dir.Open(b.path.OutputName)
 	if err != nil {
 		return nil, err
 	}
 	b.usesResult, b.closeResult = true, sync.OnceFunc(func() { f.Close() })
 	b.closers = append(b.closers, b.closeResult)
-	return &answers{File: f, sha256: res.SHA256}, nil
+	return &answers{File: f}, nil
 }
 
 // held is what there is of one attempt's answers: a copy of them, or none as
@@ -115,7 +112,7 @@ func (b *batchFiles) inHand(ctx context.Context, rec *planner.Record, seen plann
 	var list []held
 	covered := 0
 	if res := rec.Result; res != nil && seen == planner.ResultOurs && res.Source == b.want.Source.SHA256 && res.Attempt >= series[0].Number && res.Attempt < before {
-		file, err := b.result(res)
+		file, err := b.result()
 		if err != nil {
 			return nil, err
 		}
@@ -285,7 +282,7 @@ func (b *batchFiles) upTo(ctx context.Context, rec *planner.Record, seen planner
 		return nil, errRowsLost
 	}
 	if res := rec.Result; res != nil && seen == planner.ResultOurs && res.Attempt == through && res.Source == b.want.Source.SHA256 {
-		file, err := b.result(res)
+		file, err := b.result()
 		return []held{{answers: file}}, err
 	}
 	list, err := b.inHand(ctx, rec, seen, through)
