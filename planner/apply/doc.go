@@ -47,6 +47,15 @@
 // stands between the durable intent and the call. What a create taught goes into
 // the state with the record of its outcome.
 //
+// # Calls
+//
+// A batch takes two calls for its upload and one more for every 8 MiB beyond the
+// first, one for its create and one for its download; where rows are missing, another
+// download tells whether that is so. Jobs are followed by the listing alone: one look
+// a poll interval at most, of as many pages as it takes to see those at work, however
+// many batches there are. Four records are made durable to buy and one to deliver;
+// those of workers that come together share a sync.
+//
 // # Why a settled state needs no listing
 //
 // The run that finds nothing to do is the most frequent one. It asks the service
