@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -89,14 +88,7 @@ type Basis struct {
 	Version      string // of qaplan
 	Service      Service
 	Lineage      string
-	Former       []string // lineages that count as the state's own, six digits each
-	ConfigDigest string   // as Desired has it
-}
-
-// has reports whether the lineage of a plan is the state's, or one that it took
-// over: what was planned with that one is judged item by item like the rest.
-func (b *Basis) has(lineage string) bool {
-	return lineage == b.Lineage || len(lineage) >= 6 && slices.Contains(b.Former, lineage[:6])
+	ConfigDigest string // as Desired has it
 }
 
 // Misfit names what of its basis a plan does not fit.
@@ -134,7 +126,7 @@ func (p *Plan) Fits(b Basis) error {
 		return &MisfitError{MisfitVersion, p.QaplanVersion, b.Version}
 	case p.Service != b.Service:
 		return &MisfitError{MisfitService, p.Service.String(), b.Service.String()}
-	case p.Lineage != "" && !b.has(p.Lineage):
+	case p.Lineage != "" && p.Lineage != b.Lineage:
 		return &MisfitError{MisfitLineage, p.Lineage, b.Lineage}
 	case p.ConfigDigest != config:
 		return &MisfitError{MisfitConfig, p.ConfigDigest, config}

@@ -77,8 +77,6 @@ func TestFits(t *testing.T) {
 		{"another base URL", p, with(func(b *Basis) { b.Service.BaseURL = "https://elsewhere" }), MisfitService},
 		{"another state", p, with(func(b *Basis) { b.Lineage = strings.Repeat("e", 32) }), MisfitLineage},
 		{"the state is lost", p, with(func(b *Basis) { b.Lineage = "" }), MisfitLineage},
-		{"a state that took it over", p, with(func(b *Basis) { b.Lineage, b.Former = strings.Repeat("e", 32), []string{"000000", lineage[:6]} }), ""},
-		{"a state that took another over", p, with(func(b *Basis) { b.Lineage, b.Former = strings.Repeat("e", 32), []string{"000000"} }), MisfitLineage},
 		{"another config", p, with(func(b *Basis) { b.ConfigDigest = "beef" }), MisfitConfig},
 		{"before the first apply", first, with(func(b *Basis) { b.Lineage = "" }), ""},
 		{"before the first apply, and a state since", first, good, ""},

@@ -69,7 +69,7 @@ func (a *app) openWork(ctx context.Context, f workOptions) (_ *work, err error) 
 	}
 	opts.Version, opts.Service = version, plannedFor(cfg)
 	if f.saved != nil {
-		basis := planner.Basis{Version: version, Service: opts.Service, Lineage: st.Lineage, Former: st.Former, ConfigDigest: in.Desired.ConfigDigest}
+		basis := planner.Basis{Version: version, Service: opts.Service, Lineage: st.Lineage, ConfigDigest: in.Desired.ConfigDigest}
 		if err := f.saved.Fits(basis); err != nil {
 			return nil, err
 		}
