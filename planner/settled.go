@@ -70,6 +70,10 @@ func (s *Settler) Wanted() *Batch {
 	return s.left[0]
 }
 
+// MayBeSettled tells at little cost where the batch that is wanted next, with that
+// record, is not settled.
+func (s *Settler) MayBeSettled(rec *Record) bool { return rec.settledForGood() }
+
 // Settled takes the record of the batch that is wanted next, with what stands at
 // its result path, and reports whether the plan may still be settled: where it
 // says no, only Diff knows. It keeps nothing of the record.

@@ -105,10 +105,10 @@ func (h *hooks) Complete(ctx context.Context, c *planner.Completion) error {
 	err = h.carryOut(cmd, fmt.Sprintf("%s, on_complete of %s, is running and is waited for, %s at most", hook.Command[0], c.Subject(), hook.Timeout))
 	out.Close()
 	switch {
+	case cmd.ProcessState != nil && cmd.ProcessState.Success():
+		return nil // at the most it left something behind that holds its output
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return fmt.Errorf("%s took longer than %s and was ended; raise timeout in on_complete of batch %q, or make it faster", hook.Command[0], hook.Timeout, c.Block)
-	case errors.Is(err, exec.ErrWaitDelay):
-		return nil // it ended well, and left something behind that holds its output
 	case err != nil:
 		return fmt.Errorf("%s: %w", hook.Command[0], plainCause(err))
 	}

@@ -152,3 +152,23 @@ func TestHookEndsWithItsRun(t *testing.T) {
 		t.Errorf("%d commands went on to their end", n)
 	}
 }
+
+// A command that ended well was carried out, whatever it left behind that holds
+// its output past its time.
+func TestHookThatLeavesSomethingBehind(t *testing.T) {
+	s := newSite(t, 1)
+	s.serve(filepath.Join(t.TempDir(), "service"), emulator.Config{QueueTime: emulator.Span{Min: 1, Max: 1}, RunTime: emulator.Span{Min: 1, Max: 1}})
+	config := strings.TrimRight(string(s.read("qaplan.hcl")), "\n}")
+	s.write("qaplan.hcl", config+`
+  on_complete {
+    command = ["sh", "-c", "sleep 60 & echo x >>ended"]
+    timeout = "1s"
+  }
+}
+`)
+	s.mustRun(exitDone, "apply", "--auto-approve", "--wait")
+	s.mustRun(exitDone, "apply", "--auto-approve", "--wait")
+	if n := strings.Count(string(s.read("ended")), "\n"); n != 2 {
+		t.Errorf("the commands of a batch and its block were carried out %d times, want once each", n)
+	}
+}

@@ -29,7 +29,7 @@ func PlanSettled(ctx context.Context, o SettledOptions) *planner.Plan {
 	i := 0
 	lineage, serial, ok := o.Records(func(a planner.Address, rec *planner.Record) bool {
 		b := s.Wanted()
-		if b == nil || b.Address != a || b != &o.Desired.Batches[i] || ctx.Err() != nil {
+		if b == nil || b.Address != a || b != &o.Desired.Batches[i] || !s.MayBeSettled(rec) || ctx.Err() != nil {
 			return false
 		}
 		seen, err := f.seen(ctx, o.Path(i), rec)

@@ -18,6 +18,9 @@ func MayWriteIn(folder string) error {
 		info, err := os.Stat(dir)
 		switch {
 		case errors.Is(err, fs.ErrNotExist) && filepath.Dir(dir) != dir:
+			if _, err := os.Lstat(dir); err == nil {
+				return fmt.Errorf("%s is a symbolic link that leads nowhere", dir)
+			}
 			continue
 		case err != nil:
 			return err

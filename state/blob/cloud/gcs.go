@@ -28,6 +28,7 @@ func OpenGCS(_ context.Context, at blob.Location) (*blob.Bucket, error) {
 	g := &gcs{
 		objects: server + "/storage/v1/b/" + bucket + "/o",
 		uploads: server + "/upload/storage/v1/b/" + bucket + "/o",
+		client:  http.Client{CheckRedirect: redirected},
 	}
 	if !anonymous {
 		creds, err := credentials.DetectDefault(&credentials.DetectOptions{Scopes: []string{"https://www.googleapis.com/auth/cloud-platform"}})
@@ -62,6 +63,22 @@ func serverOfGCS(o blob.Options) (address string, anonymous bool) {
 type gcs struct {
 	objects, uploads string             // addresses
 	tokens           auth.TokenProvider // nil: anonymous
+	client           http.Client
+}
+
+// redirected lets a read be answered elsewhere, where the token is not shown. A
+// write stays where it was sent: what is asked of it would change on the way.
+func redirected(req *http.Request, via []*http.Request) error {
+	from := via[0]
+	switch {
+	case from.Method != http.MethodGet:
+		return http.ErrUseLastResponse
+	case len(via) >= 10:
+		return errors.New("the server redirects in a circle")
+	case req.URL.Host != from.URL.Host || req.URL.Scheme != from.URL.Scheme:
+		req.Header.Del("Authorization")
+	}
+	return nil
 }
 
 func (g *gcs) Close() error { return nil }
@@ -188,7 +205,7 @@ func (g *gcs) call(ctx context.Context, method, address string, in *upload) (*ht
 		}
 		req.Header.Set("Authorization", "Bearer "+token.Value)
 	}
-	res, err := http.DefaultClient.Do(req)
+	res, err := g.client.Do(req)
 	if err != nil {
 		return nil, unanswered(err)
 	}
