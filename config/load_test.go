@@ -153,7 +153,7 @@ batch "eins" {
 			Name: "eins", First: 51, Last: 204, Model: "gemini-2.5-flash", Source: "submissions/batch_*_proper.jsonl",
 			OutputDir: "results", OutputDirAbs: filepath.Join(cfg.Dir, "results"),
 			OnChange: planner.OnChangeKeep, Unclaimed: UnclaimedHold, MaxAttempts: 3,
-			Rules: asRequested, Price: &Price{Input: 0.15, Output: 1.25, Cached: 0.0375}, MaxCost: 25.5, MaxCostPlace: filepath.Join(cfg.Dir, "qaplan.hcl") + ":52",
+			Rules: asRequested, Price: &Price{Input: 0.15, Output: 1.25, Cached: 0.0375}, MaxCost: 25.5, MaxCostPlace: filepath.ToSlash(filepath.Join(cfg.Dir, "qaplan.hcl")) + ":52",
 		}, {
 			Name: "zwei", First: 3, Last: 5, Exclude: []int{4}, Model: "gemini-2.5-pro", Source: "../other/in_*.jsonl",
 			OutputDir: "results/two", OutputDirAbs: filepath.Join(cfg.Dir, "results", "two"),
