@@ -95,7 +95,7 @@ func newPlan(d *Desired, opts *Options) *Plan {
 // survey learns from what is live, and finds out whose the rest of it is.
 func survey(d *Desired, o *Observed) (*differ, *matcher) {
 	l := Learn(d, o)
-	x := &differ{d: d, r: &l.Recorded, live: &o.Live, otherProject: l.OtherProject, want: make(map[Address]*Batch, len(d.Batches))}
+	x := &differ{d: d, r: &l.Recorded, live: &o.Live, otherProject: l.OtherProject, suspects: l.suspects, want: make(map[Address]*Batch, len(d.Batches))}
 	for i := range d.Batches {
 		x.want[d.Batches[i].Address] = &d.Batches[i]
 	}
@@ -115,6 +115,7 @@ type differ struct {
 	opts         Options
 	want         map[Address]*Batch
 	matches      *matches
+	suspects     suspects
 	renamed      map[Address]Address // new address → former one
 	leaving      map[Address]bool    // former addresses of renamed batches
 	otherProject bool
@@ -295,7 +296,7 @@ func (x *differ) view(a Address) *view {
 		v.rec, v.from = x.r.Batches[from], from
 	}
 	if jobs := x.matches.adopt[a]; len(jobs) > 0 {
-		v.rec = AdoptJobs(v.rec, v.want, jobs)
+		v.rec = x.suspects.doubt(v.want, AdoptJobs(v.rec, v.want, jobs))
 		v.adopted = jobs
 	}
 	if v.want != nil {
@@ -326,7 +327,7 @@ func (x *differ) recordedUpload(rec *Record, sha string) *Upload {
 	if rec == nil || rec.Upload == nil {
 		return nil
 	}
-	if up := rec.Upload; up.Done && up.SHA256 == sha && (!x.live.Refreshed || x.live.outlives(up.Expires)) {
+	if up := rec.Upload; up.Done && up.SHA256 == sha && (!x.live.Refreshed || x.live.outlives(up.Expires, x.d.SettleTime)) {
 		return up
 	}
 	return nil
@@ -339,7 +340,12 @@ func (f *File) upload() *Upload {
 
 // AdoptUpload makes a live file the batch's upload.
 func AdoptUpload(rec *Record, b *Batch, f *File, lineage6 string) {
-	rec.Source, rec.Upload, rec.Strange = b.Source.Record(), f.upload(), nil
+	rec.Source, rec.Upload = b.Source.Record(), f.upload()
+	if s := rec.Strange; s != nil && s.Settled && s.File == f.Name {
+		s.CancelAsked = false // nothing is bought with it unless a person asks again
+	} else {
+		rec.Strange = nil
+	}
 	if p, ok := ParseUploadName(f.Name); ok && p.Lineage == lineage6 {
 		rec.UploadN = max(rec.UploadN, p.N)
 	}

@@ -3,7 +3,6 @@ package planner
 import (
 	"maps"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -25,6 +24,8 @@ type Learned struct {
 	OtherProject bool
 	// Marks are settle marks that hold for this process only; see Observed.
 	Marks map[string]time.Time
+
+	suspects suspects
 }
 
 // Learn folds what is live into what is recorded: states of jobs, creates and
@@ -34,9 +35,11 @@ func Learn(d *Desired, o *Observed) Learned {
 	l := learner{
 		d: d, r: &o.Recorded, live: &o.Live,
 		jobs:  make(map[string]*Job, len(o.Live.Jobs)),
-		files: make(map[string]*File, len(o.Live.Files)),
 		marks: o.Marks,
-		out:   Learned{Marks: map[string]time.Time{}},
+		suspects: suspects{
+			former: len(o.Recorded.Former) > 0, files: make(map[string]*File, len(o.Live.Files)), strange: map[string]*File{},
+		},
+		out: Learned{Marks: map[string]time.Time{}},
 	}
 	l.out.Recorded = o.Recorded // whose map is copied when something is learned
 	l.takeJudgements(o.Judged)
@@ -54,6 +57,7 @@ func Learn(d *Desired, o *Observed) Learned {
 	l.indexTokens(&o.Recorded)
 	l.indexStrange(&o.Recorded)
 	l.learnAll(&o.Recorded)
+	l.out.suspects = l.suspects
 	return l.out
 }
 
@@ -62,11 +66,10 @@ type learner struct {
 	r       *Recorded
 	live    *Live
 	jobs    map[string]*Job
-	files   map[string]*File
 	byToken map[string][]*Job // jobs with a token of this lineage that no attempt records
-	strange map[string]*File  // by the first 24 digits of the content
 	marks   map[string]time.Time
-	out     Learned
+	suspects
+	out Learned
 }
 
 // seesNoneOfOurs reports whether not one recorded job is visible, and none with
@@ -104,67 +107,6 @@ func (l *learner) indexTokens(r *Recorded) {
 	for _, jobs := range l.byToken {
 		slices.SortFunc(jobs, olderJob)
 	}
-}
-
-// indexStrange finds live uploads under this state's names that it has no
-// record of. Only a number above all that were used tells that the record is
-// missing: a lower one is an upload that was replaced since. Of a former
-// lineage, which counts no further, each is such that nothing is known to use.
-func (l *learner) indexStrange(r *Recorded) {
-	l.strange = map[string]*File{}
-	if !l.live.FilesListed {
-		return
-	}
-	highest, used := HighestUploads(r, nil), map[string]bool{}
-	for _, rec := range r.Batches {
-		if rec.Upload != nil {
-			used[rec.Upload.File] = true
-		}
-		for i := range rec.Attempts {
-			used[rec.Attempts[i].File] = true
-		}
-	}
-	for i := range l.live.Jobs {
-		used[l.live.Jobs[i].InputFile] = true
-	}
-	for i := range l.live.Files {
-		f := &l.live.Files[i]
-		p, ok := ParseUploadName(f.Name)
-		if !ok || !r.Owns(p.Lineage) || f.SHA256 != "" && !strings.HasPrefix(f.SHA256, p.Content) {
-			continue // on other bytes than its name says nothing was bought
-		}
-		if p.Lineage == r.Lineage6() && p.N > highest[p.Content] || p.Lineage != r.Lineage6() && !used[f.Name] {
-			if have := l.strange[p.Content]; have == nil || f.Name < have.Name {
-				l.strange[p.Content] = f
-			}
-		}
-	}
-}
-
-// HighestUploads gives, for the first 24 digits of each content that this state
-// uploaded, the highest number in use, by the records and by live files.
-func HighestUploads(r *Recorded, files []File) map[string]int {
-	highest := map[string]int{}
-	note := func(file string) {
-		if p, ok := ParseUploadName(file); ok && p.Lineage == r.Lineage6() {
-			highest[p.Content] = max(highest[p.Content], p.N)
-		}
-	}
-	for _, rec := range r.Batches {
-		if len(rec.Source.SHA256) == 64 {
-			highest[rec.Source.SHA256[:24]] = max(highest[rec.Source.SHA256[:24]], rec.UploadN)
-		}
-		if rec.Upload != nil {
-			note(rec.Upload.File)
-		}
-		for i := range rec.Attempts {
-			note(rec.Attempts[i].File)
-		}
-	}
-	for i := range files {
-		note(files[i].Name)
-	}
-	return highest
 }
 
 func (l *learner) learnAll(r *Recorded) {
@@ -391,75 +333,6 @@ func (l *learner) learnUpload(rec *Record) bool {
 		return true
 	}
 	return false
-}
-
-// learnStrange settles uploads that a restored older state does not know of.
-func (l *learner) learnStrange(b *Batch) {
-	if len(b.Source.SHA256) != 64 || l.out.OtherProject {
-		return
-	}
-	old := l.out.Recorded.Batches[b.Address]
-	f := l.strangeUpload(b, old)
-	if f == nil {
-		if old != nil && old.Strange != nil && l.live.FilesListed && l.files[old.Strange.File] == nil {
-			rec := old.Clone()
-			if rec.Strange.Settled = true; !rec.Strange.CancelAsked {
-				rec.Strange = nil
-			}
-			if rec.Strange != nil && *rec.Strange == *old.Strange {
-				return
-			}
-			l.put("refresh", b.Address, rec, nil)
-		}
-		return
-	}
-	rec := old.Clone()
-	if rec == nil {
-		rec = &Record{}
-	}
-	if rec.Strange == nil || rec.Strange.File != f.Name {
-		rec.Strange = &StrangeUpload{File: f.Name, CancelAsked: rec.Strange != nil && rec.Strange.CancelAsked}
-	}
-	s := rec.Strange
-	if s.Settled || !l.live.Complete {
-		if old == nil || old.Strange == nil || *old.Strange != *s {
-			l.put("strange_upload", b.Address, rec, nil)
-		}
-		return
-	}
-	from := s.SettleFrom
-	if l.live.LocalClock {
-		from = l.marks[s.File]
-	}
-	switch {
-	case from.IsZero() && l.live.LocalClock:
-		l.out.Marks[s.File] = l.live.Last
-	case from.IsZero():
-		s.SettleFrom = l.live.Last.UTC()
-	case !l.live.First.Before(from.Add(l.d.SettleTime)):
-		s.Settled = true
-	case l.live.LocalClock:
-		l.out.Marks[s.File] = from
-	}
-	if old == nil || old.Strange == nil || *old.Strange != *s {
-		l.put("strange_upload", b.Address, rec, nil)
-	}
-}
-
-// strangeUpload gives an unknown upload of what would be bought next: of the
-// source, or of the rows that are left open. Where the newest attempt was sent
-// just that, what was bought is known.
-func (l *learner) strangeUpload(b *Batch, rec *Record) *File {
-	last := rec.Last()
-	if rest := rec.rest(b); rest != nil && len(rest.SHA256) == 64 {
-		if f := l.strange[rest.SHA256[:24]]; f != nil && last.content() != rest.SHA256 {
-			return f
-		}
-	}
-	if last != nil && last.SHA256 == b.Source.SHA256 && (last.Model == b.Model || last.Repair) {
-		return nil
-	}
-	return l.strange[b.Source.SHA256[:24]]
 }
 
 // knownJobs are the jobs that some attempt names. One that was adopted and

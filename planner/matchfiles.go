@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// ExpiryMargin is how long an upload must still live to be worth a create.
+// ExpiryMargin is how long an upload must still live, at the least, to be worth a
+// create.
 const ExpiryMargin = 30 * time.Minute
 
 // files finds a live upload for each batch, its own first, then the one that
@@ -27,7 +28,7 @@ func (m *matcher) files() {
 			}
 			continue
 		}
-		if !m.live.outlives(f.Expires) {
+		if !m.live.outlives(f.Expires, m.d.SettleTime) {
 			continue
 		}
 		if have := best[f.SHA256]; have == nil || f.Expires.After(have.Expires) || f.Expires.Equal(have.Expires) && f.Name < have.Name {
@@ -78,11 +79,12 @@ func (m *matcher) shareUploads() {
 	}
 }
 
-// outlives reports whether something that expires then is still worth using,
-// judged by the service's clock. Where only the local clock is to be had, an
-// hour more is kept.
-func (l *Live) outlives(expires time.Time) bool {
-	margin := ExpiryMargin
+// outlives reports whether an upload that expires then is still worth using,
+// judged by the service's clock. It has to be alive for as long as a job made
+// from it may be unlisted: a state that was lost is told of that job by it. Where
+// only the local clock is to be had, an hour more is kept.
+func (l *Live) outlives(expires time.Time, settle time.Duration) bool {
+	margin := max(ExpiryMargin, min(settle, uploadLife/2))
 	if l.LocalClock {
 		margin += time.Hour
 	}

@@ -33,6 +33,24 @@ func adopted(at *Attempt, j *Job) {
 	j.DisplayName, j.InputFile, j.Stats.Requests = "", "files/gone", goodRows
 }
 
+// foundOf makes an attempt one whose job was found by the label of a state.
+func foundOf(lineage6 string) trait {
+	return func(at *Attempt, j *Job) {
+		tok := NewToken(lineage6, subject, at.Number, at.content(), at.Model)
+		at.Adopted, at.Token, at.File = true, tok.String(), UploadName(at.content(), lineage6, 1)
+		j.DisplayName, j.InputFile = JobDisplayName("any", tok), at.File
+	}
+}
+
+// theirUpload is alive; theirsSettled: what followed it is known.
+func theirUpload(s *scene) { liveFile(UploadName(contentA, theirs6, 1), contentA, 40*time.Hour)(s) }
+func theirsSettled(s *scene) {
+	s.rec().Strange = &StrangeUpload{File: UploadName(contentA, theirs6, 1), SettleFrom: now.Add(-time.Hour), Settled: true}
+}
+
+// fileOf gives the newest attempt an input.
+func fileOf(file string) fact { return func(s *scene) { s.rec().Last().File = file } }
+
 // strangeCancelled: a person wants nothing bought in the place of what may have
 // followed the strange upload.
 func strangeCancelled(s *scene) { s.rec().Strange.CancelAsked = true }
@@ -104,7 +122,27 @@ var ownerTransitions = []transition{
 	{"former lineage, a live upload", when(formerly(theirs6), liveFile(UploadName(contentA, theirs6, 1), contentA, 40*time.Hour)),
 		"phase=unknown actions=- reason=- held=- attempt=0 warn=-"},
 	{"former lineage, a live upload that a job reads", when(formerly(theirs6), liveFile(UploadName(contentA, theirs6, 1), contentA, 40*time.Hour), labelled("j", theirs6, 1, JobFailed)),
-		"phase=uploaded actions=adopt+create reason=job_failed held=- attempt=2 warn=- job=j file=qp-aaaaaaaaaaaaaaaaaaaaaaaa-fedcba-1"},
+		"phase=unknown actions=adopt reason=job_found held=- attempt=1 warn=- job=j"},
+	{"former lineage, a job that failed, and its upload is gone", when(formerly(theirs6), labelled("j", theirs6, 1, JobFailed)),
+		"phase=absent actions=adopt+upload+create reason=job_failed held=- attempt=2 warn=- job=j"},
+	{"former lineage, a job that failed was found, its upload lives", when(formerly(theirs6), bought(JobFailed, foundOf(theirs6)), theirUpload),
+		"phase=unknown actions=- reason=- held=- attempt=0 warn=-"},
+	{"former lineage, a job that failed was found, what followed it is settled", when(formerly(theirs6), bought(JobFailed, foundOf(theirs6)), theirUpload, theirsSettled),
+		"phase=uploaded actions=adopt+create reason=job_failed held=- attempt=2 warn=- file=qp-aaaaaaaaaaaaaaaaaaaaaaaa-fedcba-1"},
+	{"former lineage, a job that failed was found, another job is asked for", when(formerly(theirs6), bought(JobFailed, foundOf(theirs6)), theirUpload, rerun),
+		"phase=unknown actions=- reason=- held=- attempt=0 warn=rerun_refused"},
+	{"former lineage, a job that failed was found and another was sent since", when(formerly(theirs6), bought(JobFailed, foundOf(theirs6)), bought(JobFailed), theirUpload, theirsSettled),
+		"phase=uploaded actions=adopt+create reason=job_failed held=- attempt=3 warn=- file=qp-aaaaaaaaaaaaaaaaaaaaaaaa-fedcba-1"},
+	{"former lineage, a job that failed was found, and a newer upload lives", when(formerly(theirs6), bought(JobFailed, foundOf(theirs6)), liveFile(UploadName(contentA, theirs6, 2), contentA, 40*time.Hour)),
+		"phase=unknown actions=- reason=- held=- attempt=0 warn=-"},
+	{"former lineage, a job without a label that failed, its upload lives", when(formerly(theirs6), bought(JobFailed, adopted, input("files/hand")), fileOf("files/hand"), liveFile("files/hand", contentA, 40*time.Hour)),
+		"phase=unknown actions=- reason=- held=- attempt=0 warn=-"},
+	{"a job without a label that failed, its upload lives", when(bought(JobFailed, adopted, input("files/hand")), fileOf("files/hand"), liveFile("files/hand", contentA, 40*time.Hour)),
+		"phase=uploaded actions=adopt+create reason=job_failed held=- attempt=2 warn=- file=hand"},
+	{"former lineage, an upload without a label", when(formerly(theirs6), liveFile("files/hand", contentA, 40*time.Hour)),
+		"phase=unknown actions=- reason=- held=- attempt=0 warn=-"},
+	{"former lineage, an upload without a label that a job reads", when(formerly(theirs6), liveFile("files/hand", contentA, 40*time.Hour), labelled("j", theirs6, 1, JobRunning, input("files/hand"))),
+		"phase=submitted actions=adopt reason=job_found held=- attempt=1 warn=- job=j"},
 	{"former lineage failed, and our own of the same attempt runs", when(formerly(theirs6), labelled("a", theirs6, 1, JobFailed, createdAgo(3*time.Hour)), labelled("b", ours6, 1, JobRunning)),
 		"phase=submitted actions=adopt reason=job_found held=- attempt=2 warn=- job=a+b"},
 	{"our own failed, and that of a former lineage runs", when(formerly(theirs6), bought(JobFailed), labelled("b", theirs6, 1, JobRunning)),

@@ -26,8 +26,8 @@ type Record struct {
 	UploadN int `json:"upload_n,omitempty"`
 	// Judged is what the rows in hand were found to be, when they were joined.
 	Judged *Judgement `json:"judged,omitempty"`
-	// Strange is a live upload under this state's names that it has no record
-	// of: a create may have followed it.
+	// Strange is a live upload of which the state does not know all that
+	// followed: a create may have.
 	Strange *StrangeUpload `json:"strange,omitempty"`
 	// SecondJob is set while the listing shows another job with the label of an
 	// attempt: as long as it does, there is something to say of the batch.
@@ -271,9 +271,10 @@ type Refusal struct {
 	Final   bool   `json:"final,omitempty"`
 }
 
-// StrangeUpload is a live upload that carries this state's lineage and that
-// the state does not know: an older snapshot was restored, and the create that
-// followed the upload may be too young to be listed.
+// StrangeUpload is a live upload of which the state does not know all that
+// followed: an older snapshot was restored, or a lost state rebuilt. It has no
+// record of the upload, or found the job made from it by its label; a create
+// that followed may be too young to be listed.
 type StrangeUpload struct {
 	File       string    `json:"file"`
 	SettleFrom time.Time `json:"settle_from,omitzero"`

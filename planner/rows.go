@@ -2,6 +2,7 @@ package planner
 
 import (
 	"iter"
+	"slices"
 	"strings"
 )
 
@@ -340,13 +341,16 @@ func (r *Record) refused(sha, model string) *Refusal {
 	return r.Refused
 }
 
-// strange gives the upload of these bytes that nothing recorded, if there is
-// one.
+// strange gives the upload of these bytes of which it is not recorded what
+// followed, if there is one.
 func (r *Record) strange(sha string) *StrangeUpload {
 	if r == nil || r.Strange == nil {
 		return nil
 	}
-	if p, ok := ParseUploadName(r.Strange.File); ok && strings.HasPrefix(sha, p.Content) {
+	p, named := ParseUploadName(r.Strange.File)
+	if named && strings.HasPrefix(sha, p.Content) || !named && slices.ContainsFunc(r.Attempts, func(a Attempt) bool {
+		return a.File == r.Strange.File && a.content() == sha
+	}) {
 		return r.Strange
 	}
 	return nil

@@ -564,7 +564,7 @@ var rowTransitions = []transition{
 	{"older state restored, an upload of the bad rows, no repair is declared any more", when(answeredBadly(), liveFile(uploadOfOurs(rest1, 1), rest1, 40*time.Hour)),
 		"phase=succeeded actions=download reason=rows_in_hand held=- attempt=1 warn=- job=j1"},
 	{"older state restored, an upload of the bad rows, its job turns up", when(repairs(2), answeredBadly(), restStrange(rest1, false, false), liveFile(uploadOfOurs(rest1, 1), rest1, 40*time.Hour), restLabelled("lost", ours6, rest1, "m1", 2, JobFailed)),
-		"phase=succeeded actions=adopt+upload+create reason=repair held=- attempt=3 warn=- job=lost subset=1111"},
+		"phase=unknown actions=adopt reason=job_found held=- attempt=2 warn=- job=lost subset=1111"},
 	{"older state restored, an upload of the rows not reached, first seen", when(cutShort(JobExpired), liveFile(uploadOfOurs(rest1, 1), rest1, 40*time.Hour)),
 		"phase=unknown actions=- reason=- held=- attempt=0 warn=-"},
 	{"older state restored, an upload of the rows not reached, cancelled while it settled", when(cutShort(JobExpired), restStrange(rest1, true, true), liveFile(uploadOfOurs(rest1, 1), rest1, 40*time.Hour)),

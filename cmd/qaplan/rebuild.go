@@ -68,7 +68,7 @@ func (a *app) rebuild(ctx context.Context, f *rebuildFlags) (err error) {
 		return err
 	}
 	if len(strangers) == 0 && !p.Applyable {
-		a.ui.Print("Nothing to rebuild: the service shows nothing for these batches that the state does not know.\n")
+		a.ui.Print(ui.NothingToRebuild(len(w.store.State().Batches) == 0, w.cfg.Provider.SettleTime))
 		return nil
 	}
 	if len(strangers) > 0 {
@@ -99,7 +99,13 @@ func (a *app) rebuild(ctx context.Context, f *rebuildFlags) (err error) {
 	if rep.Interrupted {
 		return context.Cause(ctx) // what was not recorded is found again
 	}
-	a.ui.Print(ui.Rebuilt(rep.Summary.Adopted, backup))
+	unknown := 0
+	for i := range rep.Items {
+		if rep.Items[i].Phase == planner.PhaseUnknown {
+			unknown++
+		}
+	}
+	a.ui.Print(ui.Rebuilt(rep.Summary.Adopted, unknown, w.cfg.Provider.SettleTime, backup))
 	return nil
 }
 

@@ -3,6 +3,7 @@ package ui
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/qaplan/qaplan/planner"
 	"github.com/qaplan/qaplan/planner/apply"
@@ -141,7 +142,23 @@ func RebuildQuestion(list []planner.Stranger, adopt int) string {
 	return q + ", and " + record
 }
 
-// Rebuilt says what was recorded.
-func Rebuilt(adopted int, backup string) string {
-	return fmt.Sprintf("\nRecorded %s.%s\n", count(adopted, "batch"), kept(backup))
+// Rebuilt says what was recorded, and of how many batches it is not known yet
+// what the lost state bought last.
+func Rebuilt(adopted, unknown int, settle time.Duration, backup string) string {
+	said := fmt.Sprintf("\nRecorded %s.%s\n", count(adopted, "batch"), kept(backup))
+	if unknown > 0 {
+		said += fmt.Sprintf("%s: the service may not list yet what was bought last. Applies wait %s, and buy only what did not turn up by then.\n",
+			count(unknown, "batch")+" with an outcome that is unknown", length(settle))
+	}
+	return said
+}
+
+// NothingToRebuild says that nothing was found, and where the state is an empty
+// one, that it may be too soon.
+func NothingToRebuild(empty bool, settle time.Duration) string {
+	said := "Nothing to rebuild: the service shows nothing for these batches that the state does not know.\n"
+	if empty {
+		said += fmt.Sprintf("If a run with a lost state has just bought jobs, they may not be listed yet: rebuild again %s after it, before you apply.\n", length(settle))
+	}
+	return said
 }

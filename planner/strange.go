@@ -1,0 +1,178 @@
+package planner
+
+import "strings"
+
+// suspects are the live uploads that a job may have been made from which no
+// record tells of and no listing shows yet: the state is an older copy, or was
+// rebuilt after it was lost.
+type suspects struct {
+	former  bool // the state took over another one
+	files   map[string]*File
+	strange map[string]*File // that nothing records, by the first 24 digits of the content
+}
+
+// upload gives one of what may be bought next for a batch, the source or the
+// rows that are left open: one that nothing records, or the newest job's own
+// input, where that job was found by its label. Whoever sent it, a state that was
+// lost or a newer copy of this one, may have sent the next attempt as well. As
+// long as the newest job is at work, or succeeded, nothing followed.
+func (s *suspects) upload(b *Batch, rec *Record) *File {
+	last := rec.Last()
+	var before *File
+	if last != nil && last.Adopted && (last.Token != "" || s.former) {
+		before = s.files[last.File]
+	}
+	var open [2]string
+	if rest := rec.rest(b); rest != nil {
+		open[0] = rest.SHA256
+	}
+	open[1] = b.Source.SHA256
+	for _, sha := range open {
+		switch {
+		case len(sha) != 64:
+		case last != nil && last.active() && (last.content() == sha || last.SHA256 == sha):
+		case sha == b.Source.SHA256 && last.answers(b):
+		case before != nil && last.content() == sha:
+			return before
+		case s.strange[sha[:24]] != nil:
+			return s.strange[sha[:24]]
+		}
+	}
+	return nil
+}
+
+// doubt gives the record with the upload of which it has to be found out first
+// what followed, when there is one. The record may be changed.
+func (s *suspects) doubt(b *Batch, rec *Record) *Record {
+	f := s.upload(b, rec)
+	if f == nil || rec.Strange != nil && rec.Strange.File == f.Name {
+		return rec
+	}
+	rec.Strange = &StrangeUpload{File: f.Name}
+	return rec
+}
+
+// answers reports whether the attempt's job succeeded for what is wanted now.
+func (a *Attempt) answers(b *Batch) bool {
+	return a != nil && JobState(a.State) == JobSucceeded && a.SHA256 == b.Source.SHA256 && (a.Model == b.Model || a.Repair)
+}
+
+// indexStrange finds live uploads under this state's names that it has no
+// record of. Only a number above all that were used tells that the record is
+// missing: a lower one is an upload that was replaced since. Of a former
+// lineage, which counts no further, each is such that nothing is known to use;
+// and so is an upload of somebody else's making, which that state may have used.
+func (l *learner) indexStrange(r *Recorded) {
+	if !l.live.FilesListed {
+		return
+	}
+	highest, used := HighestUploads(r, nil), map[string]bool{}
+	for _, rec := range r.Batches {
+		if rec.Upload != nil {
+			used[rec.Upload.File] = true
+		}
+		for i := range rec.Attempts {
+			used[rec.Attempts[i].File] = true
+		}
+	}
+	for i := range l.live.Jobs {
+		used[l.live.Jobs[i].InputFile] = true
+	}
+	for i := range l.live.Files {
+		f := &l.live.Files[i]
+		p, ok := ParseUploadName(f.Name)
+		switch {
+		case !ok && (len(r.Former) == 0 || len(f.SHA256) != 64):
+			continue
+		case !ok:
+			p.Content = f.SHA256[:24]
+		case !r.Owns(p.Lineage), f.SHA256 != "" && !strings.HasPrefix(f.SHA256, p.Content):
+			continue // on other bytes than its name says nothing was bought
+		}
+		if own := ok && p.Lineage == r.Lineage6(); own && p.N > highest[p.Content] || !own && !used[f.Name] {
+			if have := l.strange[p.Content]; have == nil || f.Name < have.Name {
+				l.strange[p.Content] = f
+			}
+		}
+	}
+}
+
+// HighestUploads gives, for the first 24 digits of each content that this state
+// uploaded, the highest number in use, by the records and by live files.
+func HighestUploads(r *Recorded, files []File) map[string]int {
+	highest := map[string]int{}
+	note := func(file string) {
+		if p, ok := ParseUploadName(file); ok && p.Lineage == r.Lineage6() {
+			highest[p.Content] = max(highest[p.Content], p.N)
+		}
+	}
+	for _, rec := range r.Batches {
+		if len(rec.Source.SHA256) == 64 {
+			highest[rec.Source.SHA256[:24]] = max(highest[rec.Source.SHA256[:24]], rec.UploadN)
+		}
+		if rec.Upload != nil {
+			note(rec.Upload.File)
+		}
+		for i := range rec.Attempts {
+			note(rec.Attempts[i].File)
+		}
+	}
+	for i := range files {
+		note(files[i].Name)
+	}
+	return highest
+}
+
+// learnStrange settles uploads of which a restored older state, or a rebuilt
+// one, does not know all that followed.
+func (l *learner) learnStrange(b *Batch) {
+	if len(b.Source.SHA256) != 64 || l.out.OtherProject {
+		return
+	}
+	old := l.out.Recorded.Batches[b.Address]
+	f := l.upload(b, old)
+	if f == nil {
+		if old != nil && old.Strange != nil && l.live.FilesListed && l.files[old.Strange.File] == nil {
+			rec := old.Clone()
+			if rec.Strange.Settled = true; !rec.Strange.CancelAsked {
+				rec.Strange = nil
+			}
+			if rec.Strange != nil && *rec.Strange == *old.Strange {
+				return
+			}
+			l.put("refresh", b.Address, rec, nil)
+		}
+		return
+	}
+	rec := old.Clone()
+	if rec == nil {
+		rec = &Record{}
+	}
+	if rec.Strange == nil || rec.Strange.File != f.Name {
+		rec.Strange = &StrangeUpload{File: f.Name, CancelAsked: rec.Strange != nil && rec.Strange.CancelAsked}
+	}
+	s := rec.Strange
+	if s.Settled || !l.live.Complete {
+		if old == nil || old.Strange == nil || *old.Strange != *s {
+			l.put("strange_upload", b.Address, rec, nil)
+		}
+		return
+	}
+	from := s.SettleFrom
+	if l.live.LocalClock {
+		from = l.marks[s.File]
+	}
+	switch {
+	case from.IsZero() && l.live.LocalClock:
+		l.out.Marks[s.File] = l.live.Last
+	case from.IsZero():
+		s.SettleFrom = l.live.Last.UTC()
+	case !l.live.First.Before(from.Add(l.d.SettleTime)):
+		s.Settled = true
+	case l.live.LocalClock:
+		l.out.Marks[s.File] = from
+	}
+	if old == nil || old.Strange == nil || *old.Strange != *s {
+		l.put("strange_upload", b.Address, rec, nil)
+	}
+}
