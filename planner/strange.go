@@ -48,7 +48,7 @@ func (s *suspects) doubt(b *Batch, rec *Record) *Record {
 	if f == nil || rec.Strange != nil && rec.Strange.File == f.Name {
 		return rec
 	}
-	rec.Strange = &StrangeUpload{File: f.Name}
+	rec.Strange = &StrangeUpload{File: f.Name, CancelAsked: rec.Strange != nil && rec.Strange.CancelAsked}
 	return rec
 }
 
