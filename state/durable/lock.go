@@ -61,6 +61,9 @@ func (l *Lock) Check() error {
 	if err != nil {
 		return fmt.Errorf("check lock: %w", err)
 	}
+	if keepsName {
+		return nil
+	}
 	named, err := os.Stat(l.path)
 	if errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("check lock: %w: %w", ErrLost, err)
@@ -110,7 +113,7 @@ var ErrNotSeized = errors.New("the system keeps a lock with its process: end the
 //
 // What the other does between its last Check and its next one it still does.
 func Seize(path string, facts []byte) (*Lock, error) {
-	if !canSeize {
+	if keepsName {
 		return nil, fmt.Errorf("seize %s: %w", path, ErrNotSeized)
 	}
 	temp := filepath.Join(filepath.Dir(path), tempPrefix(path)+randomHex())

@@ -136,9 +136,43 @@ func TestLockOneProcess(t *testing.T) {
 	}
 }
 
+// Where the check of a lock does not look at the name, nobody takes it away.
+func TestLockKeepsItsName(t *testing.T) {
+	if !keepsName {
+		return // see TestLockFileRemoved
+	}
+	path := filepath.Join(t.TempDir(), "lock")
+	l, err := TryLock(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.WriteFacts([]byte("mine")); err != nil {
+		t.Fatal(err)
+	}
+	other := filepath.Join(filepath.Dir(path), "other")
+	if err := os.WriteFile(other, []byte("theirs"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for what, err := range map[string]error{
+		"removed":  os.Remove(path),
+		"renamed":  os.Rename(path, path+"2"),
+		"replaced": os.Rename(other, path),
+	} {
+		if err == nil {
+			t.Errorf("a lock file was %s while it was held", what)
+		}
+	}
+	if facts, err := ReadFacts(path); string(facts) != "mine" || err != nil {
+		t.Errorf("facts %q, %v: want the holder's", facts, err)
+	}
+	if err := errors.Join(l.Check(), l.Unlock()); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestLockFileRemoved(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		return // does not let go of an open file
+		return // see TestLockKeepsItsName
 	}
 	path := filepath.Join(t.TempDir(), "lock")
 	l, err := TryLock(path)

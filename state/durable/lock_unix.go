@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// canSeize: a name may be given to another file while the former is open.
-const canSeize = true
+// keepsName: a name may be given to another file while the former is open.
+const keepsName = false
 
 // flock(2) and not fcntl: closing any other descriptor of the file would end
 // an fcntl lock, and fcntl locks do not exclude within one process.

@@ -7,8 +7,11 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// canSeize: an open file keeps its name.
-const canSeize = false
+// keepsName: os.OpenFile does not share deletion, so that nobody removes, renames
+// or replaces the file while it is open. Nothing is compared here: os.SameFile
+// opens the path once more, and says that two files differ when that fails for
+// any reason, such as want of handles. A lock that is held would count as lost.
+const keepsName = true
 
 // lockedByte lies far beyond any content, so that the facts at the start of
 // the file stay readable: LockFileEx bars everybody else from the bytes that
