@@ -38,6 +38,7 @@ func (e *Engine) complete(ctx context.Context, r *round) {
 			h.told = map[string]string{}
 		}
 	}
+	h.follow(r.plan)
 	most := 1
 	if e.opt.Wait {
 		most = hookTries
@@ -51,6 +52,19 @@ func (e *Engine) complete(ctx context.Context, r *round) {
 	if len(h.queue) > 0 && !h.busy {
 		h.busy = true
 		h.wg.Go(func() { e.tellAll(ctx) })
+	}
+}
+
+// follow has what was told of a batch that the plan adopts from a former address
+// at its new one, as the journal has it once the adoption is recorded: the round
+// that adopts tells first.
+func (h *hooks) follow(p *planner.Plan) {
+	for i := range p.Changes {
+		c := &p.Changes[i]
+		if id, ok := h.told[c.Detail.From]; ok {
+			h.told[c.Address.String()] = id
+			delete(h.told, c.Detail.From)
+		}
 	}
 }
 
