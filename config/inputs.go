@@ -86,7 +86,30 @@ type gathering struct {
 	batches []int // for each file, its place in in.Desired.Batches
 	lacking bool  // a batch has no source file
 	imports map[planner.Address][]string
+	folders map[string]string // see leadsTo
 	diags   Diagnostics
+}
+
+// leadsTo makes folders equal that are one: through links, or as a path and as a
+// file address. Each is looked at once.
+func (g *gathering) leadsTo(dir string) string {
+	at, ok := g.folders[dir]
+	if !ok {
+		at = folded(filepath.Clean(dir))
+		if abs, onDisk := onDisk(dir); onDisk {
+			at = resolved(abs)
+		}
+		if g.folders == nil {
+			g.folders = map[string]string{}
+		}
+		g.folders[dir] = at
+	}
+	return at
+}
+
+// fileIn is a file in a folder, equal for all ways to it.
+func (g *gathering) fileIn(dir, name string) string {
+	return filepath.Join(g.leadsTo(dir), folded(name))
 }
 
 // block adds the batches of a block by their numbers.
@@ -196,7 +219,7 @@ func (g *gathering) datasets(results map[string]planner.Address) {
 		d := &g.cfg.Datasets[i]
 		if blob.IsURL(d.PathAbs) {
 			dir, file := d.Place()
-			if result, ok := results[folded(filepath.Join(dir, file))]; ok {
+			if result, ok := results[g.fileIn(dir, file)]; ok {
 				g.at(SeverityError, d.pathAt, "dataset."+d.Name, "A dataset would overwrite a result",
 					fmt.Sprintf("%s is the result of %s. Name another file.", d.Path, result))
 			}
@@ -204,7 +227,7 @@ func (g *gathering) datasets(results map[string]planner.Address) {
 		}
 		info, err := os.Stat(d.PathAbs)
 		file := inTheWay(filepath.Dir(d.PathAbs), path.Dir(d.Path))
-		result, isResult := results[folded(d.PathAbs)]
+		result, isResult := results[g.fileIn(filepath.Dir(d.PathAbs), filepath.Base(d.PathAbs))]
 		fail := func(summary, detail string, args ...any) {
 			g.at(SeverityError, d.pathAt, "dataset."+d.Name, summary, fmt.Sprintf(detail, args...))
 		}
@@ -227,16 +250,17 @@ func (g *gathering) mayClash() bool {
 	}
 	outputs := map[string]bool{}
 	for i := range g.cfg.Blocks {
-		dir := folded(filepath.Clean(g.cfg.Blocks[i].OutputDirAbs))
-		if outputs[dir] {
+		b := &g.cfg.Blocks[i]
+		dir, real := g.leadsTo(b.OutputDirAbs), g.leadsTo(b.outputReal)
+		if outputs[dir] || outputs[real] {
 			return true
 		}
-		outputs[dir] = true
+		outputs[dir], outputs[real] = true, true
 	}
 	last := "" // almost all are in the folder of the one before
 	for i := range g.files {
 		dir := filepath.Dir(g.files[i].Path)
-		if dir != last && outputs[folded(dir)] {
+		if dir != last && outputs[g.leadsTo(dir)] {
 			return true
 		}
 		last = dir
@@ -253,14 +277,14 @@ func (g *gathering) results() {
 	batches := g.in.Desired.Batches
 	sources := make(map[string]planner.Address, len(g.files))
 	for i := range g.files {
-		sources[folded(g.files[i].Path)] = batches[g.batches[i]].Address
+		sources[g.fileIn(filepath.Dir(g.files[i].Path), filepath.Base(g.files[i].Path))] = batches[g.batches[i]].Address
 	}
 	taken := make(map[string]planner.Address, len(batches))
 	said := map[[3]string]bool{}
 	for i := range batches {
 		batch, p := &batches[i], &g.in.Paths[i]
 		a := batch.Address
-		key := folded(filepath.Join(p.OutputDir, p.OutputName))
+		key := g.fileIn(p.OutputDir, p.OutputName)
 		b := g.cfg.find(a.Block)
 		report := func(other planner.Address, summary, detail string, args ...any) {
 			if id := [3]string{summary, other.Block, a.Block}; !said[id] {
@@ -268,13 +292,18 @@ func (g *gathering) results() {
 				g.at(SeverityError, b.outputAt, a.String(), summary, fmt.Sprintf(detail, args...))
 			}
 		}
-		if other, ok := taken[key]; ok {
+		real := g.fileIn(b.outputReal, p.OutputName) // a rehearsal finds what the real run would
+		other, ok := taken[key]
+		if !ok {
+			other, ok = taken[real]
+		}
+		if ok {
 			report(other, "Two batches with one result file",
 				"The results of %s (declared at %s) and %s would both be %s. Give the two blocks different output_dirs.",
 				other, place(g.cfg.find(other.Block).declared), a, batch.Output)
 			continue
 		}
-		taken[key] = a
+		taken[key], taken[real] = a, a
 		if other, ok := sources[key]; ok {
 			report(other, "A result would overwrite a source",
 				"%s is the source of %s and would be the result of %s. Name another output_dir.", batch.Output, other, a)

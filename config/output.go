@@ -70,12 +70,16 @@ func refusal(err error) string {
 	return err.Error()
 }
 
-// outputOnDisk is the folder of the results, on a disk of this machine or one
-// that it mounts; ok is false for a bucket.
-func (b *Block) outputOnDisk() (dir string, ok bool) {
-	if !blob.IsURL(b.OutputDirAbs) {
-		return b.OutputDirAbs, b.OutputDirAbs != ""
+// outputOnDisk is the folder of the results, where it is on a disk.
+func (b *Block) outputOnDisk() (dir string, ok bool) { return onDisk(b.OutputDirAbs) }
+
+// onDisk gives the path of a folder on a disk of this machine, or one that it
+// mounts, that is named by its path or its address; ok is false for a bucket, and
+// for "".
+func onDisk(place string) (dir string, ok bool) {
+	if !blob.IsURL(place) {
+		return place, place != ""
 	}
-	at, err := blob.ParseFolder(b.OutputDirAbs)
+	at, err := blob.ParseFolder(place)
 	return at.Bucket, err == nil && at.Scheme == blob.SchemeFile
 }
