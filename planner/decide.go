@@ -275,7 +275,7 @@ func (v *view) leftConfig() verdict {
 // done: the newest job is delivered.
 func (v *view) done(last *Attempt) verdict {
 	res := v.rec.Result
-	if v.seen == ResultNone || v.seen == ResultChanged {
+	if v.seen != ResultOurs {
 		return v.fetchAgain(last)
 	}
 	if v.rerun {
@@ -311,7 +311,8 @@ func (v *view) done(last *Attempt) verdict {
 	return out
 }
 
-// fetchAgain: the delivered file is gone or was changed.
+// fetchAgain: the delivered file is gone, was changed, or something else stands in
+// its place.
 func (v *view) fetchAgain(last *Attempt) verdict {
 	switch w := v.want; {
 	case v.rerun:
@@ -328,6 +329,8 @@ func (v *view) fetchAgain(last *Attempt) verdict {
 // are to be had and still make a result.
 func (v *view) refetch(a *Attempt) verdict {
 	switch {
+	case v.seen == ResultForeign:
+		return v.hold(HoldResultExists, a)
 	case a == nil:
 		return v.hold(HoldResultGone, nil)
 	case v.lost(a) != nil:

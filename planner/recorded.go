@@ -117,7 +117,7 @@ const (
 	ResultNone    ResultSeen = ""        // nothing is there
 	ResultOurs    ResultSeen = "ours"    // the recorded result, unchanged
 	ResultChanged ResultSeen = "changed" // the recorded result, changed since
-	ResultForeign ResultSeen = "foreign" // a file that this state did not write
+	ResultForeign ResultSeen = "foreign" // a folder, a link, or a file that this state did not write
 )
 
 // Observed is everything that Diff compares the desired with.

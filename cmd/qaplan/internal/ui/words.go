@@ -123,7 +123,7 @@ func trouble(r planner.Reason) string {
 	case planner.HoldSourceGone:
 		return "the source file is gone"
 	case planner.HoldResultExists:
-		return "a file of somebody else stands where the result belongs"
+		return "a folder, a link or a file of somebody else stands where the result belongs"
 	case planner.HoldLeftConfig:
 		return "it left the config while something bought is outstanding"
 	case planner.HoldOtherProject:
