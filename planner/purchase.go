@@ -156,6 +156,8 @@ func (v *view) against(why Reason) Reason {
 		return HoldSourceGone
 	case claimed && why != ReasonRerun:
 		return HoldClaimedElsewhere
+	case v.stale != nil && why != ReasonRerun && v.ofOtherModel(v.stale):
+		return HoldModelChanged
 	case v.stale != nil && why != ReasonRerun:
 		return HoldSourceChanged
 	case v.maybe != nil:
@@ -164,6 +166,13 @@ func (v *view) against(why Reason) Reason {
 		return HoldResultExists
 	}
 	return ""
+}
+
+// ofOtherModel reports whether a job of a former state is for the source as it is,
+// and for another model.
+func (v *view) ofOtherModel(j *Job) bool {
+	tok, ok := ParseToken(j.DisplayName)
+	return ok && j.Model != v.want.Model && ContentSum(v.addr, v.want.Source.SHA256, j.Model) == tok.Sum
 }
 
 // purchase says what is bought: the whole source, or the rows of it that earlier

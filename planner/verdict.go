@@ -102,7 +102,7 @@ func (v *view) hold(why Reason, a *Attempt) verdict {
 			h.Exit = Exit(why, v.addr, v.offer.Name, "")
 		}
 		return verdict{phase: PhaseHeld, held: h}
-	case HoldSourceChanged:
+	case HoldSourceChanged, HoldModelChanged:
 		if a == nil && v.stale != nil {
 			h.Job = v.stale.Name
 		}
@@ -153,6 +153,8 @@ func Exit(why Reason, a Address, job, output string) string {
 		return "restore the source file, or put another in its place and " + rerun
 	case HoldSourceChanged:
 		return "restore the source file, or " + rerun
+	case HoldModelChanged:
+		return "name the former model again, or " + rerun
 	case HoldResultExists:
 		return "move " + output + " away"
 	case HoldLeftConfig:
