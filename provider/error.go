@@ -34,8 +34,8 @@ type Error struct {
 	Status     string // such as RESOURCE_EXHAUSTED
 	Reason     string // such as API_KEY_INVALID, from google.rpc.ErrorInfo
 	Message    string // the service's words, bounded, without secrets
-	// About is what a refusal is about, one of the About constants, "" when
-	// the service's words do not tell.
+	// About is what a refusal is about, or what else failed, one of the About
+	// constants; "" when that is not known.
 	About string
 	// NotSent tells that no byte of the request left this machine: it was not
 	// admitted, its context had ended, or no connection came about. A create

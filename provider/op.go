@@ -24,4 +24,6 @@ const (
 	AboutKey     = "key"     // the API key
 	AboutProject = "project" // billing, country, a service that is not enabled
 	AboutInput   = "input"   // lines, size or type of the input
+	// AboutCertificate is no refusal: the host does not prove who it is.
+	AboutCertificate = "certificate"
 )

@@ -1,6 +1,7 @@
 package gemini
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"math"
@@ -48,6 +49,9 @@ func (c *Client) failure(k call, x *exchange, cause error) *provider.Error {
 		return e
 	case x.status == 0:
 		e.Err = c.scrub(first(x.err, cause))
+		if untrusted(e.Err) {
+			e.About = provider.AboutCertificate
+		}
 		return e
 	case x.status/100 == 2:
 		e.Err = c.scrub(first(x.err, cause))
@@ -82,6 +86,14 @@ func (c *Client) failure(k call, x *exchange, cause error) *provider.Error {
 		return refusedMIME(e)
 	}
 	return e
+}
+
+// untrusted tells that the host's certificate does not hold, or that it speaks no
+// TLS at all.
+func untrusted(err error) bool {
+	_, certificate := errors.AsType[*tls.CertificateVerificationError](err)
+	_, noTLS := errors.AsType[tls.RecordHeaderError](err)
+	return certificate || noTLS || errors.Is(err, http.ErrSchemeMismatch)
 }
 
 // classify gives the class of a failure in the service's own words.

@@ -287,8 +287,37 @@ func TestNotSentOverHTTP2(t *testing.T) {
 		t.Errorf("on a new connection: %+v", e)
 	}
 	_, err = open(&http.Transport{}).CreateJob(t.Context(), createRequest)
-	if e := wantError(t, err); !e.NotSent || e.Class != provider.ClassUnknown {
+	if e := wantError(t, err); !e.NotSent || e.Class != provider.ClassUnknown || e.About != provider.AboutCertificate {
 		t.Errorf("to a host that is not trusted: %+v", e)
+	}
+}
+
+// A host that does not prove who it is is asked once.
+func TestUntrustedHost(t *testing.T) {
+	for name, start := range map[string]func(*httptest.Server){"another certificate": (*httptest.Server).StartTLS, "no TLS": (*httptest.Server).Start} {
+		t.Run(name, func(t *testing.T) {
+			var calls, tries atomic.Int64
+			srv := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { calls.Add(1) }))
+			srv.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+			srv.Config.ConnState = func(_ net.Conn, s http.ConnState) {
+				if s == http.StateNew {
+					tries.Add(1)
+				}
+			}
+			start(srv)
+			c := newClient(t, nil, func(o *gemini.Options) {
+				o.Transport, o.BaseURL = &http.Transport{}, "https://"+srv.Listener.Addr().String()
+			})
+			_, err := c.GetJob(t.Context(), "batches/x")
+			srv.Close()
+			e := wantError(t, err)
+			if !e.NotSent || e.Class != provider.ClassTemporary || e.About != provider.AboutCertificate {
+				t.Errorf("got %+v", e)
+			}
+			if tries.Load() != 1 || calls.Load() != 0 {
+				t.Errorf("%d connections and %d calls, want one and none", tries.Load(), calls.Load())
+			}
+		})
 	}
 }
 

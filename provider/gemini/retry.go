@@ -35,6 +35,8 @@ func (c *Client) again(ctx context.Context, k call, once func() error) error {
 		switch {
 		case ctx.Err() != nil || attempt == readAttempts || isAdmission(e):
 			return err
+		case e.About == provider.AboutCertificate:
+			return err // no other a moment later, though a run that waits may outlast a login page
 		case e.Class == provider.ClassTemporary && e.RetryDelay <= patience:
 			wait = max(wait, e.RetryDelay)
 		case e.Class == provider.ClassQuota && !quota && e.RetryDelay > 0 && e.RetryDelay <= patience:

@@ -21,6 +21,7 @@ const (
 	KindDenied      Kind = "denied"
 	KindCredentials Kind = "credentials" // there are none, or they are refused
 	KindUnsupported Kind = "unsupported" // no conditional writes
+	KindUntrusted   Kind = "untrusted"   // its certificate does not hold, or it has none
 	KindOther       Kind = "other"
 )
 
@@ -54,6 +55,8 @@ func (e *Error) summary() string {
 		return "there are no credentials that the server takes"
 	case KindUnsupported:
 		return "the server does not keep to the conditions of writes"
+	case KindUntrusted:
+		return "the server does not prove who it is"
 	default:
 		return "it failed"
 	}
@@ -85,6 +88,8 @@ func (e *Error) Hint() string {
 		return "run gcloud auth application-default login, or set GOOGLE_APPLICATION_CREDENTIALS"
 	case KindUnsupported:
 		return "two runs could buy the same batches there: keep the state in a bucket of Google Cloud Storage, of Amazon S3, or of a server that honours If-Match and If-None-Match"
+	case KindUntrusted:
+		return "check the endpoint, this machine's clock and what stands between (a proxy, a login page); certificates of your own must be trusted by the system"
 	default:
 		return "see what the server says"
 	}

@@ -6,13 +6,17 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -262,6 +266,33 @@ func TestFailuresForGood(t *testing.T) {
 			p.server.Inject(nil)
 		}
 	})
+}
+
+// A server that does not prove who it is is asked once, not for as long as one that
+// is ill.
+func TestUntrustedServer(t *testing.T) {
+	for name, start := range map[string]func(*httptest.Server){"another certificate": (*httptest.Server).StartTLS, "no TLS": (*httptest.Server).Start} {
+		for scheme, query := range map[string]string{"s3": "?use_path_style=true&region=us-east-1&endpoint=", "gs": "?anonymous=true&endpoint="} {
+			t.Run(scheme+" "+name, func(t *testing.T) {
+				var tries atomic.Int64
+				srv := httptest.NewUnstartedServer(http.NotFoundHandler())
+				srv.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+				srv.Config.ConnState = func(_ net.Conn, s http.ConnState) {
+					if s == http.StateNew {
+						tries.Add(1)
+					}
+				}
+				start(srv)
+				b := open(t, scheme+"://bucket/"+query+"https://"+srv.Listener.Addr().String())
+				_, err := b.Write(t.Context(), "k", []byte("x"), blob.Always())
+				srv.Close()
+				mustBe(t, err, blob.KindUntrusted, "check the endpoint, this machine's clock")
+				if tries.Load() != 1 {
+					t.Errorf("%d connections, want one", tries.Load())
+				}
+			})
+		}
+	}
 }
 
 func mustBe(t *testing.T, err error, kind blob.Kind, word string) {

@@ -2,6 +2,7 @@ package cloud
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -38,9 +39,20 @@ func unanswered(err error) error {
 	if errors.Is(err, blob.ErrConflict) {
 		return err
 	}
+	if untrusted(err) {
+		return &blob.Error{Kind: blob.KindUntrusted, Err: err}
+	}
 	if errors.As(err, &network) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) ||
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return &blob.Error{Kind: blob.KindTemporary, Err: err}
 	}
 	return &blob.Error{Kind: blob.KindOther, Err: err}
+}
+
+// untrusted tells that the server's certificate does not hold, or that it speaks no
+// TLS at all: it is no other a minute later.
+func untrusted(err error) bool {
+	_, certificate := errors.AsType[*tls.CertificateVerificationError](err)
+	_, noTLS := errors.AsType[tls.RecordHeaderError](err)
+	return certificate || noTLS || errors.Is(err, http.ErrSchemeMismatch)
 }

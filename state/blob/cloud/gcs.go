@@ -252,7 +252,7 @@ func classifyToken(err error) error {
 	if errors.As(err, &refused) && refused.Temporary() {
 		return &blob.Error{Kind: blob.KindTemporary, Err: err}
 	}
-	if err := unanswered(err); blob.KindOf(err) == blob.KindTemporary {
+	if err := unanswered(err); blob.KindOf(err) != blob.KindOther {
 		return err
 	}
 	return &blob.Error{Kind: blob.KindCredentials, Err: err}

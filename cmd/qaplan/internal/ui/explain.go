@@ -81,6 +81,8 @@ func providerHint(e *provider.Error) string {
 		return "Check the model's name in the config, and that it offers batch jobs: see https://ai.google.dev/gemini-api/docs/models."
 	}
 	switch {
+	case e.About == provider.AboutCertificate:
+		return "The host does not prove who it is, and nothing was sent to it. Check the base URL (base_url in the config, GOOGLE_GEMINI_BASE_URL), this machine's clock and what stands between (a proxy, a login page); certificates of your own must be trusted by the system."
 	case e.Class == provider.ClassQuota:
 		return "A quota of the service is used up for now. Run again later, or use apply --wait, which waits it out."
 	case e.HTTPStatus == 401 || e.HTTPStatus == 403:
