@@ -73,6 +73,9 @@ type inBucket struct {
 	at      blob.Location
 	lease   time.Duration
 	watched watch
+
+	mu   sync.Mutex
+	left *fetched // by a Scan that could not use it
 }
 
 func (b *inBucket) String() string { return b.at.String() }
@@ -123,7 +126,7 @@ func (m *objects) open(ctx context.Context, id Identity) (*Store, error) {
 		}
 	}
 	for {
-		l, err := m.load(ctx, id)
+		l, err := m.load(ctx, id, nil)
 		if err != nil {
 			return nil, err
 		}

@@ -66,8 +66,10 @@ type loadedObjects struct {
 func (b *inBucket) Pull(ctx context.Context, id Identity) (*Snapshot, error) {
 	// A writer may fold the journal while it is being read. Such a mixture does
 	// not last; damage does.
+	f := b.leftover()
 	for try := 1; ; try++ {
-		l, err := b.load(ctx, id)
+		l, err := b.load(ctx, id, f)
+		f = nil
 		if err == nil {
 			return &l.Snapshot, nil
 		}
@@ -91,14 +93,19 @@ type part struct {
 	journal
 }
 
-// load reads the journal first, for the reason that load for files gives.
-func (b *inBucket) load(ctx context.Context, id Identity) (*loadedObjects, error) {
-	parts, err := b.loadParts(ctx)
-	if err != nil {
-		return nil, err
+// load reads the journal first, for the reason that load for files gives, and
+// what was not fetched before; f may be nil.
+func (b *inBucket) load(ctx context.Context, id Identity, f *fetched) (_ *loadedObjects, err error) {
+	if f == nil {
+		f = &fetched{}
+		if f.parts, err = b.loadParts(ctx); err != nil {
+			return nil, err
+		}
 	}
 	l := &loadedObjects{}
-	text, version, err := b.objects.Read(ctx, b.at.Key)
+	if f.text == nil {
+		f.text, f.version, err = b.objects.Read(ctx, b.at.Key)
+	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		l.State = State{Version: FormatVersion}
@@ -106,19 +113,19 @@ func (b *inBucket) load(ctx context.Context, id Identity) (*loadedObjects, error
 	case err != nil:
 		return nil, fmt.Errorf("read state: %w", err)
 	default:
-		s, err := readSnapshot(b.String(), bytes.NewReader(text))
+		s, err := readSnapshot(b.String(), bytes.NewReader(f.text))
 		if damage, ok := errors.AsType[*CorruptError](err); ok {
 			damage.Backup = b.backupThere(ctx)
 		}
 		if err != nil {
 			return nil, err
 		}
-		l.Snapshot, l.snapshotSize, l.folded = *s, int64(len(text)), s.Serial
-		l.version, l.snapshotText = version, text
+		l.Snapshot, l.snapshotSize, l.folded = *s, int64(len(f.text)), s.Serial
+		l.version, l.snapshotText = f.version, f.text
 	}
 	began := l.Lineage != ""
-	for i := range parts {
-		p := &parts[i]
+	for i := range f.parts {
+		p := &f.parts[i]
 		l.journal = &p.journal
 		before := l.Serial
 		if err := l.replay(paths{snapshot: b.String(), journal: b.address(p.key), backup: ""}); err != nil {

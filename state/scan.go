@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"github.com/qaplan/qaplan/planner"
+	"github.com/qaplan/qaplan/state/blob"
 	"github.com/qaplan/qaplan/state/durable"
 )
 
@@ -61,12 +62,44 @@ func scan(name string, r io.Reader, id Identity, visit func(planner.Address, *pl
 
 func (b *inBucket) Scan(ctx context.Context, id Identity, visit func(planner.Address, *planner.Record) bool) (*State, bool) {
 	parts, err := b.loadParts(ctx)
-	if err != nil || len(parts) > 0 {
-		return nil, false
-	}
-	text, _, err := b.objects.Read(ctx, b.at.Key)
 	if err != nil {
 		return nil, false
 	}
-	return scan(b.String(), bytes.NewReader(text), id, visit)
+	if len(parts) > 0 {
+		b.leave(&fetched{parts: parts})
+		return nil, false
+	}
+	text, version, err := b.objects.Read(ctx, b.at.Key)
+	if err != nil {
+		return nil, false
+	}
+	st, ok := scan(b.String(), bytes.NewReader(text), id, visit)
+	if !ok {
+		b.leave(&fetched{text: text, version: version})
+	}
+	return st, ok
+}
+
+// fetched is what was read of a state in a bucket: the journal, and the snapshot
+// where there is none.
+type fetched struct {
+	parts   []part
+	text    []byte // of the snapshot, nil when it was not read
+	version blob.Version
+}
+
+// leave keeps what Scan fetched for the Pull that follows.
+func (b *inBucket) leave(f *fetched) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.left = f
+}
+
+// leftover gives what Scan left, once.
+func (b *inBucket) leftover() *fetched {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	f := b.left
+	b.left = nil
+	return f
 }

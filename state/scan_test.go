@@ -2,12 +2,15 @@ package state
 
 import (
 	"bytes"
+	"context"
 	"os"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/qaplan/qaplan/planner"
+	"github.com/qaplan/qaplan/state/blob"
 )
 
 // scanned puts together what a scan hands out.
@@ -79,6 +82,85 @@ func TestScanIsRead(t *testing.T) {
 			}
 			s.Abandon()
 		})
+	}
+}
+
+// askedShelf counts what is asked of a bucket.
+type askedShelf struct {
+	*shelf
+	calls atomic.Int64
+}
+
+func (s *askedShelf) Read(ctx context.Context, key string) ([]byte, blob.Version, error) {
+	s.calls.Add(1)
+	return s.shelf.Read(ctx, key)
+}
+
+func (s *askedShelf) List(ctx context.Context, prefix string) ([]blob.Object, error) {
+	s.calls.Add(1)
+	return s.shelf.List(ctx, prefix)
+}
+
+// What a scan of a bucket could not use is not read a second time, and serves one
+// reading.
+func TestScanIsNotReadAgain(t *testing.T) {
+	shelf := &askedShelf{shelf: newShelf()}
+	at := inShelf(shelf)
+	manyKinds(t, at)
+	calls := func(do func()) int64 {
+		before := shelf.calls.Load()
+		do()
+		return shelf.calls.Load() - before
+	}
+	pull := func(want int64) *Snapshot {
+		t.Helper()
+		var s *Snapshot
+		if n := calls(func() {
+			var err error
+			if s, err = at.Pull(t.Context(), gemini); err != nil {
+				t.Fatal(err)
+			}
+		}); n != want {
+			t.Errorf("a reading took %d calls, want %d", n, want)
+		}
+		return s
+	}
+	enough := func() {
+		if _, ok := at.Scan(t.Context(), gemini, func(planner.Address, *planner.Record) bool { return false }); ok {
+			t.Fatal("a scan was whole that was ended")
+		}
+	}
+	fresh := pull(2) // a list and the snapshot
+	if n := calls(enough); n != 2 {
+		t.Errorf("a scan took %d calls, want 2", n)
+	}
+	if diff := cmp.Diff(&fresh.State, &pull(0).State); diff != "" {
+		t.Errorf("read afresh (-) and after a scan (+):\n%s", diff)
+	}
+	pull(2)
+
+	// What turns out to be damaged may have been a moment's mixture, and is read again.
+	whole := shelf.objects["s.json"]
+	shelf.objects["s.json"] = whole[:len(whole)-100]
+	if _, ok := scanned(t, at, gemini); ok {
+		t.Fatal("a damaged state was scanned")
+	}
+	shelf.objects["s.json"] = whole
+	pull(3) // a list of the backups as well
+
+	// A run is at work, and writes on between the two.
+	s := mustOpenIn(t, at, "")
+	defer s.Abandon()
+	mustWrite(t, s, "x", Change{addr(1), rec(1)})
+	if n := calls(enough); n != 2 {
+		t.Errorf("a scan of a state with a journal took %d calls, want a list and an entry", n)
+	}
+	mustWrite(t, s, "x", Change{addr(2), rec(2)})
+	if got := pull(1); got.Serial != fresh.Serial+1 {
+		t.Errorf("serial %d after one more transition than %d", got.Serial, fresh.Serial)
+	}
+	if got := pull(4); got.Serial != fresh.Serial+2 {
+		t.Errorf("serial %d after two more transitions than %d", got.Serial, fresh.Serial)
 	}
 }
 
