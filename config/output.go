@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 
 	"github.com/qaplan/qaplan/state/blob"
 	"github.com/qaplan/qaplan/state/durable"
@@ -43,9 +44,10 @@ func inTheWay(abs, shown string) string {
 	}
 }
 
-// Unwritable reports, for the blocks that are meant, output folders in which this
-// process may make no file. It makes none. The severity is the caller's business:
-// a plan may be made where nothing is to be written, by another user.
+// Unwritable reports, for the blocks that are meant and the datasets from them,
+// folders in which this process may make no file. It makes none. The severity is
+// the caller's business: a plan may be made where nothing is to be written, by
+// another user.
 func (c *Config) Unwritable(severity Severity, meant func(block string) bool) Diagnostics {
 	g := &gathering{cfg: c}
 	for i := range c.Blocks {
@@ -57,6 +59,18 @@ func (c *Config) Unwritable(severity Severity, meant func(block string) bool) Di
 		if err := durable.MayWriteIn(dir); err != nil && meant(b.Name) {
 			g.at(severity, b.outputAt, b.Name, "output_dir may not be written to",
 				fmt.Sprintf("%s. Answers that are bought would have no place. Let this user write there, or name another folder.", refusal(err)))
+		}
+	}
+	for i := range c.Datasets {
+		d := &c.Datasets[i]
+		at, _ := d.Place()
+		dir, onDisk := onDisk(at)
+		if !onDisk || !slices.ContainsFunc(d.From, meant) {
+			continue
+		}
+		if err := durable.MayWriteIn(dir); err != nil {
+			g.at(severity, d.pathAt, "dataset."+d.Name, "The path of a dataset may not be written to",
+				fmt.Sprintf("%s. %s would not be made from the answers that are bought. Let this user write there, or name another path.", refusal(err), d.Path))
 		}
 	}
 	return g.diags.sorted()

@@ -220,6 +220,43 @@ func TestUnwritableOutput(t *testing.T) {
 	s.mustRun(exitDone, "plan", "--detailed-exitcode")
 }
 
+// Where no dataset can be written, nothing is bought from which it would be made,
+// and a plan says so before.
+func TestUnwritableDataset(t *testing.T) {
+	s := newSite(t, 2)
+	s.serve(filepath.Join(t.TempDir(), "service"), emulator.Config{QueueTime: emulator.Span{Min: 1, Max: 1}, RunTime: emulator.Span{Min: 1, Max: 1}})
+	s.write("qaplan.hcl", string(s.read("qaplan.hcl"))+"\ndataset \"all\" {\n  from = [\"qa\"]\n  path = \"shelf/new/all.jsonl\"\n}\n")
+	if err := os.Mkdir(s.path("shelf"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s.unprivileged()
+	s.chmod("shelf", 0o500)
+	says := func(c *child, severity string) {
+		t.Helper()
+		for _, want := range []string{severity + ": dataset.all: The path of a dataset may not be written to", "at qaplan.hcl:", "/shelf: permission denied", "shelf/new/all.jsonl would not be made"} {
+			if !strings.Contains(c.said(), want) {
+				t.Errorf("it says %q, want %q in it", c.said(), want)
+			}
+		}
+	}
+	says(s.mustRun(exitDone, "validate"), "Warning")
+	says(s.mustRun(exitDone, "plan"), "Warning")
+	says(s.mustRun(exitError, "apply", "--auto-approve"), "Error")
+	if l := s.ledger(); len(l.Purchases) > 0 || l.Calls[emulator.OpUploadStart] > 0 {
+		t.Errorf("%d jobs were bought, %d uploads begun", len(l.Purchases), l.Calls[emulator.OpUploadStart])
+	}
+	s.chmod("shelf", 0o700)
+	s.mustRun(exitDone, "apply", "--auto-approve", "--wait")
+	if rows := strings.Count(string(s.read("shelf/new/all.jsonl")), "\n"); rows == 0 {
+		t.Error("the dataset is empty")
+	}
+	s.chmod("shelf/new", 0o500)
+	if c := s.mustRun(exitDone, "plan"); c.stderr.Len() > 0 {
+		t.Errorf("a plan that buys nothing says %q", c.stderr.String())
+	}
+	s.chmod("shelf/new", 0o700)
+}
+
 // A disk that is full, at ever later moments, ends each run with an error. What
 // was bought is never lost, and with space all is done, bought once.
 func TestFullDisk(t *testing.T) {
