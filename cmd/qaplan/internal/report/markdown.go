@@ -132,7 +132,7 @@ func jobKinds(s *Summary) string {
 func costAside(s *Summary) string {
 	var parts []string
 	if s.ToComeUSD > 0 {
-		parts = append(parts, "about "+ui.Dollars(s.ToComeUSD)+" to come")
+		parts = append(parts, ui.Roughly(s.ToComeUSD)+" to come")
 	}
 	if s.CostOpen {
 		parts = append(parts, "not all of it is known")

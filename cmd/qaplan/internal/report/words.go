@@ -351,7 +351,7 @@ func (r *Report) CostWords() string {
 	s := &r.Summary
 	words := ui.Dollars(s.CostUSD) + " so far"
 	if s.ToComeUSD > 0 {
-		words += ", about " + ui.Dollars(s.ToComeUSD) + " to come for answers that are not here yet"
+		words += ", " + ui.Roughly(s.ToComeUSD) + " to come for answers that are not here yet"
 	}
 	if s.CostOpen {
 		words += "; not all of it is known"

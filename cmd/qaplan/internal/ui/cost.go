@@ -40,10 +40,10 @@ func costLine(c *StatusCost) string {
 	}
 	s := "Cost so far: $" + budget.FromDollars(c.CostUSD).String()
 	if c.ToComeUSD > 0 {
-		s += ", about " + dollars(c.ToComeUSD) + " to come for jobs whose answers are not here yet"
+		s += ", " + Roughly(c.ToComeUSD) + " to come for jobs whose answers are not here yet"
 	}
 	if c.EstimateUSD > 0 {
-		s += ", about $" + budget.FromDollars(max(c.EstimateUSD, 0.01)).String() + " for what is not bought yet"
+		s += ", " + Roughly(c.EstimateUSD) + " for what is not bought yet"
 	}
 	if c.Open {
 		s += "; not all of it is known"
@@ -61,6 +61,14 @@ func dollars(usd float64) string {
 		return "<$0.01"
 	}
 	return "$" + budget.FromDollars(usd).String()
+}
+
+// Roughly writes an estimated amount, more than none, within a sentence.
+func Roughly(usd float64) string {
+	if usd < 0.01 {
+		return "less than $0.01"
+	}
+	return "about " + dollars(usd)
 }
 
 // about writes an estimated amount for a table.

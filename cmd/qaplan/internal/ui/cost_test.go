@@ -18,6 +18,9 @@ func TestCosts(t *testing.T) {
 	if s.Batches[0].CostUSD != 1.5 || s.Batches[1].ToComeUSD != 1 || s.Batches[0].CostOpen || !s.Batches[1].CostOpen {
 		t.Errorf("got %+v", s.Batches)
 	}
+	if got, want := costLine(&StatusCost{ToComeUSD: 0.002, EstimateUSD: 0.004}), "Cost so far: $0.00, less than $0.01 to come for jobs whose answers are not here yet, less than $0.01 for what is not bought yet."; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
 	for usd, want := range map[float64]string{0: "", 0.001: "<$0.01", 0.014: "$0.01", 24.1: "$24.10"} {
 		if got := dollars(usd); got != want {
 			t.Errorf("%v: got %q, want %q", usd, got, want)

@@ -283,7 +283,7 @@ func costParts(o *apply.Outlook) []string {
 			parts = append(parts, dollars(c.Spent.Dollars())+" so far")
 		}
 		if c.ToCome > 0 {
-			parts = append(parts, "about "+dollars(max(c.ToCome.Dollars(), 0.01))+" to come")
+			parts = append(parts, Roughly(c.ToCome.Dollars())+" to come")
 		}
 		if c.Unknown {
 			parts = append(parts, "not all is known")

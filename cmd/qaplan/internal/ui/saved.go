@@ -161,7 +161,7 @@ func misfit(e *planner.MisfitError) Explained {
 			Detail: "Nothing was done. A rehearsal's plan is not for the real service, nor the other way round; plan again with this config."}
 	case planner.MisfitLineage:
 		x := Explained{Summary: fmt.Sprintf("the plan belongs to the state with the lineage %s, and this one has %s", e.Plan, e.Now),
-			Detail: "Nothing was done. Bring back the state that the plan was made with, or plan again."}
+			Detail: "Nothing was done. Bring back the state that the plan was made with, or plan again. Where that state is lost, run qaplan state rebuild first: it finds what was bought."}
 		if e.Now == "" {
 			x.Summary = fmt.Sprintf("the plan belongs to the state with the lineage %s, and here is none", e.Plan)
 		}

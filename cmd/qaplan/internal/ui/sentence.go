@@ -107,7 +107,7 @@ func deferredWords(e *apply.Event, waits bool) string {
 	if e.Budget == "" { // what stands against it is no limit, and is told whole
 		return join(s, e.Reason)
 	}
-	return s + " because " + obstacle(e.Budget, e.Reason)
+	return s + " because " + obstacle(e.Budget, e.Cause, e.Reason)
 }
 
 func join(s, more string) string {

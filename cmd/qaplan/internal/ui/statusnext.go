@@ -151,10 +151,7 @@ func (n *StatusNext) todo(now time.Time) []string {
 	}
 	for i := range n.ahead.Left {
 		l := &n.ahead.Left[i]
-		words := obstacle(l.Budget, l.Reason)
-		if spared(l.Cause) {
-			words = l.Reason
-		}
+		words := obstacle(l.Budget, l.Cause, l.Reason)
 		verb := "wait"
 		if l.Count == 1 {
 			verb = "waits"

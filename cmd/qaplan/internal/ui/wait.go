@@ -150,20 +150,17 @@ func waitWords(e *apply.Event) string {
 	case apply.BudgetCreateRate, apply.BudgetRequests:
 		return e.Budget + " is declared"
 	}
-	if spared(e.Cause) {
-		return Printable(e.Reason)
-	}
-	return Printable(obstacle(e.Budget, e.Reason))
+	return Printable(obstacle(e.Budget, e.Cause, e.Reason))
 }
 
 // obstacle says what stands against going on, in the words of the service cut to
 // their first sentence.
-func obstacle(budget, reason string) string {
+func obstacle(of string, why budget.Cause, reason string) string {
 	reason = firstSentence(reason)
-	if strings.HasPrefix(reason, "the service ") {
+	if spared(why) || strings.HasPrefix(reason, "the service ") {
 		return reason // a whole sentence, which needs no introduction
 	}
-	switch budget {
+	switch of {
 	case apply.BudgetCreates:
 		return join("the service takes no more jobs for now", reason)
 	case apply.BudgetStorage:
@@ -172,7 +169,7 @@ func obstacle(budget, reason string) string {
 		return join("the service cannot be asked for now", reason)
 	}
 	if reason == "" {
-		return limit(budget)
+		return limit(of)
 	}
 	return reason
 }
@@ -189,7 +186,7 @@ func firstSentence(s string) string {
 // the run goes on afterwards by itself.
 func waitNote(e *apply.Event, waits bool, now time.Time) string {
 	pause := length(upToSecond(e.Until.Sub(now)))
-	s := capital(Printable(obstacle(e.Budget, e.Reason))) + ". "
+	s := capital(Printable(obstacle(e.Budget, e.Cause, e.Reason))) + ". "
 	if waits {
 		s += "The next try is in " + pause
 	} else {
@@ -219,7 +216,7 @@ func LeftLine(l apply.Left, now time.Time) string {
 	if l.Count == 1 {
 		verb = "is"
 	}
-	s := fmt.Sprintf("%s %s left for a later run: %s.", count(l.Count, "batch"), verb, Printable(obstacle(l.Budget, l.Reason)))
+	s := fmt.Sprintf("%s %s left for a later run: %s.", count(l.Count, "batch"), verb, Printable(obstacle(l.Budget, l.Cause, l.Reason)))
 	if d := upToSecond(l.Until.Sub(now)); !l.Until.IsZero() && d > 0 {
 		s += " It may go on in " + length(d) + "."
 	}

@@ -145,6 +145,8 @@ func TestLeftLine(t *testing.T) {
 		{apply.Left{Budget: apply.BudgetCreates, Reason: "the service refused the last create, with 12 jobs active: " + quotaWords, Count: 2},
 			"2 batches are left for a later run: the service refused the last create, with 12 jobs active: You exceeded your current quota."},
 		{apply.Left{Budget: apply.BudgetCreates, Reason: quotaWords, Until: now.Add(90 * time.Second), Count: 1}, "1 batch is left for a later run: the service takes no more jobs for now: You exceeded your current quota. It may go on in 1m30s."},
+		{apply.Left{Budget: apply.BudgetCreates, Cause: budget.CauseGrowth, Reason: "after a refusal creates go out few at a time", Until: now.Add(time.Minute), Count: 3},
+			"3 batches are left for a later run: after a refusal creates go out few at a time. It may go on in 1m00s."},
 		{apply.Left{Reason: "buying stopped for this block: batch \"qa\": no such model", Count: 6}, "6 batches are left for a later run: buying stopped for this block."},
 		{apply.Left{Budget: apply.BudgetMaxCost, Reason: "$24.10 of max_cost = $25.00 are spent or on their way, and the next batch would exceed it; a higher limit lets it go", Count: 3, Refused: true},
 			"3 batches are left for a later run: $24.10 of max_cost = $25.00 are spent or on their way, and the next batch would exceed it; a higher limit lets it go."},
