@@ -54,15 +54,26 @@ func lenientParser() parser {
 // read tells whether the line is an answer with a key; the answer is valid
 // until the next read.
 func (r *answerReader) read(l line) (*answer, bool) {
-	a := &r.answer
-	*a = answer{texts: r.texts[:0]}
-	if l.tooLong || !utf8.Valid(l.bytes) {
+	a, p := &r.answer, &r.parser
+	if l.tooLong {
+		*a = answer{texts: r.texts[:0]}
 		return a, false
 	}
-	p := &r.parser
-	p.reset(l.bytes)
-	if p.dec.PeekKind() != '{' {
-		return a, false
+	p.resetChecked(l.bytes)
+	ok := r.readObject()
+	if !ok && utf8.Valid(l.bytes) {
+		p.reset(l.bytes)
+		ok = r.readObject()
+	}
+	return a, ok && len(a.key) > 0
+}
+
+// readObject reads the line that the parser stands on.
+func (r *answerReader) readObject() bool {
+	a, p := &r.answer, &r.parser
+	*a = answer{texts: r.texts[:0]}
+	if p.peek() != '{' {
+		return false
 	}
 	err := r.readLine()
 	if err == nil {
@@ -73,7 +84,7 @@ func (r *answerReader) read(l line) (*answer, bool) {
 		a.fail(status{})
 		a.silent = true
 	}
-	return a, err == nil && len(a.key) > 0
+	return err == nil
 }
 
 func (r *answerReader) readLine() error {
@@ -120,7 +131,7 @@ func (r *answerReader) readLine() error {
 // JSON for protocol buffers is.
 
 func (a *answer) readResponse(p *parser) error {
-	if p.dec.PeekKind() != '{' {
+	if p.peek() != '{' {
 		return p.skip()
 	}
 	a.response = true
@@ -153,7 +164,7 @@ func (a *answer) readFeedback(p *parser, name []byte) (err error) {
 
 func (a *answer) readCandidates(p *parser) error {
 	a.found, a.finish, a.texts, a.other = 0, nil, a.texts[:0], false
-	if p.dec.PeekKind() != '[' {
+	if p.peek() != '[' {
 		return p.skip()
 	}
 	return p.elements(func() error {
@@ -181,7 +192,7 @@ func (a *answer) readContent(p *parser, name []byte) error {
 		return p.skip()
 	}
 	a.texts, a.other = a.texts[:0], false
-	if p.dec.PeekKind() != '[' {
+	if p.peek() != '[' {
 		return p.skip()
 	}
 	return p.elements(func() error { return a.readPart(p) })
@@ -194,7 +205,7 @@ func (a *answer) readPart(p *parser) error {
 	var text []byte
 	var thought, other bool
 	err := p.object(func(p *parser, name []byte) error {
-		kind := p.dec.PeekKind()
+		kind := p.peek()
 		raw, err := p.value()
 		switch string(name) {
 		case "text":

@@ -63,6 +63,21 @@ func TestLexerReads(t *testing.T) {
 		if !bothWays(t, text) {
 			t.Errorf("not read the quick way: %s", text)
 		}
+		sameChecked(t, text)
+	}
+}
+
+// sameChecked makes sure that a line is read the same whether it is looked at as a
+// whole first or not.
+func sameChecked(t *testing.T, text string) {
+	t.Helper()
+	var x, y lexer
+	x.reset([]byte(text))
+	y.resetChecked([]byte(text))
+	a, errA := x.value()
+	b, errB := y.value()
+	if (errA == nil) != (errB == nil) || errA == nil && (x.at != y.at || string(a) != string(b)) {
+		t.Errorf("%q: %q, %v; checked first: %q, %v", text, a, errA, b, errB)
 	}
 }
 
@@ -80,6 +95,7 @@ func TestLexerRefuses(t *testing.T) {
 		if s.fine(line{bytes: []byte(text), number: 1}, &s.request) {
 			t.Errorf("read the quick way: %q", text)
 		}
+		sameChecked(t, text)
 		var p parser
 		p.reset([]byte(text))
 		if _, err := p.read(); err == nil && p.end() == nil {
@@ -114,5 +130,6 @@ func FuzzLexer(f *testing.F) {
 		if _, err := x.value(); err == nil && x.next() == 0 && x.at == len(text) && x.at > 0 && !jsontext.Value(text).IsValid() {
 			t.Errorf("the lexer takes what jsontext does not: %q", text)
 		}
+		sameChecked(t, text)
 	})
 }

@@ -31,6 +31,12 @@ func (p *parser) resetQuick(line []byte) {
 	p.lexer.reset(line)
 }
 
+// resetChecked is resetQuick where characters are not counted.
+func (p *parser) resetChecked(line []byte) {
+	p.line, p.quick = line, true
+	p.lexer.resetChecked(line)
+}
+
 // peek tells of which kind the next value is.
 func (p *parser) peek() jsontext.Kind {
 	if p.quick {
@@ -139,7 +145,7 @@ func (p *parser) key(dst []byte) ([]byte, span, error) {
 	}
 	dst, err = appendKey(dst, raw)
 	if p.quick {
-		return dst, span{}, err
+		return dst, span{int64(p.lexer.at - len(raw)), len(raw)}, err
 	}
 	return dst, span{p.dec.InputOffset() - int64(len(raw)), len(raw)}, err
 }

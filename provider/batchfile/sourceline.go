@@ -29,13 +29,25 @@ func newSourceReader(forms bool) *sourceReader {
 // read tells whether the line has a key; the row is valid until the next read.
 func (r *sourceReader) read(l line) (*sourceRow, bool) {
 	q, p := &r.row, &r.parser
-	*q = sourceRow{}
-	if l.tooLong || !utf8.Valid(l.bytes) {
+	if l.tooLong {
+		*q = sourceRow{}
 		return q, false
 	}
-	p.reset(l.bytes)
-	if p.dec.PeekKind() != '{' {
-		return q, false
+	p.resetChecked(l.bytes)
+	ok := r.readObject()
+	if !ok && utf8.Valid(l.bytes) {
+		p.reset(l.bytes)
+		ok = r.readObject()
+	}
+	return q, ok && len(q.key) > 0
+}
+
+// readObject reads the line that the parser stands on.
+func (r *sourceReader) readObject() bool {
+	q, p := &r.row, &r.parser
+	*q = sourceRow{}
+	if p.peek() != '{' {
+		return false
 	}
 	keys := 0
 	err := p.members(func(name []byte) (err error) {
@@ -58,7 +70,7 @@ func (r *sourceReader) read(l line) (*sourceRow, bool) {
 	if err == nil {
 		err = p.end()
 	}
-	return q, err == nil && len(q.key) > 0
+	return err == nil
 }
 
 func (q *sourceRow) readRequest(p *parser, name []byte) error {

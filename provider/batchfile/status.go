@@ -64,7 +64,7 @@ func (s *status) read(p *parser, name []byte) error {
 // number. It says nothing when it is null, empty, OK or code 0.
 func (a *answer) readStatus(p *parser) error {
 	var s status
-	switch p.dec.PeekKind() {
+	switch p.peek() {
 	case '{':
 		members := 0
 		err := p.members(func(name []byte) error {

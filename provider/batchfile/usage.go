@@ -46,7 +46,7 @@ func (u *Usage) read(p *parser, name []byte) error {
 	default:
 		return p.skip()
 	}
-	raw, err := p.dec.ReadValue()
+	raw, err := p.read()
 	if err == nil {
 		*field += count(raw)
 	}
