@@ -16,14 +16,7 @@ import (
 // deliver publishes the result and records it. A file that this state did not
 // write is taken when it is the same to the byte, and left alone otherwise.
 func (d *delivery) deliver(ctx context.Context, src *source, j *joined, from *answers, got *read) error {
-	opt := results.PublishOptions{Replace: d.seen == planner.ResultOurs || d.seen == planner.ResultChanged}
-	written, err := d.dir.Publish(ctx, d.path.OutputName, opt, func(w io.Writer) error {
-		if err := j.joiner.WriteResult(ctx, w); err != nil {
-			return err
-		}
-		d.closeResult() // on Windows a file that is open is not replaced
-		return d.unchanged(src)
-	})
+	written, err := d.publish(ctx, src, j, from)
 	if errors.Is(err, results.ErrExists) {
 		var same bool
 		if written, same, err = d.sameAsThere(ctx, j.joiner); err == nil && !same {
@@ -64,6 +57,27 @@ func (d *delivery) deliver(ctx context.Context, src *source, j *joined, from *an
 		d.e.warn(&d.c.Address, "%d lines of the answers belong to no key of the source, or are no JSON; they were dropped", n)
 	}
 	return nil
+}
+
+// publish makes the result file. Answers that came as the result is to be, from
+// the first byte to the last, become it where they are.
+func (d *delivery) publish(ctx context.Context, src *source, j *joined, from *answers) (results.Written, error) {
+	opt := results.PublishOptions{Replace: d.seen == planner.ResultOurs || d.seen == planner.ResultChanged}
+	ready := func() error {
+		d.closeResult() // on Windows a file that is open is not replaced
+		return d.unchanged(src)
+	}
+	if sum, ok := j.joiner.Verbatim(); ok && from != nil {
+		if spool, ok := from.File.(*results.Spool); ok && spool.InFile() {
+			return spool.Publish(ctx, opt, sum, ready)
+		}
+	}
+	return d.dir.Publish(ctx, d.path.OutputName, opt, func(w io.Writer) error {
+		if err := j.joiner.WriteResult(ctx, w); err != nil {
+			return err
+		}
+		return ready()
+	})
 }
 
 // resultOf describes the file that was written. What was dropped on the way to a

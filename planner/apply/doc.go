@@ -120,7 +120,8 @@
 //     Completer that is slow or fails holds up nothing but the end of the run, and
 //     the next run tells again what failed.
 //   - A result file is published only after the answers were joined to the keys
-//     of the source as it was planned; damage is believed only when two downloads
+//     of the source as it was planned, whether it is a new file or, where they came
+//     in its order and whole, the one that they came to; damage is believed only when two downloads
 //     are alike, and fewer answers than the service counted only when they are as
 //     few a settle time later.
 package apply

@@ -56,6 +56,8 @@ type world struct {
 	tell func(ctx context.Context, c *planner.Completion) error
 	// counter stands before the client where tokens are counted; nil counts none.
 	counter func(apply.Counter) apply.Counter
+	// answers stands before the client where outputs are read; nil for nothing.
+	answers func(apply.Answers) apply.Answers
 	// bucket holds the state, nil for a file; resultsThere lets the results go
 	// there as well.
 	bucket       blob.Driver
@@ -189,6 +191,9 @@ func (w *world) process(ctx context.Context, wait bool, do func(context.Context,
 	o.Jobs, o.Files, o.Answers, o.Models = c, c, c, c
 	if w.counter != nil {
 		o.Counter = w.counter(c)
+	}
+	if w.answers != nil {
+		o.Answers = w.answers(c)
 	}
 	e := apply.New(o)
 	defer w.close(e)

@@ -29,7 +29,8 @@
 // [Joiner.Add] reads answers, judges each and remembers where its row stands.
 // It says how the file fits ([FileReport]); [Joiner.Report] says what the rows
 // are over all files. [Joiner.Bad] lists those that are not good, each with its
-// reason. [Joiner.WriteResult] copies the rows out in the order of the source.
+// reason. [Joiner.WriteResult] copies the rows out in the order of the source;
+// [Joiner.Verbatim] tells when that would only copy the file that was read.
 // [Joiner.WriteSubset] writes the requests of rows that can get better, with
 // another generation_config where one is given; [ParseRefusal] and
 // [Joiner.SourceLines] lead from a refusal of the service back to the lines of

@@ -40,6 +40,7 @@ type Joiner struct {
 	usage  Usage    // of the rows that count
 	long   Usage    // of those with long prompts
 
+	verbatim *verbatim     // nil where the result is known to be no file as it is
 	reader   *answerReader // of lines that are added
 	again    *answerReader // of lines that are read again
 	rows     rowReader
@@ -124,10 +125,14 @@ func (j *Joiner) Add(ctx context.Context, answers File) (FileReport, error) {
 	if j.seen == nil {
 		j.seen = make([]uint64, (j.keys.rows+63)/64)
 	}
-	err := eachLine(ctx, answers, "the answers", func(l line) error {
+	in, end := j.follow(answers)
+	defer end()
+	err := eachLineOf(ctx, in, answers.Size(), "the answers", func(l line) error {
 		r.Lines++
 		if a, ok := j.reader.read(l); ok {
-			return j.addRow(&r, l, a)
+			err := j.addRow(&r, l, a)
+			j.passed(l)
+			return err
 		}
 		r.Malformed++
 		if r.FirstMalformedLine == 0 {

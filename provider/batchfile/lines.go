@@ -147,7 +147,12 @@ var utf8Mark = []byte{0xEF, 0xBB, 0xBF}
 // eachLine calls fn for each line of a file that is not blank. what stands for
 // the file in errors.
 func eachLine(ctx context.Context, f File, what string, fn func(l line) error) error {
-	lines := newSizedLineReader(ctx, section(f), MaxLine, int(min(firstBuffer, f.Size()+1)))
+	return eachLineOf(ctx, section(f), f.Size(), what, fn)
+}
+
+// eachLineOf is eachLine for what comes from a reader, size bytes at most.
+func eachLineOf(ctx context.Context, r io.Reader, size int64, what string, fn func(l line) error) error {
+	lines := newSizedLineReader(ctx, r, MaxLine, int(min(firstBuffer, size+1)))
 	for {
 		l, err := lines.next()
 		if err == io.EOF {

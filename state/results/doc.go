@@ -21,7 +21,8 @@
 //
 // [Open] names a folder and makes nothing. [Dir.Stat], [Dir.Hash] and [Dir.Same]
 // look at what is there. [Dir.Spool] takes a download, [Dir.Publish] writes a result:
-// temporary file → fsync → link or rename → fsync of the folder. [Dir.Part]
+// temporary file → fsync → link or rename → fsync of the folder. [Spool.Publish] does
+// that with the file that a spool has already. [Dir.Part]
 // does the same below .parts/. [Dir.WriteManifest] compares the manifest with
 // what it should be, and replaces it where they differ. [Dir.Sweep] removes the temporary files of runs
 // that were killed.

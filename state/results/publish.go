@@ -61,24 +61,32 @@ func (d *Dir) tryPublish(ctx context.Context, name string, o PublishOptions, wri
 		info, err := d.bucket.put(ctx, name, f, size, sum, o)
 		return Written{info, sum}, err
 	}
-	former, renamed, err := d.place(root, temp, name, o)
-	if err != nil {
-		return Written{}, err
-	}
+	info, renamed, err := d.take(root, temp, name, size, o)
 	if renamed {
 		temp = ""
+	}
+	return Written{info, sum}, err
+}
+
+// take gives a temporary file that is on the disk its name, durably. renamed tells
+// that its former name stands for nothing any more, whether the rest went well or
+// not.
+func (d *Dir) take(root *os.Root, temp, name string, size int64, o PublishOptions) (_ Info, renamed bool, err error) {
+	former, renamed, err := d.place(root, temp, name, o)
+	if err != nil {
+		return Info{}, false, err
 	}
 	if err := d.settle(name); err != nil {
 		if !former {
 			root.Remove(name)
 		}
-		return Written{}, err
+		return Info{}, renamed, err
 	}
 	info, there, err := d.look(name)
 	if err == nil && (!there || info.Size != size) {
 		err = errors.New("the file is not what was written: somebody else is writing here")
 	}
-	return Written{info, sum}, err
+	return info, renamed, err
 }
 
 // fill lets write write and puts all of it on the disk.

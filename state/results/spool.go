@@ -1,6 +1,7 @@
 package results
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -154,6 +155,63 @@ func (s *Spool) Truncate(size int64) error {
 	}
 	s.size = size
 	return nil
+}
+
+// InFile reports whether what was written stands in a file, which can become the
+// result as it is.
+func (s *Spool) InFile() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.file != nil
+}
+
+// Publish makes the file itself the result that the spool is for, as
+// [Dir.Publish] does with a new one: nothing is copied. sha256hex is the hash of
+// what it holds, which is not read again; nothing may be written to it any more. ready is
+// called when all of it is on the disk; what it returns an error for is not
+// published. The spool is discarded by success alone.
+func (s *Spool) Publish(ctx context.Context, o PublishOptions, sha256hex string, ready func() error) (Written, error) {
+	info, err := s.tryPublish(ctx, o, sha256hex, ready)
+	if err != nil {
+		return Written{}, s.dir.fail("write", s.name, err)
+	}
+	return Written{info, sha256hex}, nil
+}
+
+func (s *Spool) tryPublish(ctx context.Context, o PublishOptions, sum string, ready func() error) (info Info, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.file == nil {
+		return Info{}, errors.New("what came stands in no file")
+	}
+	if _, err := s.dir.replaceable(s.name, o); err != nil {
+		return Info{}, err // before the work
+	}
+	if err := s.file.Sync(); err != nil {
+		return Info{}, err
+	}
+	facts, err := s.file.Stat()
+	if err != nil {
+		return Info{}, err
+	}
+	if facts.Size() != s.size {
+		return Info{}, fmt.Errorf("%d bytes were written and %d are there", s.size, facts.Size())
+	}
+	if err := errors.Join(ready(), ctx.Err()); err != nil {
+		return Info{}, err
+	}
+	if s.dir.bucket != nil {
+		if info, err = s.dir.bucket.put(ctx, s.name, s.file, s.size, sum, o); err != nil {
+			return Info{}, err
+		}
+	} else if info, _, err = s.dir.take(s.root, s.temp, s.name, s.size, o); err != nil {
+		return Info{}, err
+	}
+	s.gone = true
+	s.file.Close()        // it is on the disk, and was only read since
+	s.root.Remove(s.temp) // what remains is swept
+	s.file, s.size = nil, 0
+	return info, nil
 }
 
 // Discard removes the file. Nothing can be done with the spool afterwards;
