@@ -21,6 +21,8 @@ type sight struct {
 	id      state.Identity // the zero one is any
 	service *service       // nil where it is not to be asked
 	place   state.Place
+	// recognised are results that were read on the way to a plan.
+	recognised apply.Recognised
 	// state reads the whole state when it is first asked for.
 	state func() (*state.State, error)
 }
@@ -74,7 +76,7 @@ func (s *sight) close() error {
 func (s *sight) settled(ctx context.Context) *planner.Plan {
 	opts := planner.Options{Version: version, Service: plannedFor(s.cfg), Now: time.Now()}
 	return apply.PlanSettled(ctx, apply.SettledOptions{
-		Desired: &s.in.Desired, Path: func(i int) apply.Path { return enginePath(&s.in.Paths[i]) }, Plan: opts, OpenDir: s.app.outputDir(s.cfg),
+		Desired: &s.in.Desired, Path: func(i int) apply.Path { return enginePath(&s.in.Paths[i]) }, Plan: opts, OpenDir: s.app.outputDir(s.cfg), Recognised: &s.recognised,
 		Records: func(visit func(planner.Address, *planner.Record) bool) (lineage string, serial int64, ok bool) {
 			st, ok := s.place.Scan(ctx, s.id, visit)
 			if !ok {
@@ -100,7 +102,7 @@ func (s *sight) plan(ctx context.Context, sel *selection, use func(*apply.Engine
 	opts.Version, opts.Service = version, plannedFor(cfg)
 	o := apply.Options{
 		Recorded: st, Desired: s.in.Desired, Paths: enginePaths(s.in), Rows: rowRules(cfg), Costs: costs(cfg), Refresh: s.service != nil, Plan: opts,
-		Limits: limits(cfg.Provider.Rate), Cooldown: cfg.Provider.Cooldown, PollInterval: cfg.Provider.PollInterval, OpenDir: s.app.outputDir(cfg), Log: s.app.log(),
+		Limits: limits(cfg.Provider.Rate), Cooldown: cfg.Provider.Cooldown, PollInterval: cfg.Provider.PollInterval, OpenDir: s.app.outputDir(cfg), Recognised: &s.recognised, Log: s.app.log(),
 	}
 	o.Gate = apply.NewGate(o.Limits, st.LastSent())
 	if s.service != nil {

@@ -122,6 +122,8 @@ type Options struct {
 	// OpenDir opens an output folder; nil is [results.Open], of a folder on this
 	// machine.
 	OpenDir func(ctx context.Context, path string) (*results.Dir, error)
+	// Recognised are results that were read before; nil is none.
+	Recognised *Recognised
 	// Refresh is false for a plan that asks the service nothing.
 	Refresh  bool
 	Plan     planner.Options

@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -115,7 +116,7 @@ func New(o Options) *Engine {
 		again: map[planner.Address]bool{}, givenUp: map[planner.Address]bool{}, errs: map[planner.Address]error{},
 	}
 	e.mine, e.sampled, e.oldTold = map[planner.Address][]int{}, map[budget.Kind]bool{}, map[string]bool{}
-	e.outputs.opens = o.OpenDir
+	e.outputs.opens, e.outputs.known = o.OpenDir, cmp.Or(o.Recognised, &Recognised{})
 	e.costs = newCosts(&e.opt)
 	e.creates = newCreates(&e.opt)
 	o.Gate.waits = func(budget string, until time.Time) {

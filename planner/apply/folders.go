@@ -15,9 +15,40 @@ import (
 // openDir opens an output folder; see Options.OpenDir.
 type openDir func(ctx context.Context, path string) (*results.Dir, error)
 
+// Recognised are results that have another time than was recorded, and were read
+// and found to be the recorded ones: they are read once, by all who share it. The
+// zero one is empty.
+type Recognised struct {
+	mu    sync.Mutex
+	known map[recognised]struct{}
+}
+
+type recognised struct {
+	dir, name string
+	modTime   int64
+	sha256    string
+}
+
+func (r *Recognised) has(x recognised) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, ok := r.known[x]
+	return ok
+}
+
+func (r *Recognised) add(x recognised) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.known == nil {
+		r.known = map[recognised]struct{}{}
+	}
+	r.known[x] = struct{}{}
+}
+
 // folders are the output folders, each opened once.
 type folders struct {
 	opens openDir // nil for folders on this machine
+	known *Recognised
 
 	mu   sync.Mutex
 	dirs map[string]*results.Dir
@@ -86,12 +117,17 @@ func (f *folders) seen(ctx context.Context, path Path, rec *planner.Record) (pla
 	case info.ModTime.UnixNano() == rec.Result.ModTime:
 		return planner.ResultOurs, nil
 	}
+	this := recognised{path.OutputDir, path.OutputName, info.ModTime.UnixNano(), rec.Result.SHA256}
+	if f.known.has(this) {
+		return planner.ResultOurs, nil
+	}
 	sum, _, err := dir.Hash(ctx, path.OutputName)
 	if err != nil {
 		return "", err
 	}
-	if sum == rec.Result.SHA256 {
-		return planner.ResultOurs, nil
+	if sum != rec.Result.SHA256 {
+		return planner.ResultChanged, nil
 	}
-	return planner.ResultChanged, nil
+	f.known.add(this)
+	return planner.ResultOurs, nil
 }

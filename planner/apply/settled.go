@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/qaplan/qaplan/planner"
@@ -12,6 +13,8 @@ type SettledOptions struct {
 	Path    func(i int) Path // of the batch at that place in it
 	Plan    planner.Options
 	OpenDir openDir
+	// Recognised is for the engine that plans where this gives nil; nil is no one's.
+	Recognised *Recognised
 	// Records calls its argument with each record of the state, in the order of
 	// addresses, until that reports false. A record is not used after the call. It
 	// gives lineage and serial, and reports whether all was well to the end.
@@ -23,7 +26,7 @@ type SettledOptions struct {
 // asks the service nothing. It gives nil as soon as it is not sure; the engine
 // knows then.
 func PlanSettled(ctx context.Context, o SettledOptions) *planner.Plan {
-	f := folders{opens: o.OpenDir}
+	f := folders{opens: o.OpenDir, known: cmp.Or(o.Recognised, &Recognised{})}
 	defer f.close()
 	s := planner.NewSettler(o.Desired, o.Plan)
 	i := 0

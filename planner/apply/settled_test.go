@@ -2,13 +2,18 @@ package apply_test
 
 import (
 	"context"
+	"io"
 	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/qaplan/qaplan/planner"
+	"github.com/qaplan/qaplan/planner/apply"
+	"github.com/qaplan/qaplan/state/blob"
 )
 
 // TestPlanSettled plans without the records in memory where all is done, and gives
@@ -74,4 +79,48 @@ func TestPlanSettled(t *testing.T) {
 			})
 		})
 	}
+}
+
+// readBucket counts the objects that are read, by key.
+type readBucket struct {
+	blob.Driver
+	reads map[string]int
+}
+
+func (b *readBucket) Get(ctx context.Context, key string) (io.ReadCloser, blob.Version, error) {
+	b.reads[key]++
+	return b.Driver.Get(ctx, key)
+}
+
+// A result that has another time than was recorded is read once for both plans,
+// and again once it has yet another.
+func TestResultsAreRecognisedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 3, 2, quick())
+		w.useBucket(true)
+		w.mustConverge()
+		bucket := &readBucket{Driver: w.bucket, reads: map[string]int{}}
+		w.bucket, w.recognised = bucket, &apply.Recognised{}
+		for n := 1; n <= 2; n++ {
+			for _, p := range w.paths {
+				at := time.Now().Add(time.Duration(n) * time.Minute)
+				if err := os.Chtimes(filepath.Join(w.dir, "bucket", "out", p.OutputName), at, at); err != nil {
+					t.Fatal(err)
+				}
+			}
+			w.plan(t.Context()) // makes both
+			read := 0
+			for key, times := range bucket.reads {
+				if !strings.HasPrefix(key, "out/batch_") {
+					continue
+				}
+				if read++; times != n {
+					t.Errorf("%s was read %d times, want %d", key, times, n)
+				}
+			}
+			if read != 3 {
+				t.Errorf("%d results were read, want 3", read)
+			}
+		}
+	})
 }

@@ -62,6 +62,7 @@ type world struct {
 	// there as well.
 	bucket       blob.Driver
 	resultsThere bool
+	recognised   *apply.Recognised // shared by both plans, nil for not
 }
 
 func newWorld(t *testing.T, batches, rows int, cfg emulator.Config) *world {
@@ -234,7 +235,7 @@ func (w *world) plan(ctx context.Context) (*planner.Plan, []planner.Item) {
 	s := w.state()
 	gate := apply.NewGate(apply.Limits{}, time.Time{})
 	c := w.client(emulator.Transport(w.server), gate)
-	e := apply.New(apply.Options{Jobs: c, Files: c, Answers: c, Recorded: s, Desired: w.desired, Paths: w.paths, Rows: w.rows, Refresh: true, OpenDir: w.openDir(w.bucket), Gate: gate})
+	e := apply.New(apply.Options{Jobs: c, Files: c, Answers: c, Recorded: s, Desired: w.desired, Paths: w.paths, Rows: w.rows, Refresh: true, OpenDir: w.openDir(w.bucket), Recognised: w.recognised, Gate: gate})
 	defer w.close(e)
 	p, items, err := e.Plan(ctx)
 	for n := 1; n < 10 && provider.ClassOf(err) == provider.ClassTemporary; n++ { // a fault that is left over
@@ -258,7 +259,7 @@ func (w *world) planSettled(ctx context.Context) *planner.Plan {
 		at = w.place(w.bucket)
 	}
 	return apply.PlanSettled(ctx, apply.SettledOptions{
-		Desired: &w.desired, Path: func(i int) apply.Path { return w.paths[w.desired.Batches[i].Address] }, OpenDir: w.openDir(w.bucket),
+		Desired: &w.desired, Path: func(i int) apply.Path { return w.paths[w.desired.Batches[i].Address] }, OpenDir: w.openDir(w.bucket), Recognised: w.recognised,
 		Plan: planner.Options{Now: time.Now()},
 		Records: func(visit func(planner.Address, *planner.Record) bool) (string, int64, bool) {
 			s, ok := at.Scan(ctx, state.Identity{}, visit)
