@@ -17,6 +17,7 @@ import (
 	"github.com/qaplan/qaplan/config/source"
 	"github.com/qaplan/qaplan/planner"
 	"github.com/qaplan/qaplan/state/blob"
+	"github.com/qaplan/qaplan/state/durable"
 )
 
 // Bought tells whether anything was bought for a batch, and the path of the
@@ -26,7 +27,10 @@ type Bought func(planner.Address) (sourcePath string, bought bool)
 
 // Paths are where the files of one batch are, for the operating system.
 type Paths struct {
-	Source     string // "" when the source is missing
+	Source string // "" when the source is missing
+	// Facts are those of the source's file when its content was what is desired,
+	// zero where a change would not be sure to show in them.
+	Facts      durable.Facts
 	OutputDir  string // absolute
 	OutputName string // of the result file in OutputDir
 }
@@ -72,6 +76,7 @@ func (c *Config) Inputs(ctx context.Context, cache *source.Cache, bought Bought)
 		s := &g.in.Desired.Batches[g.batches[i]].Source
 		s.SHA256, s.Bytes, s.Rows, s.Tokens = print.SHA256, print.Bytes, print.Rows, print.Tokens
 		s.OutputLimit, s.Unlimited = print.OutputLimit, print.Unlimited
+		g.in.Paths[g.batches[i]].Facts = g.files[i].Facts()
 	}
 	g.in.Desired.ConfigDigest, g.in.Desired.SettleTime = c.Digest, c.Provider.SettleTime
 	return g.in, diags, nil

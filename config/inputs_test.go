@@ -16,6 +16,7 @@ import (
 
 	"github.com/qaplan/qaplan/config/source"
 	"github.com/qaplan/qaplan/planner"
+	"github.com/qaplan/qaplan/state/durable"
 )
 
 func inputs(t *testing.T, dir string, bought Bought) (*Inputs, Diagnostics) {
@@ -194,5 +195,40 @@ func TestBoughtIsAskedForMissingAlone(t *testing.T) {
 	inputs(t, dir, func(a planner.Address) (string, bool) { asked = append(asked, a.String()); return "", false })
 	if diff := cmp.Diff([]string{"batch.qa[1]"}, asked); diff != "" {
 		t.Errorf("asked (-want +got):\n%s", diff)
+	}
+}
+
+// A source that was left alone for a while is known by its facts, one that may be
+// changed within a tick of the clock is not.
+func TestInputsKnowSources(t *testing.T) {
+	dir := t.TempDir()
+	writeFiles(t, dir, map[string]string{
+		"qaplan.hcl": `
+provider "gemini" {}
+batch "b" {
+  range      = [1, 2]
+  model      = "gemini-2.5-pro"
+  source     = "b_*.jsonl"
+  output_dir = "out"
+}
+`,
+		"b_1.jsonl": row, "b_2.jsonl": row,
+	})
+	for name, age := range map[string]time.Duration{"b_1.jsonl": time.Hour, "b_2.jsonl": -time.Hour} {
+		then := time.Now().Add(-age)
+		if err := os.Chtimes(filepath.Join(dir, name), then, then); err != nil {
+			t.Fatal(err)
+		}
+	}
+	in, _ := inputs(t, dir, nil)
+	info, err := os.Stat(in.Paths[0].Source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := in.Paths[0].Facts, durable.FactsOf(info); got != want {
+		t.Errorf("facts %+v, want %+v", got, want)
+	}
+	if got := in.Paths[1].Facts; got != (durable.Facts{}) {
+		t.Errorf("facts %+v of a file that may still be changed", got)
 	}
 }

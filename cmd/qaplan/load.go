@@ -109,7 +109,7 @@ func enginePaths(in *config.Inputs) map[planner.Address]apply.Path {
 }
 
 func enginePath(p *config.Paths) apply.Path {
-	return apply.Path{Source: p.Source, OutputDir: p.OutputDir, OutputName: p.OutputName}
+	return apply.Path{Source: p.Source, Facts: p.Facts, OutputDir: p.OutputDir, OutputName: p.OutputName}
 }
 
 // rowRules is how the rows of each block are judged and bought again.

@@ -21,6 +21,17 @@ type File struct {
 	Size    int64
 	ModTime int64 // unix nanoseconds
 	Inode   uint64
+	// Settled is set by [Cache.Scan]: the fingerprint is that of a file with this
+	// size, time and inode, and a change would show in them.
+	Settled bool
+}
+
+// Facts are those of the file, zero as long as they do not tell of its content.
+func (f *File) Facts() durable.Facts {
+	if !f.Settled {
+		return durable.Facts{}
+	}
+	return durable.Facts{Size: f.Size, ModTime: f.ModTime, Inode: f.Inode}
 }
 
 // Problem is one thing that keeps source files from being used.
@@ -166,7 +177,8 @@ func (d *discovery) look(f *File, e fs.DirEntry) bool {
 		d.problem(f.Shown, "not a regular file", "Expected a file that can be read more than once, not a pipe, socket or device.")
 		return false
 	}
-	f.Size, f.ModTime, f.Inode = info.Size(), info.ModTime().UnixNano(), inode(info)
+	facts := durable.FactsOf(info)
+	f.Size, f.ModTime, f.Inode = facts.Size, facts.ModTime, facts.Inode
 	return true
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"github.com/qaplan/qaplan/provider/batchfile"
+	"github.com/qaplan/qaplan/state/durable"
 )
 
 // settled is how old a modification must be at the scan for the fingerprint to
@@ -23,7 +24,8 @@ const settled = 2 * time.Second
 
 // Scan gives the fingerprint of each file, in the order of files; that of a
 // file with a problem is the zero value. Problems are in the order of files and,
-// within one, of its lines. The error is that of ctx.
+// within one, of its lines. It notes in files which facts stand for the fingerprint. The
+// error is that of ctx.
 func (c *Cache) Scan(ctx context.Context, files []File) ([]Fingerprint, []Problem, error) {
 	start := time.Now()
 	prints := make([]Fingerprint, len(files))
@@ -32,7 +34,7 @@ func (c *Cache) Scan(ctx context.Context, files []File) ([]Fingerprint, []Proble
 	first := map[string]int{} // of todo, by path
 	for i := range files {
 		if print, ok := c.lookup(&files[i]); ok {
-			prints[i] = print
+			prints[i], files[i].Settled = print, true
 		} else if j, seen := first[files[i].Path]; seen {
 			again[i] = j
 		} else {
@@ -43,13 +45,14 @@ func (c *Cache) Scan(ctx context.Context, files []File) ([]Fingerprint, []Proble
 	problems := make([][]Problem, len(todo))
 	each(ctx, len(todo), func(n int) {
 		i := todo[n]
-		prints[i], problems[n] = c.scan(ctx, files[i], start)
+		prints[i], problems[n] = c.scan(ctx, &files[i], start)
 	})
 	if err := ctx.Err(); err != nil {
 		return nil, nil, err
 	}
 	for i, j := range again {
 		prints[i] = prints[j]
+		files[i].Size, files[i].ModTime, files[i].Inode, files[i].Settled = files[j].Size, files[j].ModTime, files[j].Inode, files[j].Settled
 	}
 	return prints, slices.Concat(problems...), nil
 }
@@ -74,8 +77,8 @@ func each(ctx context.Context, n int, do func(int)) {
 }
 
 // scan reads one file.
-func (c *Cache) scan(ctx context.Context, f File, start time.Time) (Fingerprint, []Problem) {
-	print, problems, err := read(ctx, &f)
+func (c *Cache) scan(ctx context.Context, f *File, start time.Time) (Fingerprint, []Problem) {
+	print, problems, err := read(ctx, f)
 	if ctx.Err() != nil {
 		return Fingerprint{}, nil
 	}
@@ -83,13 +86,13 @@ func (c *Cache) scan(ctx context.Context, f File, start time.Time) (Fingerprint,
 		problems = []Problem{{Path: f.Shown, Summary: "the file cannot be read", Detail: remedy(err)}}
 	}
 	if len(problems) > 0 {
-		c.forget(&f)
+		c.forget(f)
 		return Fingerprint{}, problems
 	}
-	if f.ModTime < start.Add(-settled).UnixNano() {
-		c.remember(&f, print)
+	if f.Settled = f.ModTime < start.Add(-settled).UnixNano(); f.Settled {
+		c.remember(f, print)
 	} else {
-		c.forget(&f)
+		c.forget(f)
 	}
 	return print, nil
 }
@@ -127,7 +130,8 @@ func read(ctx context.Context, f *File) (Fingerprint, []Problem, error) {
 		return Fingerprint{}, []Problem{{Path: f.Shown, Summary: "the file changed while it was read",
 			Detail: "Another program is still writing it. Wait until it is whole, then run again."}}, nil
 	}
-	f.Size, f.ModTime, f.Inode = after.Size(), after.ModTime().UnixNano(), inode(after)
+	facts := durable.FactsOf(after)
+	f.Size, f.ModTime, f.Inode = facts.Size, facts.ModTime, facts.Inode
 	problems := make([]Problem, len(found))
 	for i, p := range found {
 		problems[i] = Problem{Path: f.Shown, Line: p.Line, Column: p.Column, Summary: p.Summary, Detail: p.Detail}

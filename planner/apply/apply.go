@@ -10,6 +10,7 @@ import (
 	"github.com/qaplan/qaplan/planner/budget"
 	"github.com/qaplan/qaplan/provider"
 	"github.com/qaplan/qaplan/state"
+	"github.com/qaplan/qaplan/state/durable"
 	"github.com/qaplan/qaplan/state/results"
 )
 
@@ -77,7 +78,10 @@ type Completer interface {
 
 // Path is where a batch's files are on this machine.
 type Path struct {
-	Source     string // the input file
+	Source string // the input file
+	// Facts are those of the input file when its bytes were the planned ones. As long
+	// as it has them they are not read once more to know that. Zero: nothing is known.
+	Facts      durable.Facts
 	OutputDir  string // or the address of a folder in a bucket
 	OutputName string // base name of the result file
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/qaplan/qaplan/provider/emulator"
 	"github.com/qaplan/qaplan/provider/gemini"
 	"github.com/qaplan/qaplan/state"
+	"github.com/qaplan/qaplan/state/durable"
 )
 
 // BenchmarkApply carries small batches all the way, from a state that does not
@@ -152,6 +153,11 @@ func newYard(b *testing.B, batches, rows, rowBytes int) *yard {
 		if err := os.WriteFile(path.Source, []byte(content), 0o600); err != nil {
 			b.Fatal(err)
 		}
+		info, err := os.Stat(path.Source)
+		if err != nil {
+			b.Fatal(err)
+		}
+		path.Facts = durable.FactsOf(info) // as a plan finds them
 		y.desired.Batches = append(y.desired.Batches, batch)
 		y.paths[batch.Address] = path
 	}

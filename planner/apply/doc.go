@@ -121,7 +121,9 @@
 //     the next run tells again what failed.
 //   - A result file is published only after the answers were joined to the keys
 //     of the source as it was planned, whether it is a new file or, where they came
-//     in its order and whole, the one that they came to; damage is believed only when two downloads
+//     in its order and whole, the one that they came to. A source is the planned one
+//     if it has the size, time and inode that it had when it was read for the plan,
+//     and was not being written then, else if it has its hash. Damage is believed only when two downloads
 //     are alike, and fewer answers than the service counted only when they are as
 //     few a settle time later.
 package apply

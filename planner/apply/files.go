@@ -142,7 +142,7 @@ type joined struct {
 
 // join puts the answers in hand, and fresh ones, to the keys of the source.
 func (b *batchFiles) join(ctx context.Context, src *source, inHand []held, fresh *answers) (*joined, error) {
-	j, err := batchfile.NewJoiner(ctx, src, b.rows.Rules)
+	j, err := batchfile.NewScannedJoiner(ctx, src, b.rows.Rules)
 	if err != nil {
 		return nil, err
 	}

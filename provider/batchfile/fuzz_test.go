@@ -72,10 +72,33 @@ func FuzzScan(f *testing.F) {
 				t.Errorf("row %d: %q, %v; want %q", i, row["key"], err, want)
 			}
 		}
-		if _, err := NewJoiner(context.Background(), bytes.NewReader(file), Rules{}); err != nil {
+		whole, err := NewJoiner(context.Background(), bytes.NewReader(file), Rules{})
+		if err != nil {
 			t.Error(err)
+			return
 		}
+		sameKeys(t, whole, file)
 	})
+}
+
+// sameKeys makes sure that no more of a scanned source than its keys need be read.
+func sameKeys(t *testing.T, whole *Joiner, file []byte) {
+	t.Helper()
+	for _, rules := range []Rules{{}, {AsRequested: true}} {
+		j, err := NewScannedJoiner(t.Context(), bytes.NewReader(file), rules)
+		if err != nil || j.keys.rows != whole.keys.rows {
+			t.Errorf("%v, or not as many rows", err)
+			return
+		}
+		for i := range j.keys.rows {
+			if got, want := j.keys.at(i).value, whole.keys.at(i).value; got != want {
+				t.Errorf("the key of row %d stands at %+v, want %+v", i, got, want)
+			}
+			if _, err := j.sourceKey(j.keys.at(i)); err != nil {
+				t.Errorf("row %d: %v", i, err)
+			}
+		}
+	}
 }
 
 // strictest are rules that look at everything.

@@ -61,6 +61,16 @@ type place struct {
 // rules want that. Blank lines are passed over; any other line that has no key
 // of its own is a *SourceError.
 func NewJoiner(ctx context.Context, source File, rules Rules) (*Joiner, error) {
+	return newJoiner(ctx, source, rules, false)
+}
+
+// NewScannedJoiner is NewJoiner for a source that, to the byte, is one in which Scan
+// found no problem. It looks no further into a line than it must.
+func NewScannedJoiner(ctx context.Context, source File, rules Rules) (*Joiner, error) {
+	return newJoiner(ctx, source, rules, !rules.AsRequested)
+}
+
+func newJoiner(ctx context.Context, source File, rules Rules, keysOnly bool) (*Joiner, error) {
 	j := &Joiner{
 		source: source, keys: newIndex[place](), judge: newJudge(rules),
 		requests: newSourceReader(false), reader: newAnswerReader(), again: newAnswerReader(),
@@ -70,7 +80,14 @@ func NewJoiner(ctx context.Context, source File, rules Rules) (*Joiner, error) {
 	}
 	reader := newSourceReader(rules.AsRequested)
 	err := eachLine(ctx, source, "the source", func(l line) error {
-		q, ok := reader.read(l)
+		var q *sourceRow
+		ok := false
+		if keysOnly {
+			q, ok = reader.readFirst(l)
+		}
+		if !ok {
+			q, ok = reader.read(l)
+		}
 		if !ok {
 			return &SourceError{l.number, "not a JSON object with a key"}
 		}

@@ -1,6 +1,7 @@
 package batchfile
 
 import (
+	"bytes"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -40,6 +41,23 @@ func (r *sourceReader) read(l line) (*sourceRow, bool) {
 		ok = r.readObject()
 	}
 	return q, ok && len(q.key) > 0
+}
+
+// readFirst reads a key that is the first thing on its line, and nothing else.
+func (r *sourceReader) readFirst(l line) (*sourceRow, bool) {
+	const start = `{"key":"`
+	q := &r.row
+	*q = sourceRow{}
+	if len(l.bytes) < len(start) || string(l.bytes[:len(start)]) != start {
+		return q, false
+	}
+	n := bytes.IndexByte(l.bytes[len(start):], '"')
+	if n <= 0 {
+		return q, false
+	}
+	q.key = l.bytes[len(start):][:n]
+	q.raw = span{int64(len(start) - 1), n + len(`""`)}
+	return q, bytes.IndexByte(q.key, '\\') < 0
 }
 
 // readObject reads the line that the parser stands on.
