@@ -126,7 +126,7 @@ func (d *download) take(resp *http.Response, x *exchange, at int64) error {
 	}
 	d.accept(x, total)
 	out := &sink{w: d.w}
-	n, err := io.Copy(out, body)
+	n, err := io.CopyBuffer(out, body, make([]byte, copied(total-at)))
 	d.info.Bytes += n
 	switch {
 	case out.err != nil:
@@ -137,6 +137,16 @@ func (d *download) take(resp *http.Response, x *exchange, at int64) error {
 		return short(io.ErrUnexpectedEOF, at+n, total)
 	}
 	return nil
+}
+
+// copied is how much of so many bytes is taken at once: a large file costs fewer calls
+// of the system then, and a small one no more memory than it has.
+func copied(left int64) int64 {
+	const usual, most = 32 << 10, 256 << 10
+	if left < 0 {
+		return usual
+	}
+	return min(max(left, 512), most)
 }
 
 // accept notes what a good answer said.
