@@ -162,7 +162,7 @@ func (x *differ) findRenamed() {
 	for _, b := range x.d.sorted() {
 		from := homeless[key{b.Address.Number, b.Source.SHA256, b.Model}]
 		// Several would be a guess; each is held for a person instead.
-		if x.r.Batches[b.Address] == nil && len(from) == 1 && !x.leaving[from[0]] {
+		if x.r.Batches[b.Address].onlyDoubt() && len(from) == 1 && !x.leaving[from[0]] {
 			x.renamed[b.Address] = from[0]
 			x.leaving[from[0]] = true
 		}
@@ -293,7 +293,7 @@ func (x *differ) view(a Address) *view {
 		extra: x.matches.extra[a], offer: x.matches.offer[a], otherProject: x.otherProject,
 	}
 	if from, ok := x.renamed[a]; ok {
-		v.rec, v.from = x.r.Batches[from], from
+		v.rec, v.from = x.suspects.doubt(v.want, x.r.Batches[from].Clone()), from
 	}
 	if jobs := x.matches.adopt[a]; len(jobs) > 0 {
 		v.rec = x.suspects.doubt(v.want, AdoptJobs(v.rec, v.want, jobs))
@@ -341,7 +341,7 @@ func (f *File) upload() *Upload {
 // AdoptUpload makes a live file the batch's upload.
 func AdoptUpload(rec *Record, b *Batch, f *File, lineage6 string) {
 	rec.Source, rec.Upload = b.Source.Record(), f.upload()
-	if s := rec.Strange; s != nil && s.Settled && s.File == f.Name {
+	if s := rec.Strange; s != nil && s.Settled {
 		s.CancelAsked = false // nothing is bought with it unless a person asks again
 	} else {
 		rec.Strange = nil
@@ -383,6 +383,9 @@ func AdoptJobs(old *Record, b *Batch, jobs []*Job) *Record {
 		if rec.Strange != nil && rec.Strange.File == j.InputFile {
 			rec.Strange = nil // this is what followed it
 		}
+	}
+	if s := rec.Strange; s != nil && !s.Settled && !s.CancelAsked && rec.Last().stands(b, b.Source.SHA256) {
+		rec.Strange = nil // nothing else followed, or it is found out once this one fails
 	}
 	if rec.Source.SHA256 == "" {
 		rec.Source = b.Source.Record()

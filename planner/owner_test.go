@@ -48,6 +48,14 @@ func theirsSettled(s *scene) {
 	s.rec().Strange = &StrangeUpload{File: UploadName(contentA, theirs6, 1), SettleFrom: now.Add(-time.Hour), Settled: true}
 }
 
+// handSince: it is being settled, for that long, what followed an upload that has
+// no label.
+func handSince(sha string, ago time.Duration) fact {
+	return func(s *scene) {
+		s.rec().Strange = &StrangeUpload{File: "files/hand", SHA256: sha, SettleFrom: now.Add(-ago)}
+	}
+}
+
 // fileOf gives the newest attempt an input.
 func fileOf(file string) fact { return func(s *scene) { s.rec().Last().File = file } }
 
@@ -143,6 +151,34 @@ var ownerTransitions = []transition{
 		"phase=unknown actions=- reason=- held=- attempt=0 warn=-"},
 	{"former lineage, an upload without a label that a job reads", when(formerly(theirs6), liveFile("files/hand", contentA, 40*time.Hour), labelled("j", theirs6, 1, JobRunning, input("files/hand"))),
 		"phase=submitted actions=adopt reason=job_found held=- attempt=1 warn=- job=j"},
+	// A listed job explains no upload: another may have been made from it since,
+	// for another model, or by the state that found it there.
+	{"former lineage, a job for the model before that failed, its upload lives", when(formerly(theirs6), wantModel("m2"), labelled("j", theirs6, 1, JobFailed), theirUpload),
+		"phase=unknown actions=- reason=- held=- attempt=0 warn=-"},
+	{"former lineage, a job for the model before that failed, what followed it is settled", when(formerly(theirs6), wantModel("m2"), labelled("j", theirs6, 1, JobFailed), theirUpload, theirsSettled),
+		"phase=uploaded actions=adopt+create reason=not_submitted held=- attempt=1 warn=- file=qp-aaaaaaaaaaaaaaaaaaaaaaaa-fedcba-1"},
+	{"former lineage, a job for the model before that succeeded, another job is asked for", when(formerly(theirs6), wantModel("m2"), labelled("j", theirs6, 1, JobSucceeded, output), theirUpload, rerun),
+		"phase=unknown actions=- reason=- held=- attempt=0 warn=rerun_refused"},
+	{"former lineage, a job for another model by hand, and its upload lives", when(formerly(theirs6), unlabelledJob("x", "files/hand", "m2", 10, JobFailed), liveFile("files/hand", contentA, 40*time.Hour)),
+		"phase=unknown actions=- reason=- held=- attempt=0 warn=-"},
+	{"former lineage, a job that failed was found, and an upload without a label lives", when(formerly(theirs6), bought(JobFailed, foundOf(theirs6)), liveFile("files/hand", contentA, 40*time.Hour)),
+		"phase=unknown actions=- reason=- held=- attempt=0 warn=-"},
+	{"former lineage, a job that failed was found, what followed an upload without a label is settled", when(formerly(theirs6), bought(JobFailed, foundOf(theirs6)), liveFile("files/hand", contentA, 40*time.Hour), handSince(contentA, settleTime)),
+		"phase=uploaded actions=adopt+create reason=job_failed held=- attempt=2 warn=- file=hand"},
+	{"former lineage, two jobs that failed were found, the upload of the first lives", when(formerly(theirs6), bought(JobFailed, foundOf(theirs6)), bought(JobFailed, adopted), theirUpload),
+		"phase=unknown actions=- reason=- held=- attempt=0 warn=-"},
+	{"former lineage, the source changed while it settled what followed an upload", when(formerly(theirs6), wantSource(contentB), liveFile("files/hand", contentA, 40*time.Hour), handSince(contentA, time.Minute)),
+		"phase=unknown actions=- reason=- held=- attempt=0 warn=-"},
+	{"former lineage, the source changed, and what followed an upload of the former one is settled", when(formerly(theirs6), wantSource(contentB), liveFile("files/hand", contentA, 40*time.Hour), handSince(contentA, settleTime)),
+		"phase=absent actions=upload+create reason=not_submitted held=- attempt=1 warn=-"},
+	{"former lineage, an upload was in doubt, and another job was imported", when(formerly(theirs6), handSince(contentA, time.Minute), liveFile("files/hand", contentA, 40*time.Hour), unlabelledJob("x", "files/other", "m1", 10, JobRunning), liveFile("files/other", contentA, 40*time.Hour)),
+		"phase=submitted actions=adopt reason=job_found held=- attempt=1 warn=- job=x"},
+	{"block renamed, running, and an upload without a label lives", when(formerly(theirs6), bought(JobRunning), blockRenamed("q"), liveFile("files/hand", contentA, 40*time.Hour)),
+		"phase=submitted actions=adopt reason=renamed held=- attempt=1 warn=- job=j1 from=batch.r[1]"},
+	{"block renamed, failed, and an upload without a label lives", when(formerly(theirs6), bought(JobFailed), blockRenamed("q"), liveFile("files/hand", contentA, 40*time.Hour)),
+		"phase=unknown actions=adopt reason=renamed held=- attempt=1 warn=- job=j1 from=batch.r[1]"},
+	{"block renamed, failed, and an upload of ours lives that nothing records", when(bought(JobFailed), blockRenamed("q"), liveFile(uploadOfOurs(contentA, 2), contentA, 40*time.Hour)),
+		"phase=unknown actions=adopt reason=renamed held=- attempt=1 warn=- job=j1 from=batch.r[1]"},
 	{"former lineage failed, and our own of the same attempt runs", when(formerly(theirs6), labelled("a", theirs6, 1, JobFailed, createdAgo(3*time.Hour)), labelled("b", ours6, 1, JobRunning)),
 		"phase=submitted actions=adopt reason=job_found held=- attempt=2 warn=- job=a+b"},
 	{"our own failed, and that of a former lineage runs", when(formerly(theirs6), bought(JobFailed), labelled("b", theirs6, 1, JobRunning)),

@@ -276,7 +276,9 @@ type Refusal struct {
 // record of the upload, or found the job made from it by its label; a create
 // that followed may be too young to be listed.
 type StrangeUpload struct {
-	File       string    `json:"file"`
+	File string `json:"file"`
+	// SHA256 is that of its bytes, where its name does not begin with it.
+	SHA256     string    `json:"sha256,omitempty"`
 	SettleFrom time.Time `json:"settle_from,omitzero"`
 	Settled    bool      `json:"settled,omitempty"`
 	// CancelAsked is set when a person wants nothing more to be bought, should no

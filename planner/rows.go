@@ -2,7 +2,6 @@ package planner
 
 import (
 	"iter"
-	"slices"
 	"strings"
 )
 
@@ -347,13 +346,14 @@ func (r *Record) strange(sha string) *StrangeUpload {
 	if r == nil || r.Strange == nil {
 		return nil
 	}
-	p, named := ParseUploadName(r.Strange.File)
-	if named && strings.HasPrefix(sha, p.Content) || !named && slices.ContainsFunc(r.Attempts, func(a Attempt) bool {
-		return a.File == r.Strange.File && a.content() == sha
-	}) {
-		return r.Strange
+	content := r.Strange.SHA256
+	if p, named := ParseUploadName(r.Strange.File); named {
+		content = p.Content
 	}
-	return nil
+	if content == "" || !strings.HasPrefix(sha, content) {
+		return nil
+	}
+	return r.Strange
 }
 
 // cancelledUnseen reports whether a person wants nothing more to be bought of

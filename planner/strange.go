@@ -12,30 +12,44 @@ type suspects struct {
 }
 
 // upload gives one of what may be bought next for a batch, the source or the
-// rows that are left open: one that nothing records, or the newest job's own
-// input, where that job was found by its label. Whoever sent it, a state that was
-// lost or a newer copy of this one, may have sent the next attempt as well. As
-// long as the newest job is at work, or succeeded, nothing followed.
+// rows that are left open: one that nothing records, or the input of one of the
+// newest jobs, where those were found. Whoever sent them, a state that was lost or
+// a newer copy of this one, may have sent the next attempt as well. As long as the
+// newest job is at work, or succeeded, nothing followed.
 func (s *suspects) upload(b *Batch, rec *Record) *File {
-	last := rec.Last()
-	var before *File
-	if last != nil && last.Adopted && (last.Token != "" || s.former) {
-		before = s.files[last.File]
-	}
 	var open [2]string
 	if rest := rec.rest(b); rest != nil {
 		open[0] = rest.SHA256
 	}
 	open[1] = b.Source.SHA256
 	for _, sha := range open {
-		switch {
-		case len(sha) != 64:
-		case last != nil && last.active() && (last.content() == sha || last.SHA256 == sha):
-		case sha == b.Source.SHA256 && last.answers(b):
-		case before != nil && last.content() == sha:
-			return before
-		case s.strange[sha[:24]] != nil:
-			return s.strange[sha[:24]]
+		if len(sha) != 64 || rec.Last().stands(b, sha) {
+			continue
+		}
+		if f := s.strange[sha[:24]]; f != nil {
+			return f
+		}
+		if f := s.inputOf(rec, sha); f != nil {
+			return f
+		}
+	}
+	return nil
+}
+
+// inputOf gives the live input, with those bytes, of the newest job that has one,
+// as far back as jobs were found: what this state sent itself tells that all
+// before it was known.
+func (s *suspects) inputOf(rec *Record, sha string) *File {
+	if rec == nil {
+		return nil
+	}
+	for i := len(rec.Attempts) - 1; i >= 0; i-- {
+		a := &rec.Attempts[i]
+		if !a.Adopted || a.Token == "" && !s.former {
+			return nil
+		}
+		if f := s.files[a.File]; f != nil && a.content() == sha {
+			return f
 		}
 	}
 	return nil
@@ -44,12 +58,35 @@ func (s *suspects) upload(b *Batch, rec *Record) *File {
 // doubt gives the record with the upload of which it has to be found out first
 // what followed, when there is one. The record may be changed.
 func (s *suspects) doubt(b *Batch, rec *Record) *Record {
-	f := s.upload(b, rec)
-	if f == nil || rec.Strange != nil && rec.Strange.File == f.Name {
-		return rec
+	if f := s.upload(b, rec); f != nil {
+		rec.doubt(f)
 	}
-	rec.Strange = &StrangeUpload{File: f.Name, CancelAsked: rec.Strange != nil && rec.Strange.CancelAsked}
 	return rec
+}
+
+// doubt notes an upload of which it is not known what followed, unless it is the
+// one that is noted.
+func (r *Record) doubt(f *File) {
+	if r.Strange != nil && r.Strange.File == f.Name {
+		return
+	}
+	cancelled := r.Strange != nil && r.Strange.CancelAsked
+	r.Strange = &StrangeUpload{File: f.Name, CancelAsked: cancelled}
+	if _, named := ParseUploadName(f.Name); !named {
+		r.Strange.SHA256 = f.SHA256
+	}
+}
+
+// stands reports whether the attempt's job is at work on those bytes, or has
+// answered the source, so that nothing was sent for them after it.
+func (a *Attempt) stands(b *Batch, sha string) bool {
+	return a != nil && (a.active() && (a.content() == sha || a.SHA256 == sha) || sha == b.Source.SHA256 && a.answers(b))
+}
+
+// onlyDoubt reports whether nothing is recorded but, at the most, an upload that
+// was seen.
+func (r *Record) onlyDoubt() bool {
+	return r == nil || len(r.Attempts) == 0 && r.Upload == nil && r.Result == nil && r.Refused == nil && (r.Strange == nil || !r.Strange.CancelAsked)
 }
 
 // answers reports whether the attempt's job succeeded for what is wanted now.
@@ -60,8 +97,9 @@ func (a *Attempt) answers(b *Batch) bool {
 // indexStrange finds live uploads under this state's names that it has no
 // record of. Only a number above all that were used tells that the record is
 // missing: a lower one is an upload that was replaced since. Of a former
-// lineage, which counts no further, each is such that nothing is known to use;
-// and so is an upload of somebody else's making, which that state may have used.
+// lineage, which counts no further, each is such that no record names; and so is
+// an upload of somebody else's making, which that state may have used. A job that
+// is listed explains neither: it may be of a model that the config named before.
 func (l *learner) indexStrange(r *Recorded) {
 	if !l.live.FilesListed {
 		return
@@ -74,9 +112,6 @@ func (l *learner) indexStrange(r *Recorded) {
 		for i := range rec.Attempts {
 			used[rec.Attempts[i].File] = true
 		}
-	}
-	for i := range l.live.Jobs {
-		used[l.live.Jobs[i].InputFile] = true
 	}
 	for i := range l.live.Files {
 		f := &l.live.Files[i]
@@ -131,6 +166,9 @@ func (l *learner) learnStrange(b *Batch) {
 	}
 	old := l.out.Recorded.Batches[b.Address]
 	f := l.upload(b, old)
+	if f == nil && old != nil && old.Strange != nil && !old.Strange.Settled {
+		f = l.files[old.Strange.File] // of what is not wanted any more: it is settled all the same
+	}
 	if f == nil {
 		if old != nil && old.Strange != nil && l.live.FilesListed && l.files[old.Strange.File] == nil {
 			rec := old.Clone()
@@ -148,9 +186,7 @@ func (l *learner) learnStrange(b *Batch) {
 	if rec == nil {
 		rec = &Record{}
 	}
-	if rec.Strange == nil || rec.Strange.File != f.Name {
-		rec.Strange = &StrangeUpload{File: f.Name, CancelAsked: rec.Strange != nil && rec.Strange.CancelAsked}
-	}
+	rec.doubt(f)
 	s := rec.Strange
 	if s.Settled || !l.live.Complete {
 		if old == nil || old.Strange == nil || *old.Strange != *s {

@@ -117,6 +117,7 @@ func (d *recordReader) record(r *planner.Record) {
 		r.Strange = x
 		f.open()
 		f.text("file", &x.File)
+		f.text("sha256", &x.SHA256)
 		f.time("settle_from", &x.SettleFrom)
 		f.flag("settled", &x.Settled)
 		f.flag("cancel_asked", &x.CancelAsked)

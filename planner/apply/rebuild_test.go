@@ -196,3 +196,59 @@ func TestRebuildSurvivesACrash(t *testing.T) {
 		}
 	}
 }
+
+// What the lost state bought last was for another model, or from an upload on
+// which a job by hand had failed: a job that is listed explains no upload.
+func TestRebuildAfterAChange(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		failed int // of the creates
+		unseen int // is the first create that the listing does not show yet
+		live   func(*world)
+	}{
+		{"another model", 3, 4, func(w *world) {
+			w.short()
+			time.Sleep(time.Hour)
+			for i := range w.desired.Batches {
+				w.desired.Batches[i].Model, w.desired.Batches[i].OnChange = "gemini-2.5-pro", planner.OnChangeRerun
+			}
+			w.short()
+		}},
+		{"jobs by hand", 0, 2, func(w *world) {
+			all := w.desired.Batches
+			w.desired.Batches = all[:1] // whose job tells of the lost state
+			w.short()
+			w.desired.Batches = all
+			for _, b := range all[1:] {
+				content, err := os.ReadFile(w.paths[b.Address].Source)
+				if err != nil {
+					w.t.Fatal(err)
+				}
+				if _, err := w.server.AddJob(emulator.PlantedJob{Requests: content, Age: time.Hour, State: "FAILED"}); err != nil {
+					w.t.Fatal(err)
+				}
+			}
+			w.short()
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				faults := []emulator.Fault{{Name: emulator.FaultListLag, Op: emulator.OpCreate, First: tt.unseen, Count: -1, Value: "10m"}}
+				if tt.failed > 0 {
+					faults = append(faults, emulator.Fault{Name: emulator.FaultJobFailed, Op: emulator.OpCreate, First: 1, Count: tt.failed})
+				}
+				w := newWorld(t, 3, 2, emulator.Config{Faults: faults})
+				tt.live(w)
+				w.lose()
+				time.Sleep(time.Minute)
+				if _, err := w.rebuild(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				w.mustConverge()
+				if n := w.purchases(); n != tt.failed+3 {
+					t.Errorf("%d jobs were bought, want %d", n, tt.failed+3)
+				}
+			})
+		})
+	}
+}

@@ -90,6 +90,9 @@ func (e *Engine) walkOn(ctx context.Context, r *planner.Recorded) (*walk, error)
 		}
 	}
 	for _, rec := range r.Batches {
+		if rec.Strange != nil && !rec.Strange.Settled {
+			return e.walkWhole(ctx)
+		}
 		for i := range rec.Attempts {
 			at := &rec.Attempts[i]
 			if at.Outcome == planner.OutcomeIntent {
