@@ -23,6 +23,7 @@ type view struct {
 	claimed      *Job
 	claimedRest  *Job // bought by another state for the rows that are left open
 	claimedUp    *File
+	restUp       *File // uploaded by another state for them
 	maybe        *Job
 	stale        *Job
 	offer        *Job    // the batch's own, where what was imported is another's

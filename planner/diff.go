@@ -289,7 +289,7 @@ func (x *differ) view(a Address) *view {
 	v := &x.looking
 	*v = view{
 		addr: a, want: x.want[a], rec: x.r.Batches[a], live: x.live, seen: x.results[a],
-		claimed: x.matches.claimed[a], claimedRest: x.matches.claimedRest[a], claimedUp: x.matches.claimedUp[a], maybe: x.matches.maybe[a], stale: x.matches.stale[a],
+		claimed: x.matches.claimed[a], claimedRest: x.matches.claimedRest[a], claimedUp: x.matches.claimedUp[a], restUp: x.matches.restUp[a], maybe: x.matches.maybe[a], stale: x.matches.stale[a],
 		extra: x.matches.extra[a], offer: x.matches.offer[a], otherProject: x.otherProject,
 	}
 	if from, ok := x.renamed[a]; ok {

@@ -13,6 +13,7 @@ type matches struct {
 	claimed     map[Address]*Job   // a job that another state made for it
 	claimedRest map[Address]*Job   // a job that another state made for the rows that it leaves open
 	claimedUp   map[Address]*File  // an upload that another state made for it
+	restUp      map[Address]*File  // an upload that another state made for the rows that it leaves open
 	maybe       map[Address]*Job   // a job that may be the batch's
 	problems    []Problem
 	stale       map[Address]*Job  // a job of this state's for a former content or model of it
@@ -31,7 +32,7 @@ func match(want map[Address]*Batch, d *Desired, r *Recorded, live *Live, renamed
 		fileSHA:   map[string]string{},
 		out: matches{
 			adopt: map[Address][]*Job{}, extra: map[Address][]*Job{}, claimed: map[Address]*Job{}, claimedRest: map[Address]*Job{},
-			claimedUp: map[Address]*File{}, maybe: map[Address]*Job{}, stale: map[Address]*Job{}, uploads: map[Address]*File{},
+			claimedUp: map[Address]*File{}, restUp: map[Address]*File{}, maybe: map[Address]*Job{}, stale: map[Address]*Job{}, uploads: map[Address]*File{},
 			offer: map[Address]*Job{},
 		},
 	}

@@ -43,6 +43,9 @@ func (m *matcher) files() {
 		if f := foreign[b.Source.SHA256]; f != nil {
 			m.out.claimedUp[b.Address] = f
 		}
+		if rest := m.record(b.Address).rest(b); rest != nil && foreign[rest.SHA256] != nil {
+			m.out.restUp[b.Address] = foreign[rest.SHA256]
+		}
 	}
 	m.shareUploads()
 }

@@ -383,6 +383,10 @@ func TestStrangers(t *testing.T) {
 	if got := Strangers(&s.d, &s.o); len(got) != 1 || got[0].Jobs != 1 {
 		t.Errorf("got %+v, want one stranger with a job for some rows", got)
 	}
+	s = newScene(repairs(1), answeredBadly(), liveFile(UploadName(rest1, theirs6, 1), rest1, 40*time.Hour))
+	if got := Strangers(&s.d, &s.o); len(got) != 1 || got[0].Uploads != 1 || !slices.Equal(got[0].Batches, []Address{subject}) {
+		t.Errorf("got %+v, want one stranger with an upload of some rows", got)
+	}
 	s = newScene(formerly(theirs6), labelled("a", theirs6, 1, JobRunning))
 	if got := Strangers(&s.d, &s.o); len(got) != 0 {
 		t.Errorf("a former lineage is no stranger: %+v", got)

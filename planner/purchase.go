@@ -148,7 +148,7 @@ func (v *view) buy(why Reason) verdict {
 // where nothing stands against it. A repair is of other bytes than those that
 // another state may have bought.
 func (v *view) against(why Reason) Reason {
-	claimed := v.claimedRest != nil || why != ReasonRepair && (v.claimed != nil || v.claimedUp != nil)
+	claimed := v.claimedRest != nil || v.restUp != nil || why != ReasonRepair && (v.claimed != nil || v.claimedUp != nil)
 	switch {
 	case v.otherProject && why != ReasonRerun:
 		return HoldOtherProject

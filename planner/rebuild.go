@@ -49,11 +49,10 @@ func Strangers(d *Desired, o *Observed) []Stranger {
 		if !ok || x.r.Owns(p.Lineage) || inputs[f.Name] {
 			continue
 		}
-		for _, b := range m.byContent[f.SHA256] {
+		if b := m.uploadedFor(f.SHA256); b != nil {
 			s := of(p.Lineage)
 			s.Uploads++
 			s.Batches = append(s.Batches, b.Address)
-			break
 		}
 	}
 	list := make([]Stranger, 0, len(found))
@@ -76,6 +75,22 @@ func (s *Stranger) made(j *Job, a Address) {
 	if j.Created.After(s.Last) {
 		s.Last = j.Created
 	}
+}
+
+// uploadedFor gives a batch for which those bytes may be bought: its source, or
+// the rows that it leaves open.
+func (m *matcher) uploadedFor(sha string) *Batch {
+	for _, b := range m.byContent[sha] {
+		return b
+	}
+	for i := range m.d.Batches {
+		if b := &m.d.Batches[i]; sha != "" {
+			if rest := m.record(b.Address).rest(b); rest != nil && rest.SHA256 == sha {
+				return b
+			}
+		}
+	}
+	return nil
 }
 
 // named gives the batch of the config that a label names, by what the config

@@ -211,6 +211,8 @@ var rowTransitions = []transition{
 		"phase=succeeded actions=upload+create reason=repair held=- attempt=2 warn=claimed_elsewhere subset=1111"},
 	{"bad rows, another state bought them", when(repairs(2), answeredBadly(), restLabelled("x", theirs6, rest1, "m1", 2, JobRunning)),
 		"phase=succeeded actions=download reason=rows_in_hand held=- attempt=1 warn=claimed_elsewhere job=j1"},
+	{"bad rows, another state uploaded them", when(repairs(2), answeredBadly(), liveFile(UploadName(rest1, theirs6, 1), rest1, 40*time.Hour)),
+		"phase=succeeded actions=download reason=rows_in_hand held=- attempt=1 warn=claimed_elsewhere job=j1"},
 	{"bad rows, another state's job for them failed", when(repairs(2), answeredBadly(), restLabelled("x", theirs6, rest1, "m1", 2, JobFailed)),
 		"phase=succeeded actions=upload+create reason=repair held=- attempt=2 warn=- subset=1111"},
 	{"bad rows, a lost job bought others of them", when(repairs(2), answeredBadly(), restLabelled("lost", ours6, rest2, "m1", 2, JobRunning)),
