@@ -157,8 +157,6 @@ var ownerTransitions = []transition{
 		"phase=unknown actions=- reason=- held=- attempt=0 warn=-"},
 	{"former lineage, a job for the model before that failed, what followed it is settled", when(formerly(theirs6), wantModel("m2"), labelled("j", theirs6, 1, JobFailed), theirUpload, theirsSettled),
 		"phase=uploaded actions=adopt+create reason=not_submitted held=- attempt=1 warn=- file=qp-aaaaaaaaaaaaaaaaaaaaaaaa-fedcba-1"},
-	{"former lineage, a job for the model before that succeeded, another job is asked for", when(formerly(theirs6), wantModel("m2"), labelled("j", theirs6, 1, JobSucceeded, output), theirUpload, rerun),
-		"phase=unknown actions=- reason=- held=- attempt=0 warn=rerun_refused"},
 	{"former lineage, a job for another model by hand, and its upload lives", when(formerly(theirs6), unlabelledJob("x", "files/hand", "m2", 10, JobFailed), liveFile("files/hand", contentA, 40*time.Hour)),
 		"phase=unknown actions=- reason=- held=- attempt=0 warn=-"},
 	{"former lineage, a job that failed was found, and an upload without a label lives", when(formerly(theirs6), bought(JobFailed, foundOf(theirs6)), liveFile("files/hand", contentA, 40*time.Hour)),

@@ -98,8 +98,8 @@ func (a *Attempt) answers(b *Batch) bool {
 // record of. Only a number above all that were used tells that the record is
 // missing: a lower one is an upload that was replaced since. Of a former
 // lineage, which counts no further, each is such that no record names; and so is
-// an upload of somebody else's making, which that state may have used. A job that
-// is listed explains neither: it may be of a model that the config named before.
+// an upload of somebody else's making, which that state may have used. A listed job
+// that failed explains neither: it may be of a model that the config named before.
 func (l *learner) indexStrange(r *Recorded) {
 	if !l.live.FilesListed {
 		return
@@ -111,6 +111,12 @@ func (l *learner) indexStrange(r *Recorded) {
 		}
 		for i := range rec.Attempts {
 			used[rec.Attempts[i].File] = true
+		}
+	}
+	for i := range l.live.Jobs {
+		j := &l.live.Jobs[i]
+		if tok, ok := ParseToken(j.DisplayName); ok && r.Owns(tok.Lineage) && j.promising() {
+			used[j.InputFile] = true // it is adopted, or holds what would be bought
 		}
 	}
 	for i := range l.live.Files {
