@@ -39,6 +39,35 @@ func writeText(text string) func(io.Writer) error {
 	}
 }
 
+// The file of a spool becomes an object, and leaves nothing on the way; somebody
+// else's object stays, and so does the spool then.
+func TestBucketTakesASpool(t *testing.T) {
+	one, two, bucket := newBucketDir(t)
+	one.inMemory = 0
+	s, sum := filled(t, one, "answers\n")
+	if !s.InFile() {
+		t.Fatal("what was written stands in no file")
+	}
+	w, err := s.Publish(t.Context(), PublishOptions{}, sum, always)
+	if err != nil || w.SHA256 != sum || w.Size != int64(len("answers\n")) {
+		t.Fatalf("%+v, %v", w, err)
+	}
+	if info, ok, err := two.Stat("a.jsonl"); !ok || err != nil || !info.same(w.Info) {
+		t.Errorf("%+v, %v, %v; want %+v", info, ok, err, w.Info)
+	}
+	wantTree(t, filepath.Join(bucket, "out"), map[string]string{"a.jsonl": "answers\n"})
+	wantTree(t, one.path, map[string]string{})
+
+	again, sum := filled(t, one, "others\n")
+	if _, err := again.Publish(t.Context(), PublishOptions{}, sum, always); !errors.Is(err, ErrExists) {
+		t.Errorf("%v, want that a result is there", err)
+	}
+	if got, err := io.ReadAll(io.NewSectionReader(again, 0, again.Size())); err != nil || string(got) != "others\n" {
+		t.Errorf("the spool holds %q, %v", got, err)
+	}
+	wantTree(t, filepath.Join(bucket, "out"), map[string]string{"a.jsonl": "answers\n"})
+}
+
 func TestBucketResults(t *testing.T) {
 	one, two, bucket := newBucketDir(t)
 	ctx := t.Context()
