@@ -56,6 +56,17 @@ func (a *arranged) stand(w *world) {
 	}
 }
 
+// removing does away with something as soon as the answers have come.
+type removing struct {
+	*arranged
+	remove func() error
+}
+
+func (r *removing) Download(ctx context.Context, file string, offset int64, w io.Writer) (provider.Downloaded, error) {
+	got, err := r.arranged.Download(ctx, file, offset, w)
+	return got, errors.Join(err, r.remove())
+}
+
 func byRow(t *testing.T) func(lines [][]byte) {
 	row := func(line []byte) int {
 		_, number, _ := strings.Cut(keyOf(t, line), "-r")
@@ -118,7 +129,7 @@ func arrangedWorld(t *testing.T, arrange func(lines [][]byte)) (*world, *arrange
 }
 
 // Somebody's file that appears while such answers come is left alone, and they are
-// kept; a process that dies around publishing them loses nothing.
+// kept; a folder that goes away is made anew; a process that dies around publishing them loses nothing.
 func TestAnswersThatWouldBecomeTheResult(t *testing.T) {
 	t.Run("something is in the way", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
@@ -140,6 +151,21 @@ func TestAnswersThatWouldBecomeTheResult(t *testing.T) {
 			}
 			a.arrange = func([][]byte) { t.Error("fetched again, and they were in hand") }
 			w.mustConverge()
+		})
+	})
+	t.Run("the folder is removed", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			w, a := arrangedWorld(t, nil)
+			a.arrange = byRow(t)
+			times := 0
+			w.answers = func(next apply.Answers) apply.Answers {
+				a.Answers = next
+				return &removing{a, func() error { times++; return os.RemoveAll(a.dir) }}
+			}
+			w.mustConverge()
+			if times != 1 {
+				t.Errorf("downloaded %d times, want once", times)
+			}
 		})
 	})
 	sc := scenario{name: "in order", batches: 1, rows: 1500}

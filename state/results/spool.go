@@ -158,11 +158,12 @@ func (s *Spool) Truncate(size int64) error {
 }
 
 // InFile reports whether what was written stands in a file, which can become the
-// result as it is.
+// result as it is. A file that somebody removed, or that lost its name to another
+// one, can be read still, and no more.
 func (s *Spool) InFile() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.file != nil
+	return s.file != nil && (s.dir.bucket != nil || names(s.root, s.temp, s.file))
 }
 
 // Publish makes the file itself the result that the spool is for, as

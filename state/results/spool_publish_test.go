@@ -174,3 +174,32 @@ func TestSpoolInMemoryIsNotPublished(t *testing.T) {
 	}
 	wantTree(t, dir, map[string]string{})
 }
+
+// A temporary file that is gone, or another one under its name, is not what was
+// written; that can still be read.
+func TestSpoolThatLostItsName(t *testing.T) {
+	for _, other := range []bool{false, true} {
+		dir := t.TempDir()
+		d := open(t, dir)
+		d.inMemory = 0
+		s, _ := filled(t, d, "new")
+		if !s.InFile() {
+			t.Fatal("not in a file")
+		}
+		if err := s.root.Remove(s.temp); err != nil {
+			t.Fatal(err)
+		}
+		if other {
+			if err := s.root.WriteFile(s.temp, []byte("old"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if s.InFile() {
+			t.Errorf("another file %v: it is taken for the spool", other)
+		}
+		text := make([]byte, len("new"))
+		if _, err := s.ReadAt(text, 0); err != nil || string(text) != "new" {
+			t.Errorf("%q, %v", text, err)
+		}
+	}
+}

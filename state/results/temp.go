@@ -65,7 +65,7 @@ func (disk) create(root *os.Root) (tempFile, string, error) {
 }
 
 // names tells whether the name still stands for the open file.
-func names(root *os.Root, name string, f *os.File) bool {
+func names(root *os.Root, name string, f tempFile) bool {
 	mine, err := f.Stat()
 	if err != nil {
 		return false
