@@ -44,7 +44,24 @@ func (p *project) killedAt(n int64) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	p.onCall(callCreate, n, nil, run.kill)
+	var seen atomic.Int64
+	killed := make(chan struct{})
+	p.front.setWatch(func(call string, _ *http.Request) func() {
+		if call != callCreate {
+			return func() {}
+		}
+		switch nth := seen.Add(1); {
+		case nth < n:
+			return func() {}
+		case nth > n: // of a worker beside it: what was not carried out by then never is
+			<-killed
+			panic(http.ErrAbortHandler)
+		}
+		return func() {
+			run.kill()
+			close(killed)
+		}
+	})
 	run.play()
 	p.front.setWatch(nil)
 	if !run.gone() {
