@@ -77,6 +77,11 @@
 //   - A create without an answer is found by its token and its input, or held
 //     for absent when two complete listings, a settle time apart by the
 //     service's clock, do not show it. Found late, it is still found.
+//   - An upload of which it is not known what followed, since the state is an
+//     older copy or was rebuilt, is not bought on before the same two listings
+//     have shown what did: one that nothing records, the input of failed jobs
+//     that were found by their label, and, after a state was taken over, one of
+//     somebody else's making.
 //   - A listing that shows not one recorded job, and none with a label of this
 //     state, teaches nothing: the key is another project's.
 //   - A job that was adopted and turns out to be another batch's is unbound: its
