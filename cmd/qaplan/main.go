@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	_ "github.com/qaplan/qaplan/cmd/qaplan/internal/collector" // before what allocates most
 )
 
 func main() {
