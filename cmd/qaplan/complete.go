@@ -237,6 +237,11 @@ func (a *app) completeBlockNames(cmd *cobra.Command, _ []string, typed string) (
 	return offer(names, nil, typed, 0)
 }
 
+// shellAsks tells that it is the shell that asks.
+func shellAsks(args []string) bool {
+	return len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd)
+}
+
 // completeRest sets what shells offer where a command says nothing itself: files
 // only where files are taken, and the words of flags that take a few.
 func completeRest(cmd *cobra.Command) {

@@ -61,7 +61,6 @@ Symbols of a plan:
 		stateCommand(a), forceUnlockCommand(a), emulatorCommand(a), versionCommand(a), completionCommand(),
 	)
 	root.SetHelpCommand(helpCommand())
-	completeRest(root)
 	return root
 }
 

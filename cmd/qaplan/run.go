@@ -61,6 +61,9 @@ func run(ctx context.Context, args []string, sys system) int {
 		a.ui.Hide(key)
 	}
 	root := rootCommand(a)
+	if shellAsks(args) {
+		completeRest(root)
+	}
 	args = doubleDashes(root, args)
 	root.SetArgs(args)
 	// Known before the flags are parsed, since errors of theirs are events too.
