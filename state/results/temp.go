@@ -57,7 +57,7 @@ func (disk) create(root *os.Root) (tempFile, string, error) {
 		}
 		// Another run's Sweep may have found the file before it was locked.
 		if err := lockFile(f); !errors.Is(err, errLocked) && names(root, name, f) {
-			return f, name, nil
+			return &outgoing{File: f}, name, nil
 		}
 		f.Close()
 	}
