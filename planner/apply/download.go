@@ -3,11 +3,14 @@ package apply
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
 
 	"github.com/qaplan/qaplan/planner"
+	"github.com/qaplan/qaplan/provider/batchfile"
+	"github.com/qaplan/qaplan/state/results"
 )
 
 // fill fetches the answers that are not on the disk. Where one cannot be had, it
@@ -15,7 +18,10 @@ import (
 func (b *batchFiles) fill(ctx context.Context, list []held) (lost *planner.Attempt, err error) {
 	for i := range list {
 		if list[i].answers == nil {
-			if list[i].answers, err = b.download(ctx, list[i].at); err != nil {
+			if list[i].answers, err = b.toFetch(list[i].at); err == nil {
+				err = list[i].answers.all(ctx)
+			}
+			if err != nil {
 				return list[i].at, err
 			}
 			list[i].fetched = true
@@ -24,27 +30,115 @@ func (b *batchFiles) fill(ctx context.Context, list []held) (lost *planner.Attem
 	return nil, nil
 }
 
-// download fetches an output to a temporary file beside the result.
-func (b *batchFiles) download(ctx context.Context, at *planner.Attempt) (*answers, error) {
+// answers is one copy of a job's answers on this machine, or the place for one that
+// is still to come.
+type answers struct {
+	batchfile.File
+	// fetch brings what is to come into the file, and into w; nil where all of it is
+	// there.
+	fetch func(ctx context.Context, w io.Writer) error
+}
+
+// toFetch prepares a temporary file beside the result for an attempt's answers.
+func (b *batchFiles) toFetch(at *planner.Attempt) (*answers, error) {
 	spool, err := b.dir.Spool(b.path.OutputName)
 	if err != nil {
 		return nil, err
 	}
 	b.closers = append(b.closers, func() { spool.Discard() })
-	w := &spoolWriter{w: spool, progress: b.e.downloadProgress(b.addr, at)}
+	return &answers{File: spool, fetch: func(ctx context.Context, w io.Writer) error { return b.download(ctx, at, spool, w) }}, nil
+}
+
+// all fetches what is to come.
+func (a *answers) all(ctx context.Context) error {
+	if a == nil || a.fetch == nil {
+		return nil
+	}
+	err := a.fetch(ctx, io.Discard)
+	a.fetch = nil
+	return err
+}
+
+// joinTo puts answers to the keys of a joiner; those that are to come, while they
+// do. An error of fetching is returned as it is.
+func (a *answers) joinTo(ctx context.Context, j *batchfile.Joiner) (batchfile.FileReport, error) {
+	if a.fetch == nil {
+		return j.Add(ctx, a.File)
+	}
+	fetch := a.fetch
+	a.fetch = nil
+	coming := &joining{ctx: ctx, joiner: j, file: a.File}
+	return coming.end(fetch(ctx, coming))
+}
+
+// joinedAtOnce is how many bytes of answers must have come before it is worth its
+// cost to judge them beside the download.
+const joinedAtOnce = 256 << 10
+
+// joining judges answers while they come. It is written what stands in the file
+// already.
+type joining struct {
+	ctx    context.Context
+	joiner *batchfile.Joiner
+	file   batchfile.File
+
+	came int64          // as long as to is nil
+	to   *io.PipeWriter // nil while it is few that came
+	done chan struct{}
+	rep  batchfile.FileReport // when done
+	err  error
+}
+
+func (s *joining) Write(p []byte) (int, error) {
+	if s.to != nil {
+		return s.to.Write(p)
+	}
+	if s.came += int64(len(p)); s.came > joinedAtOnce {
+		s.begin()
+	}
+	return len(p), nil
+}
+
+func (s *joining) begin() {
+	from, to := io.Pipe()
+	s.to, s.done = to, make(chan struct{})
+	all := io.MultiReader(io.NewSectionReader(s.file, 0, s.came), from)
+	go func() {
+		defer close(s.done)
+		s.rep, s.err = s.joiner.AddComing(s.ctx, s.file, all)
+		from.CloseWithError(s.err) // ends the download
+	}()
+}
+
+// end says how it went, once fetching has ended, with an error or without.
+func (s *joining) end(failed error) (batchfile.FileReport, error) {
+	switch {
+	case s.to != nil:
+		s.to.CloseWithError(failed)
+		<-s.done
+		if failed == nil || s.err != nil && !errors.Is(s.err, failed) {
+			return s.rep, s.err
+		}
+	case failed == nil:
+		return s.joiner.Add(s.ctx, s.file)
+	}
+	return batchfile.FileReport{}, failed
+}
+
+// download fetches an output to a file, and gives w what stands there.
+func (b *batchFiles) download(ctx context.Context, at *planner.Attempt, spool *results.Spool, w io.Writer) error {
+	s := &spoolWriter{w: spool, then: w, progress: b.e.downloadProgress(b.addr, at)}
+	var err error
 	if at.Output != "" {
-		_, err = b.e.opt.Answers.Download(ctx, at.Output, 0, w)
+		_, err = b.e.opt.Answers.Download(ctx, at.Output, 0, s)
 	} else {
-		err = b.e.opt.Answers.InlineAnswers(ctx, at.Job, w)
+		err = b.e.opt.Answers.InlineAnswers(ctx, at.Job, s)
 	}
-	if w.err != nil {
+	if s.err != nil {
 		// The client reports it as a failed download, which it is not.
-		return nil, fmt.Errorf("store the answers in %s: %w", b.path.OutputDir, w.err)
+		return fmt.Errorf("store the answers in %s: %w", b.path.OutputDir, s.err)
 	}
-	if err != nil {
-		return nil, err
-	}
-	return &answers{File: spool}, nil
+	return err
 }
 
 // downloadProgress tells, about once a second, how many bytes of an output have
@@ -64,6 +158,7 @@ func (e *Engine) downloadProgress(a planner.Address, at *planner.Attempt) func(b
 // spoolWriter tells a failing disk from a failing download.
 type spoolWriter struct {
 	w        io.Writer
+	then     io.Writer // has what w took
 	n        int64
 	progress func(bytes int64) // so far
 	err      error             // of w
@@ -75,8 +170,9 @@ func (s *spoolWriter) Write(p []byte) (int, error) {
 	s.progress(s.n)
 	if err != nil {
 		s.err = err
+		return n, err
 	}
-	return n, err
+	return s.then.Write(p)
 }
 
 // alike tells that two downloads brought the same bytes.

@@ -76,9 +76,12 @@ type delivery struct {
 func (d *delivery) run(ctx context.Context) error {
 	fresh, err := d.fresh(ctx)
 	if err != nil {
-		return d.goneOr(d.at, err)
+		return err
 	}
 	if !d.joinable() {
+		if err := fresh.all(ctx); err != nil {
+			return d.goneOr(d.at, err)
+		}
 		return d.keep(ctx, fresh, nil)
 	}
 	src, err := d.openSource(ctx)
@@ -92,15 +95,18 @@ func (d *delivery) run(ctx context.Context) error {
 	for n := 1; ; n++ {
 		j, err := d.join(ctx, src, earlier, fresh)
 		if err != nil {
-			return err
+			return d.goneOr(d.at, err)
 		}
 		if fresh == nil || j.fresh.Verdict(d.at.Rows) == batchfile.Complete {
 			return d.settle(ctx, src, j, fresh)
 		}
 		// A damaged download looks like a damaged output. Two alike are believed.
-		second, err := d.download(ctx, d.at)
+		second, err := d.toFetch(d.at)
+		if err != nil {
+			return err
+		}
 		twice := false
-		if err == nil {
+		if err = second.all(ctx); err == nil {
 			if twice, err = alike(ctx, fresh, second); err != nil {
 				return err
 			}
@@ -237,7 +243,7 @@ func (d *delivery) endedEarly() bool {
 }
 
 // fresh gives the attempt's own answers: those that were kept, else those that
-// the service has. A repair may have none.
+// are to be fetched from the service. A repair may have none.
 func (d *delivery) fresh(ctx context.Context) (*answers, error) {
 	if d.at.Wrong && d.c.Reason == planner.ReasonRowsInHand {
 		return nil, nil // what it answered is another batch's
@@ -250,7 +256,7 @@ func (d *delivery) fresh(ctx context.Context) (*answers, error) {
 	if d.at.Repair && !d.at.HasAnswers() {
 		return nil, nil
 	}
-	return d.download(ctx, d.at)
+	return d.toFetch(d.at)
 }
 
 // earlier gives the answers of the attempts before, which this one adds to.

@@ -52,9 +52,6 @@ func (b *batchFiles) close() {
 	}
 }
 
-// answers is one copy of a job's answers on the disk.
-type answers struct{ batchfile.File }
-
 // part gives answers that were kept, nil when they are lost or were changed.
 func (b *batchFiles) part(ctx context.Context, at *planner.Attempt) (*answers, error) {
 	if at.Part == nil {
@@ -140,7 +137,8 @@ type joined struct {
 	dropped, doubled int
 }
 
-// join puts the answers in hand, and fresh ones, to the keys of the source.
+// join puts the answers in hand, and fresh ones, to the keys of the source. An
+// error of fetching these is returned as it is.
 func (b *batchFiles) join(ctx context.Context, src *source, inHand []held, fresh *answers) (*joined, error) {
 	j, err := batchfile.NewScannedJoiner(ctx, src, b.rows.Rules)
 	if err != nil {
@@ -148,7 +146,7 @@ func (b *batchFiles) join(ctx context.Context, src *source, inHand []held, fresh
 	}
 	out := &joined{joiner: j}
 	add := func(a *answers) (batchfile.FileReport, error) {
-		r, err := j.Add(ctx, a)
+		r, err := a.joinTo(ctx, j)
 		out.dropped += r.Unknown + r.Malformed
 		out.doubled += r.Doubled
 		return r, err

@@ -67,6 +67,31 @@ func (r *removing) Download(ctx context.Context, file string, offset int64, w io
 	return got, errors.Join(err, r.remove())
 }
 
+// breaking hands out half of the first output, and an error.
+type breaking struct {
+	apply.Answers
+	err         error
+	times, came int
+}
+
+func (b *breaking) Download(ctx context.Context, file string, offset int64, w io.Writer) (provider.Downloaded, error) {
+	if b.times++; b.times > 1 {
+		return b.Answers.Download(ctx, file, offset, w)
+	}
+	var body bytes.Buffer
+	got, err := b.Answers.Download(ctx, file, offset, &body)
+	if err != nil {
+		return got, err
+	}
+	for body.Len() > int(got.Bytes/2) {
+		n, err := w.Write(body.Next(10_000))
+		if b.came += n; err != nil {
+			return got, err
+		}
+	}
+	return got, b.err
+}
+
 func byRow(t *testing.T) func(lines [][]byte) {
 	row := func(line []byte) int {
 		_, number, _ := strings.Cut(keyOf(t, line), "-r")
@@ -168,6 +193,22 @@ func TestAnswersThatWouldBecomeTheResult(t *testing.T) {
 			}
 		})
 	})
+	for _, class := range []provider.Class{provider.ClassTemporary, provider.ClassGone, provider.ClassRefused} {
+		t.Run("the download breaks off, "+string(class), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, 1, 1500, quick())
+				b := &breaking{err: &provider.Error{Class: class, Err: errors.New("broken off")}}
+				w.answers = func(next apply.Answers) apply.Answers {
+					b.Answers = next
+					return b
+				}
+				w.mustConverge()
+				if b.times != 2 || b.came < 300<<10 {
+					t.Errorf("downloaded %d times, want twice; %d bytes came first", b.times, b.came)
+				}
+			})
+		})
+	}
 	sc := scenario{name: "in order", batches: 1, rows: 1500}
 	arrange := func(w *world) {
 		(&arranged{dir: filepath.Join(w.dir, "out"), arrange: byRow(t)}).stand(w)

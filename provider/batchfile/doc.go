@@ -26,8 +26,9 @@
 // public reports of it. What nobody reported is left alone.
 //
 // [NewJoiner] reads the keys of a source, and what its requests ask for;
-// [Joiner.Add] reads answers, judges each and remembers where its row stands.
-// It says how the file fits ([FileReport]); [Joiner.Report] says what the rows
+// [Joiner.Add] reads answers, judges each and remembers where its row stands;
+// [Joiner.AddComing] does so while they are still being fetched.
+// Both say how the file fits ([FileReport]); [Joiner.Report] says what the rows
 // are over all files. [Joiner.Bad] lists those that are not good, each with its
 // reason. [Joiner.WriteResult] copies the rows out in the order of the source;
 // [Joiner.Verbatim] tells when that would only copy the file that was read.

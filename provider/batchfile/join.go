@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -133,6 +134,18 @@ func (j *Joiner) form(i int) *form {
 // key, in one file or several, the first good one counts, or the first where
 // none is good. After an error the Joiner is of no further use.
 func (j *Joiner) Add(ctx context.Context, answers File) (FileReport, error) {
+	return j.add(ctx, answers, section(answers), answers.Size())
+}
+
+// AddComing is [Joiner.Add] for a file that is still being written: from gives its
+// bytes from the first one on, each when it stands in the file, and ends where the
+// file does. When AddComing returns an error, from may be in use until it ends.
+func (j *Joiner) AddComing(ctx context.Context, answers File, from io.Reader) (FileReport, error) {
+	return j.add(ctx, answers, from, math.MaxInt64-1)
+}
+
+// add reads size bytes at most.
+func (j *Joiner) add(ctx context.Context, answers File, from io.Reader, size int64) (FileReport, error) {
 	var r FileReport
 	if len(j.files) == 1<<16-1 {
 		return r, errors.New("read answers: too many files")
@@ -142,9 +155,9 @@ func (j *Joiner) Add(ctx context.Context, answers File) (FileReport, error) {
 	if j.seen == nil {
 		j.seen = make([]uint64, (j.keys.rows+63)/64)
 	}
-	in, end := j.follow(answers)
+	in, end := j.follow(from, size)
 	defer end()
-	err := eachLineOf(ctx, in, answers.Size(), "the answers", func(l line) error {
+	err := eachLineOf(ctx, in, size, "the answers", func(l line) error {
 		r.Lines++
 		if a, ok := j.reader.read(l); ok {
 			err := j.addRow(&r, l, a)

@@ -14,10 +14,10 @@ import (
 // else. Such a file need not be written anew. The hash is that of the file, in
 // lower-case hex.
 //
-// Of a file of less than 256 KiB it is not found out.
+// Of a file that was less than 256 KiB when it was added it is not found out.
 func (j *Joiner) Verbatim() (sha256hex string, ok bool) {
 	v := j.verbatim
-	if v == nil || v.rows != j.keys.rows || v.end != v.size {
+	if v == nil || v.rows != j.keys.rows || v.end != j.files[0].Size() {
 		return "", false
 	}
 	return hex.EncodeToString(v.sum.Sum(nil)), true
@@ -32,19 +32,18 @@ const verbatimFrom = 256 << 10
 type verbatim struct {
 	rows int   // so many lines of the result were seen
 	end  int64 // of the last of them, with its line feed
-	size int64 // of the file
 	sum  stoppable
 }
 
-// follow begins with the file that was added last, and gives what it is to be read
-// from. Reading has ended when end is called.
-func (j *Joiner) follow(f File) (r io.Reader, end func()) {
+// follow begins with the file that was added last, of size bytes at most, and gives
+// what it is to be read from. Reading has ended when end is called.
+func (j *Joiner) follow(from io.Reader, size int64) (r io.Reader, end func()) {
 	j.verbatim = nil
-	if len(j.files) > 1 || f.Size() < verbatimFrom {
-		return section(f), func() {}
+	if len(j.files) > 1 || size < verbatimFrom {
+		return from, func() {}
 	}
-	j.verbatim = &verbatim{size: f.Size(), sum: stoppable{Hash: sha256.New()}}
-	m := &meter{r: section(f), hash: &j.verbatim.sum, max: math.MaxInt64}
+	j.verbatim = &verbatim{sum: stoppable{Hash: sha256.New()}}
+	m := &meter{r: from, hash: &j.verbatim.sum, max: math.MaxInt64}
 	return m, m.end
 }
 

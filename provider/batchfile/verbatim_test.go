@@ -1,12 +1,19 @@
 package batchfile
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io"
+	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
 )
 
 // Verbatim must tell what comparing the result with the file tells.
@@ -106,4 +113,112 @@ func TestVerbatimBySize(t *testing.T) {
 			t.Errorf("%d bytes: %v, %s", answers.Len(), ok, sum)
 		}
 	}
+}
+
+// growing is a file of which nobody may ask for more than has come so far.
+type growing struct {
+	text  string
+	piece func() int
+	err   error // in place of the end
+
+	mu   sync.Mutex
+	came int
+}
+
+func (g *growing) Size() int64 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return int64(g.came)
+}
+
+func (g *growing) ReadAt(p []byte, off int64) (int, error) {
+	return strings.NewReader(g.text[:g.Size()]).ReadAt(p, off)
+}
+
+func (g *growing) Read(p []byte) (int, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.came == len(g.text) {
+		return 0, cmp.Or(g.err, io.EOF)
+	}
+	n := copy(p[:min(len(p), g.piece())], g.text[g.came:])
+	g.came += n
+	return n, nil
+}
+
+// Answers that are judged while they come are judged as those that are there.
+func TestAddComing(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 8))
+	for _, rows := range []int{0, 1, 300, 5000} {
+		for _, mixed := range []bool{false, true} {
+			var source strings.Builder
+			var lines []string
+			for i := range rows {
+				key := fmt.Sprintf("row-%d", i)
+				source.WriteString(ok(key) + "\n")
+				lines = append(lines, answerLine(key, strings.Repeat("An answer. ", 1+rng.IntN(60))))
+				if mixed && rng.IntN(3) == 0 {
+					lines = append(lines, error1(key)+"\n", answer1("not-"+key)+"\n", "{\n")
+				}
+			}
+			if mixed {
+				rng.Shuffle(len(lines), func(i, j int) { lines[i], lines[j] = lines[j], lines[i] })
+			}
+			answers := strings.Join(lines, "")
+			added, want := newTestJoiner(t, source.String()), ""
+			coming, got := newTestJoiner(t, source.String()), ""
+			file := &growing{text: answers, piece: func() int { return 1 + rng.IntN(100_000) }}
+			r1, err1 := added.Add(t.Context(), strings.NewReader(answers))
+			r2, err2 := coming.AddComing(t.Context(), file, file)
+			if err1 != nil || err2 != nil {
+				t.Fatal(err1, err2)
+			}
+			if diff := gocmp.Diff(r1, r2); diff != "" {
+				t.Errorf("%d rows, mixed %v: report (-there +coming):\n%s", rows, mixed, diff)
+			}
+			for j, text := range map[*Joiner]*string{added: &want, coming: &got} {
+				var w strings.Builder
+				if err := j.WriteResult(t.Context(), &w); err != nil {
+					t.Fatal(err)
+				}
+				*text = w.String()
+			}
+			if got != want {
+				t.Errorf("%d rows, mixed %v: the results differ", rows, mixed)
+			}
+			sum := sha256.Sum256([]byte(answers))
+			if hash, ok := coming.Verbatim(); ok != !mixed && rows > 1 || ok && hash != hex.EncodeToString(sum[:]) {
+				t.Errorf("%d rows, mixed %v: verbatim %v, %s", rows, mixed, ok, hash)
+			}
+		}
+	}
+}
+
+func TestAddComingFails(t *testing.T) {
+	broken := errors.New("cut off")
+	for _, rows := range []int{1, 20_000} {
+		var source, answers strings.Builder
+		for i := range rows {
+			key := fmt.Sprintf("row-%d", i)
+			source.WriteString(ok(key) + "\n")
+			answers.WriteString(answerLine(key, strings.Repeat("An answer. ", 10)))
+		}
+		file := &growing{text: answers.String(), piece: func() int { return 50_000 }, err: broken}
+		if _, err := newTestJoiner(t, source.String()).AddComing(t.Context(), file, file); !errors.Is(err, broken) {
+			t.Errorf("%d rows: got %v", rows, err)
+		}
+		// The goroutine that reads ahead has ended: nobody else reads any more.
+		if file.Size() != int64(answers.Len()) {
+			t.Errorf("%d rows: %d bytes read of %d", rows, file.Size(), answers.Len())
+		}
+	}
+}
+
+func newTestJoiner(t *testing.T, source string) *Joiner {
+	t.Helper()
+	j, err := NewJoiner(t.Context(), strings.NewReader(source), Rules{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return j
 }
