@@ -95,20 +95,36 @@ func (f *folders) close() error {
 	return errors.Join(errs...)
 }
 
+// found is what one look at a result path told.
+type found struct {
+	info  results.Info
+	there bool
+	err   error
+}
+
+func (f *folders) look(path Path) (x found) {
+	dir, err := f.open(path.OutputDir)
+	if err != nil {
+		return found{err: err}
+	}
+	x.info, x.there, x.err = dir.Stat(path.OutputName)
+	return x
+}
+
 // seen says what stands at the result path of a batch with that record, nil for
 // none.
 func (f *folders) seen(ctx context.Context, path Path, rec *planner.Record) (planner.ResultSeen, error) {
-	dir, err := f.open(path.OutputDir)
-	if err != nil {
-		return "", err
-	}
-	info, ok, err := dir.Stat(path.OutputName)
-	switch {
-	case errors.Is(err, results.ErrExists):
+	return f.tell(ctx, path, rec, f.look(path))
+}
+
+// tell says what it is that was found there.
+func (f *folders) tell(ctx context.Context, path Path, rec *planner.Record, x found) (planner.ResultSeen, error) {
+	switch info := &x.info; {
+	case errors.Is(x.err, results.ErrExists):
 		return planner.ResultForeign, nil // a folder or a link, which nothing here made
-	case err != nil:
-		return "", err
-	case !ok:
+	case x.err != nil:
+		return "", x.err
+	case !x.there:
 		return planner.ResultNone, nil
 	case rec == nil || rec.Result == nil:
 		return planner.ResultForeign, nil
@@ -117,9 +133,13 @@ func (f *folders) seen(ctx context.Context, path Path, rec *planner.Record) (pla
 	case info.ModTime.UnixNano() == rec.Result.ModTime:
 		return planner.ResultOurs, nil
 	}
-	this := recognised{path.OutputDir, path.OutputName, info.ModTime.UnixNano(), rec.Result.SHA256}
+	this := recognised{path.OutputDir, path.OutputName, x.info.ModTime.UnixNano(), rec.Result.SHA256}
 	if f.known.has(this) {
 		return planner.ResultOurs, nil
+	}
+	dir, err := f.open(path.OutputDir)
+	if err != nil {
+		return "", err
 	}
 	sum, _, err := dir.Hash(ctx, path.OutputName)
 	if err != nil {
