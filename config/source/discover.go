@@ -7,8 +7,10 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/qaplan/qaplan/state/durable"
 )
@@ -87,6 +89,7 @@ func Discover(q Query) Found {
 	for _, e := range entries {
 		d.entry(e)
 	}
+	d.lookAtAll()
 	slices.SortFunc(found.Files, func(a, b File) int { return a.Number - b.Number })
 	if len(found.Files) == 0 {
 		found.Files = nil
@@ -121,6 +124,7 @@ type discovery struct {
 	open    *os.File // the folder; nil where it cannot be opened
 	pattern pattern
 	names   map[int]string // of every number seen
+	entries []fs.DirEntry  // of found.Files
 	found   *Found
 }
 
@@ -144,19 +148,52 @@ func (d *discovery) entry(e fs.DirEntry) {
 		return
 	}
 	d.names[n] = e.Name()
-	if d.look(&f, e) {
-		d.found.Files = append(d.found.Files, f)
+	d.found.Files, d.entries = append(d.found.Files, f), append(d.entries, e)
+}
+
+// lookAtAll takes the facts of the files, and drops those that cannot be used. Most
+// are plain ones, which all processors look at.
+func (d *discovery) lookAtAll() {
+	files := d.found.Files
+	plain := make([]bool, len(files))
+	share := max(looksAtOnce, (len(files)+runtime.GOMAXPROCS(0)-1)/runtime.GOMAXPROCS(0))
+	var all sync.WaitGroup
+	for from := 0; from < len(files); from += share {
+		look := func() {
+			for i := from; i < min(from+share, len(files)); i++ {
+				plain[i] = d.plain(&files[i], d.entries[i])
+			}
+		}
+		if from+share < len(files) {
+			all.Go(look)
+		} else {
+			look()
+		}
 	}
+	all.Wait()
+	usable := files[:0]
+	for i := range files {
+		if f := files[i]; plain[i] || d.look(&f, d.entries[i]) {
+			usable = append(usable, f)
+		}
+	}
+	d.found.Files = usable
+}
+
+// looksAtOnce is how many files are worth another goroutine.
+const looksAtOnce = 64
+
+func (d *discovery) plain(f *File, e fs.DirEntry) bool {
+	if d.open == nil || !e.Type().IsRegular() {
+		return false
+	}
+	facts, ok := durable.Plain(d.open, e.Name())
+	f.Size, f.ModTime, f.Inode = facts.Size, facts.ModTime, facts.Inode
+	return ok
 }
 
 // look takes the facts of one file, or says why it is none that can be used.
 func (d *discovery) look(f *File, e fs.DirEntry) bool {
-	if d.open != nil && e.Type().IsRegular() {
-		if facts, ok := durable.Plain(d.open, e.Name()); ok {
-			f.Size, f.ModTime, f.Inode = facts.Size, facts.ModTime, facts.Inode
-			return true
-		}
-	}
 	info, err := e.Info()
 	if err == nil && info.Mode()&fs.ModeSymlink != 0 {
 		info, err = os.Stat(f.Path)
