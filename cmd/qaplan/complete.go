@@ -237,9 +237,10 @@ func (a *app) completeBlockNames(cmd *cobra.Command, _ []string, typed string) (
 	return offer(names, nil, typed, 0)
 }
 
-// shellAsks tells that it is the shell that asks.
+// shellAsks tells that it may be the shell that asks. Flags may stand before its
+// word, where an alias holds them.
 func shellAsks(args []string) bool {
-	return len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd)
+	return slices.ContainsFunc(args, func(arg string) bool { return strings.HasPrefix(arg, cobra.ShellCompRequestCmd) })
 }
 
 // completeRest sets what shells offer where a command says nothing itself: files

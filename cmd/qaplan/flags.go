@@ -202,7 +202,7 @@ func named(args []string, flag string) bool {
 // it pflag would read -json as five one-letter flags, and -out=x as -o with the
 // value ut=x. The only letters that stand for flags are -C and -h.
 func doubleDashes(root *cobra.Command, args []string) []string {
-	if shellAsks(args) && len(args) > 1 {
+	if len(args) > 1 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) {
 		typed := len(args) - 1 // what is being typed is not finished
 		return slices.Concat(args[:1], doubleDashes(root, args[1:typed]), args[typed:])
 	}

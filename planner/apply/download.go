@@ -3,7 +3,6 @@ package apply
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -34,8 +33,8 @@ func (b *batchFiles) fill(ctx context.Context, list []held) (lost *planner.Attem
 // is still to come.
 type answers struct {
 	batchfile.File
-	// fetch brings what is to come into the file, and into w; nil where all of it is
-	// there.
+	// fetch brings what is to come into the file, and tells w of it; nil where all of
+	// it is there.
 	fetch func(ctx context.Context, w io.Writer) error
 }
 
@@ -67,62 +66,10 @@ func (a *answers) joinTo(ctx context.Context, j *batchfile.Joiner) (batchfile.Fi
 	}
 	fetch := a.fetch
 	a.fetch = nil
-	coming := &joining{ctx: ctx, joiner: j, file: a.File}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	coming := newJoining(ctx, a.File, j, stop)
 	return coming.end(fetch(ctx, coming))
-}
-
-// joinedAtOnce is how many bytes of answers must have come before it is worth its
-// cost to judge them beside the download.
-const joinedAtOnce = 256 << 10
-
-// joining judges answers while they come. It is written what stands in the file
-// already.
-type joining struct {
-	ctx    context.Context
-	joiner *batchfile.Joiner
-	file   batchfile.File
-
-	came int64          // as long as to is nil
-	to   *io.PipeWriter // nil while it is few that came
-	done chan struct{}
-	rep  batchfile.FileReport // when done
-	err  error
-}
-
-func (s *joining) Write(p []byte) (int, error) {
-	if s.to != nil {
-		return s.to.Write(p)
-	}
-	if s.came += int64(len(p)); s.came > joinedAtOnce {
-		s.begin()
-	}
-	return len(p), nil
-}
-
-func (s *joining) begin() {
-	from, to := io.Pipe()
-	s.to, s.done = to, make(chan struct{})
-	all := io.MultiReader(io.NewSectionReader(s.file, 0, s.came), from)
-	go func() {
-		defer close(s.done)
-		s.rep, s.err = s.joiner.AddComing(s.ctx, s.file, all)
-		from.CloseWithError(s.err) // ends the download
-	}()
-}
-
-// end says how it went, once fetching has ended, with an error or without.
-func (s *joining) end(failed error) (batchfile.FileReport, error) {
-	switch {
-	case s.to != nil:
-		s.to.CloseWithError(failed)
-		<-s.done
-		if failed == nil || s.err != nil && !errors.Is(s.err, failed) {
-			return s.rep, s.err
-		}
-	case failed == nil:
-		return s.joiner.Add(s.ctx, s.file)
-	}
-	return batchfile.FileReport{}, failed
 }
 
 // download fetches an output to a file, and gives w what stands there.

@@ -139,7 +139,7 @@ func (j *Joiner) Add(ctx context.Context, answers File) (FileReport, error) {
 
 // AddComing is [Joiner.Add] for a file that is still being written: from gives its
 // bytes from the first one on, each when it stands in the file, and ends where the
-// file does. When AddComing returns an error, from may be in use until it ends.
+// file does. It returns when no read of from is under way, after an error too.
 func (j *Joiner) AddComing(ctx context.Context, answers File, from io.Reader) (FileReport, error) {
 	return j.add(ctx, answers, from, math.MaxInt64-1)
 }

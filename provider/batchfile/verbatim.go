@@ -14,7 +14,8 @@ import (
 // else. Such a file need not be written anew. The hash is that of the file, in
 // lower-case hex.
 //
-// Of a file that was less than 256 KiB when it was added it is not found out.
+// Of a file that was there, and less than 256 KiB, when it was added it is not found
+// out.
 func (j *Joiner) Verbatim() (sha256hex string, ok bool) {
 	v := j.verbatim
 	if v == nil || v.rows != j.keys.rows || v.end != j.files[0].Size() {
