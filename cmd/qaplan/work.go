@@ -35,8 +35,21 @@ type work struct {
 	known   []planner.Address // batches of config and state
 	hooks   *hooks            // nil where nobody is told
 	saved   *planner.Saved    // the restriction, nil when there is none
-	sink    func(apply.Event) // set before the engine applies, and so is outlook
+	sink    func(apply.Event) // another one once there is a plan to carry out, and so is outlook
 	outlook func(apply.Outlook)
+}
+
+// beforehand gives what takes events before there is a plan: of waits, which may be
+// long.
+func (a *app) beforehand() func(apply.Event) {
+	if a.stream == nil {
+		return a.ui.Beforehand()
+	}
+	return func(e apply.Event) {
+		if e.Type == apply.EventRateWait {
+			a.stream.Event(e)
+		}
+	}
 }
 
 // openWork takes the lock and gets everything ready. Nothing is sent.
@@ -45,7 +58,7 @@ func (a *app) openWork(ctx context.Context, f workOptions) (_ *work, err error) 
 	if err != nil {
 		return nil, err
 	}
-	w := &work{cfg: cfg, sink: func(apply.Event) {}, outlook: func(apply.Outlook) {}}
+	w := &work{cfg: cfg, sink: a.beforehand(), outlook: func(apply.Outlook) {}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, w.close())

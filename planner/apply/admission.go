@@ -18,6 +18,7 @@ const (
 	BudgetTokens     = budget.EnqueuedTokens
 	BudgetStorage    = budget.FileStorage
 	BudgetCalls      = "calls"
+	BudgetTakeOver   = "take_over"
 	BudgetRequests   = "requests_per_minute"
 	BudgetCreateRate = budget.CreatesPerMinute
 	BudgetPoll       = "poll_interval"

@@ -247,7 +247,7 @@ func (e *Engine) outlast(ctx context.Context) error {
 		for i := range rec.Attempts {
 			if rec.Attempts[i].Outcome == planner.OutcomeIntent {
 				until := time.Now().Add(state.SendTime)
-				e.emit(Event{Type: EventRateWait, Budget: "take_over", Reason: "the former run's last create may still be on its way", Until: until})
+				e.emit(Event{Type: EventRateWait, Budget: BudgetTakeOver, Reason: "the former run's last create may still be on its way", Until: until})
 				return sleepUntil(ctx, until)
 			}
 		}

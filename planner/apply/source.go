@@ -60,7 +60,8 @@ func (i *interruptible) Read(p []byte) (int, error) {
 	return i.r.Read(p)
 }
 
-// unchanged makes sure that the keys were read from the planned bytes.
+// unchanged makes sure that the keys were read from the planned bytes. Those stay
+// open: a file that is put in their place meanwhile is the next plan's to see.
 func (b *batchFiles) unchanged(src *source) error {
 	now, err := src.file.Stat()
 	if err == nil && (now.Size() != src.before.Size() || !now.ModTime().Equal(src.before.ModTime())) {

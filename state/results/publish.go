@@ -72,6 +72,9 @@ func (d *Dir) tryPublish(ctx context.Context, name string, o PublishOptions, wri
 // that its former name stands for nothing any more, whether the rest went well or
 // not.
 func (d *Dir) take(root *os.Root, temp, name string, size int64, o PublishOptions) (_ Info, renamed bool, err error) {
+	if d.moved(root) {
+		return Info{}, false, errMoved
+	}
 	former, renamed, err := d.place(root, temp, name, o)
 	if err != nil {
 		return Info{}, false, err

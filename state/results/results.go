@@ -90,8 +90,31 @@ func (d *Dir) open() (*os.Root, error) {
 	return d.root, nil
 }
 
+// errMoved tells that what was written is not where the path leads to.
+var errMoved = errors.New("the folder was renamed, or another put in its place, while it was written to")
+
+// moved reports whether the path leads to another folder than the open one by now,
+// or to none.
+func (d *Dir) moved(root *os.Root) bool {
+	here, err := root.Stat(".")
+	if err != nil {
+		return false // who uses it finds out
+	}
+	there, err := os.Stat(d.path)
+	return errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(here, there)
+}
+
+// leave opens the folder anew the next time.
+func (d *Dir) leave(root *os.Root) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.root == root {
+		d.root, d.folder = nil, nil // not closed: others may be using it
+	}
+}
+
 // inFolder calls do with the folder, which it makes where it must. A folder
-// that was removed while it was open is made again, and do called again.
+// that was moved or removed while it was open is made again, and do called again.
 func (d *Dir) inFolder(do func(root *os.Root) error) error {
 	for first := true; ; first = false {
 		root, err := d.open()
@@ -104,14 +127,12 @@ func (d *Dir) inFolder(do func(root *os.Root) error) error {
 		if err != nil {
 			return err
 		}
-		if err := do(root); !first || !errors.Is(err, fs.ErrNotExist) {
-			return err
+		if !first || !d.moved(root) {
+			if err := do(root); !first || !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
 		}
-		d.mu.Lock()
-		if d.root == root {
-			d.root, d.folder = nil, nil // not closed: others may be using it
-		}
-		d.mu.Unlock()
+		d.leave(root)
 	}
 }
 

@@ -182,6 +182,19 @@ func firstSentence(s string) string {
 	return strings.TrimSuffix(strings.TrimSpace(s), ".")
 }
 
+// Beforehand gives what takes the events of a run that has no plan to show yet. It
+// tells what is waited for, each pause once: without that, a service that cannot be
+// reached looks like a run that hangs.
+func (c *Console) Beforehand() func(apply.Event) {
+	w := waits{open: map[string]openWait{}, noted: map[string]time.Time{}}
+	return func(e apply.Event) {
+		now := time.Now()
+		if e.Type == apply.EventRateWait && (w.follow(&e, now) || e.Budget == apply.BudgetTakeOver) {
+			c.Tell(waitNote(&e, true, now))
+		}
+	}
+}
+
 // waitNote tells of a pause that a refusal or an outage began. waits tells that
 // the run goes on afterwards by itself.
 func waitNote(e *apply.Event, waits bool, now time.Time) string {
