@@ -191,7 +191,7 @@ func (a *app) carryOut(ctx context.Context, w *work) (apply.Report, error) {
 		if hook != "" {
 			hook += ". "
 		}
-		a.ui.Note("Interrupted: the calls in flight are finished and recorded, nothing new is begun. %sInterrupt again to end at once.", hook)
+		a.ui.Note("Interrupted: uploads and creates in flight are finished and recorded, downloads are broken off, nothing new is begun. %sInterrupt again to end at once.", hook)
 	})()
 	return w.engine.Apply(ctx)
 }

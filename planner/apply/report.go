@@ -62,7 +62,7 @@ func (e *Engine) left(p *planner.Plan) []Left {
 		case c.Has(planner.ActionCreate) && d != nil:
 			why = Left{Budget: d.budget, Reason: d.reason, Until: d.until, Early: d.early, Cause: d.cause, Refused: d.money && d.never}
 		case !e.shownToNobody(c):
-			why = Left{Reason: "the run ended before their turn"}
+			why = Left{Reason: "the run ended before they were through"}
 		}
 		index[why]++
 	}

@@ -209,7 +209,7 @@ func TestJSONStream(t *testing.T) {
 	s.Explain(Explained{Summary: "a warning", Detail: "do this", Warning: true, Range: &config.Range{Filename: "q.hcl", Start: config.Pos{Line: 3}}})
 	s.End(apply.Summary{Uploaded: 1, Created: 1, InProgress: 1, Deferred: 3}, []apply.Left{
 		{Budget: apply.BudgetCreates, Reason: "quota", Until: at.Add(time.Minute), Count: 2},
-		{Reason: "the run ended before their turn", Count: 1},
+		{Reason: "the run ended before they were through", Count: 1},
 	}, 0, false)
 	golden(t, "events.ndjson", out.String())
 
