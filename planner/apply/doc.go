@@ -37,15 +37,16 @@
 // no newer one can follow. Rows in hand that were not judged by the rules as they
 // are now are judged before the diff.
 //
-// Downloads and purchases run side by side, but for answers of a job without a
-// label: they come first, since they may turn out to be another batch's. Where a
-// successful job that nothing explains may be one of the batches that are to be
-// bought, the first keys of its answers are read and compared with those of the
-// sources. A purchase takes its place among what is active first (see package
-// budget, which decides by what is declared and by what was learned), then uploads
-// if it has to, then waits for its minute, and only then writes the intent: nothing
-// stands between the durable intent and the call. What a create taught goes into
-// the state with the record of its outcome.
+// Large answers are judged while they come, from the file that they come to, and no
+// download waits for that. Downloads and purchases run side by side, but for answers
+// of a job without a label: they come first, since they may turn out to be another
+// batch's. Where a successful job that nothing explains may be one of the batches
+// that are to be bought, the first keys of its answers are read and compared with
+// those of the sources. A purchase takes its place among what is active first (see
+// package budget, which decides by what is declared and by what was learned), then
+// uploads if it has to, then waits for its minute, and only then writes the intent:
+// nothing stands between the durable intent and the call. What a create taught goes
+// into the state with the record of its outcome.
 //
 // # Calls
 //
