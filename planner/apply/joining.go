@@ -69,11 +69,12 @@ type following struct {
 	ctx  context.Context
 	file io.ReaderAt
 	read int64
-	more chan struct{} // something changed since it was last looked
+	more chan struct{} // what was waited for may be there
 
-	mu   sync.Mutex
-	came int64
-	over error // io.EOF once all came
+	mu    sync.Mutex
+	came  int64
+	until int64 // that so much came is waited for
+	over  error // io.EOF once all came
 }
 
 // wrote tells that n more bytes stand in the file, and gives how many do.
@@ -81,7 +82,9 @@ func (f *following) wrote(n int) int64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.came += int64(n)
-	f.wake()
+	if f.came >= f.until {
+		f.wake()
+	}
 	return f.came
 }
 
@@ -100,13 +103,16 @@ func (f *following) wake() {
 	}
 }
 
+// Read fills p but at the end: many small steps of two goroutines cost more than
+// what they do.
 func (f *following) Read(p []byte) (int, error) {
 	for {
 		f.mu.Lock()
+		f.until = f.read + int64(len(p))
 		left, over := f.came-f.read, f.over
 		f.mu.Unlock()
 		switch {
-		case left > 0:
+		case left >= int64(len(p)), left > 0 && over != nil:
 			n, err := f.file.ReadAt(p[:min(left, int64(len(p)))], f.read)
 			f.read += int64(n)
 			if n > 0 {
