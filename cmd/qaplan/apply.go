@@ -50,8 +50,8 @@ done; what is done already is skipped, and what has changed since is left alone,
 exit code 5. Nothing else is bought, with --wait neither. Where the file is not at
 hand, --expect-digest ends the run unless the plan is the one that was reviewed.
 
-The first interrupt finishes the calls in flight and records them; the second
-ends at once. Running it again goes on from there, and nothing is paid twice.`,
+The first interrupt finishes the uploads and creates in flight, records them and
+breaks downloads off; the second ends at once. Running it again goes on from there, and nothing is paid twice.`,
 		Example: `  qaplan apply
   qaplan apply --auto-approve --wait --timeout 2h
   qaplan apply --target 'batch.refinement[72]'

@@ -35,7 +35,7 @@ type work struct {
 	known   []planner.Address // batches of config and state
 	hooks   *hooks            // nil where nobody is told
 	saved   *planner.Saved    // the restriction, nil when there is none
-	sink    func(apply.Event) // another one once there is a plan to carry out, and so is outlook
+	sink    func(apply.Event) // apply sets another one before it carries out a plan, and outlook
 	outlook func(apply.Outlook)
 }
 

@@ -38,7 +38,7 @@
 // are now are judged before the diff.
 //
 // Large answers are judged while they come, from the file that they come to, and no
-// download waits for that. Downloads and purchases run side by side, but for answers
+// call waits for that. Downloads and purchases run side by side, but for answers
 // of a job without a label: they come first, since they may turn out to be another
 // batch's. Where a successful job that nothing explains may be one of the batches
 // that are to be bought, the first keys of its answers are read and compared with
@@ -99,8 +99,8 @@
 //   - A wish to cancel is durable before its call, and what it concerns is not
 //     bought again by itself. An upload is deleted only when every batch with its
 //     bytes is delivered and no job that may still do work reads it.
-//   - Interrupting lets calls in flight finish and be recorded; nothing new
-//     begins. What could not be recorded stops the run at once.
+//   - Interrupting lets calls in flight finish and be recorded, but for downloads,
+//     which cost nothing to begin again; nothing new begins. What could not be recorded stops the run at once.
 //   - What was paid for is given up on no single word: an output is gone when the
 //     service says so twice, a settle time apart, and answers without a single row
 //     are no result.

@@ -59,7 +59,7 @@ func (a *answers) all(ctx context.Context) error {
 }
 
 // joinTo puts answers to the keys of a joiner; those that are to come, while they
-// do. An error of fetching is returned as it is.
+// do. An error of fetching is returned as it is, unless ctx ended.
 func (a *answers) joinTo(ctx context.Context, j *batchfile.Joiner) (batchfile.FileReport, error) {
 	if a.fetch == nil {
 		return j.Add(ctx, a.File)

@@ -3,8 +3,10 @@ package apply
 import (
 	"cmp"
 	"context"
+	"errors"
 
 	"github.com/qaplan/qaplan/planner"
+	"github.com/qaplan/qaplan/state/results"
 )
 
 // SettledOptions are what PlanSettled goes by; see Options.
@@ -48,9 +50,14 @@ func PlanSettled(ctx context.Context, o SettledOptions) *planner.Plan {
 }
 
 // lookAhead looks at results in the order of their batches while the records that
-// they are held against are read: where all is settled, that is half of the work.
+// they are held against are read: where all is settled, that is half of the work. It
+// begins with the first question, and ends with what cannot be looked at: a bucket
+// that does not answer takes minutes to say so.
 type lookAhead struct {
-	ready chan []found
+	look func(i int) found
+	n    int
+
+	ready chan []found // nil until it began
 	stop  chan struct{}
 	now   []found // not taken yet
 }
@@ -59,37 +66,63 @@ type lookAhead struct {
 const looksAtOnce = 64
 
 func (f *folders) lookAhead(n int, path func(i int) Path) *lookAhead {
-	l := &lookAhead{ready: make(chan []found, 4), stop: make(chan struct{})}
-	go func() {
-		defer close(l.ready)
-		for i := 0; i < n; {
-			some := make([]found, 0, min(looksAtOnce, n-i))
-			for ; len(some) < cap(some); i++ {
-				some = append(some, f.look(path(i)))
-			}
-			select {
-			case l.ready <- some:
-			case <-l.stop:
-				return
-			}
-		}
-	}()
-	return l
+	return &lookAhead{look: func(i int) found { return f.look(path(i)) }, n: n, stop: make(chan struct{})}
 }
 
-// next gives what was found for the next batch. There is one for each, and no more.
+func (l *lookAhead) run() {
+	defer close(l.ready)
+	for i := 0; i < l.n; {
+		some := make([]found, 0, min(looksAtOnce, l.n-i))
+		failed := false
+		for ; len(some) < cap(some) && !failed; i++ {
+			select {
+			case <-l.stop:
+				return
+			default:
+			}
+			x := l.look(i)
+			failed = x.err != nil && !errors.Is(x.err, results.ErrExists)
+			some = append(some, x)
+		}
+		select {
+		case l.ready <- some:
+		case <-l.stop:
+			return
+		}
+		if failed {
+			return
+		}
+	}
+}
+
+// errNotLooked is what there is to tell of results after one that could not be looked
+// at.
+var errNotLooked = errors.New("not looked at")
+
+// next gives what was found for the next batch.
 func (l *lookAhead) next() found {
+	if l.ready == nil {
+		l.ready = make(chan []found, 4)
+		go l.run()
+	}
 	if len(l.now) == 0 {
-		l.now = <-l.ready
+		some, ok := <-l.ready
+		if !ok {
+			return found{err: errNotLooked}
+		}
+		l.now = some
 	}
 	x := l.now[0]
 	l.now = l.now[1:]
 	return x
 }
 
-// end ends the looking, wherever it is.
+// end ends the looking, and waits for the look that is under way.
 func (l *lookAhead) end() {
 	close(l.stop)
+	if l.ready == nil {
+		return
+	}
 	for range l.ready {
 	}
 }

@@ -2,6 +2,7 @@ package apply_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"github.com/qaplan/qaplan/planner"
 	"github.com/qaplan/qaplan/planner/apply"
 	"github.com/qaplan/qaplan/state/blob"
+	"github.com/qaplan/qaplan/state/results"
 )
 
 // TestPlanSettled plans without the records in memory where all is done, and gives
@@ -78,6 +80,42 @@ func TestPlanSettled(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// A place that does not answer takes its time to say so: it is asked once, and not at
+// all where nobody wants to know.
+func TestPlanSettledAsksOnce(t *testing.T) {
+	var d planner.Desired
+	for n := 1; n <= 200; n++ {
+		batch, _ := batchIn(t.TempDir(), n, "x")
+		d.Batches = append(d.Batches, batch)
+	}
+	at := time.Now().Add(-time.Hour)
+	rec := &planner.Record{
+		Attempts: []planner.Attempt{{Number: 1, Outcome: planner.OutcomeBought, State: string(planner.JobSucceeded), Ended: at}},
+		Result:   &planner.Result{Attempt: 1},
+	}
+	for _, wanted := range []int{0, 1, 200} {
+		asked := 0
+		p := apply.PlanSettled(t.Context(), apply.SettledOptions{
+			Desired: &d, Path: func(int) apply.Path { return apply.Path{OutputDir: "gs://away/out", OutputName: "1.jsonl"} },
+			OpenDir: func(context.Context, string) (*results.Dir, error) {
+				asked++
+				return nil, errors.New("no answer")
+			},
+			Records: func(visit func(planner.Address, *planner.Record) bool) (string, int64, bool) {
+				for i := range wanted {
+					if !visit(d.Batches[i].Address, rec) {
+						return "", 0, false
+					}
+				}
+				return "", 0, wanted == len(d.Batches)
+			},
+		})
+		if want := min(wanted, 1); p != nil || asked != want {
+			t.Errorf("%d records: asked %d times, want %d; plan %v", wanted, asked, want, p)
+		}
 	}
 }
 

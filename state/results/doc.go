@@ -39,8 +39,8 @@
 //   - A result that Publish returned survives a power cut. When Publish fails,
 //     the name stands for what it stood for before, save when only the last
 //     fsync of the folder failed while a former file was replaced.
-//   - What is published is at the path that was named: a folder that was renamed,
-//     or whose place another one took, while a file was written is an error.
+//   - A folder that was renamed, or whose place another one took, while a file was
+//     written to it is an error: the file is not said to be at the path.
 //   - A file that the caller did not name as its own is never replaced, nor a
 //     manifest that another state, or somebody else, has written.
 //   - Equal manifests give equal bytes, and are not written twice.

@@ -152,6 +152,8 @@ func limit(budget string) string {
 		return "the limit on calls"
 	case apply.BudgetPoll:
 		return "the next listing"
+	case apply.BudgetTakeOver:
+		return "the former run's calls to end"
 	default:
 		return "the limit " + budget
 	}

@@ -200,9 +200,12 @@ func (c *Console) Beforehand() func(apply.Event) {
 func waitNote(e *apply.Event, waits bool, now time.Time) string {
 	pause := length(upToSecond(e.Until.Sub(now)))
 	s := capital(Printable(obstacle(e.Budget, e.Cause, e.Reason))) + ". "
-	if waits {
+	switch {
+	case e.Budget == apply.BudgetTakeOver:
+		s += "This run begins in " + pause
+	case waits:
 		s += "The next try is in " + pause
-	} else {
+	default:
 		s += "A later run tries again, in " + pause + " at the earliest"
 	}
 	if e.Early {
