@@ -51,7 +51,8 @@ exit code 5. Nothing else is bought, with --wait neither. Where the file is not 
 hand, --expect-digest ends the run unless the plan is the one that was reviewed.
 
 The first interrupt finishes the uploads and creates in flight, records them and
-breaks downloads off; the second ends at once. Running it again goes on from there, and nothing is paid twice.`,
+breaks downloads off; the second ends at once. Running it again goes on from
+there, and nothing is paid twice.`,
 		Example: `  qaplan apply
   qaplan apply --auto-approve --wait --timeout 2h
   qaplan apply --target 'batch.refinement[72]'
