@@ -18,6 +18,6 @@
 //   - run touches no global of the process, so that tests may run it beside
 //     others. main alone handles signals and exits.
 //   - The first interrupt lets calls in flight finish, but for downloads, and
-//     records them, the second ends the process at once. Both leave a state that the next run
-//     puts right.
+//     records them, the second ends the process at once. Both leave a state that
+//     the next run puts right.
 package main

@@ -119,7 +119,8 @@ func (f *folders) seen(ctx context.Context, path Path, rec *planner.Record) (pla
 
 // tell says what it is that was found there.
 func (f *folders) tell(ctx context.Context, path Path, rec *planner.Record, x found) (planner.ResultSeen, error) {
-	switch info := &x.info; {
+	info := &x.info
+	switch {
 	case errors.Is(x.err, results.ErrExists):
 		return planner.ResultForeign, nil // a folder or a link, which nothing here made
 	case x.err != nil:
@@ -133,7 +134,7 @@ func (f *folders) tell(ctx context.Context, path Path, rec *planner.Record, x fo
 	case info.ModTime.UnixNano() == rec.Result.ModTime:
 		return planner.ResultOurs, nil
 	}
-	this := recognised{path.OutputDir, path.OutputName, x.info.ModTime.UnixNano(), rec.Result.SHA256}
+	this := recognised{path.OutputDir, path.OutputName, info.ModTime.UnixNano(), rec.Result.SHA256}
 	if f.known.has(this) {
 		return planner.ResultOurs, nil
 	}

@@ -20,7 +20,6 @@ const joinedAtOnce = 256 << 10
 type joining struct {
 	following
 	joiner *batchfile.Joiner
-	file   batchfile.File
 	stop   func() // ends the download
 
 	done chan struct{} // nil while it is few that came
@@ -29,7 +28,7 @@ type joining struct {
 }
 
 func newJoining(ctx context.Context, file batchfile.File, j *batchfile.Joiner, stop func()) *joining {
-	return &joining{following: following{ctx: ctx, file: file, more: make(chan struct{}, 1)}, joiner: j, file: file, stop: stop}
+	return &joining{following: following{ctx: ctx, file: file, more: make(chan struct{}, 1)}, joiner: j, stop: stop}
 }
 
 func (s *joining) Write(p []byte) (int, error) {
@@ -67,7 +66,7 @@ func (s *joining) end(failed error) (batchfile.FileReport, error) {
 // following reads a file that is still being written, as far as it is.
 type following struct {
 	ctx  context.Context
-	file io.ReaderAt
+	file batchfile.File
 	read int64
 	more chan struct{} // what was waited for may be there
 

@@ -2,6 +2,7 @@ package batchfile
 
 import (
 	"cmp"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	gocmp "github.com/google/go-cmp/cmp"
 )
@@ -194,6 +196,7 @@ func TestAddComing(t *testing.T) {
 	}
 }
 
+// What fetching ended with is handed on, and no goroutine is left that reads ahead.
 func TestAddComingFails(t *testing.T) {
 	broken := errors.New("cut off")
 	for _, rows := range []int{1, 20_000} {
@@ -203,13 +206,23 @@ func TestAddComingFails(t *testing.T) {
 			source.WriteString(ok(key) + "\n")
 			answers.WriteString(answerLine(key, strings.Repeat("An answer. ", 10)))
 		}
-		file := &growing{text: answers.String(), piece: func() int { return 50_000 }, err: broken}
-		if _, err := newTestJoiner(t, source.String()).AddComing(t.Context(), file, file); !errors.Is(err, broken) {
-			t.Errorf("%d rows: got %v", rows, err)
-		}
-		// The goroutine that reads ahead has ended: nobody else reads any more.
-		if file.Size() != int64(answers.Len()) {
-			t.Errorf("%d rows: %d bytes read of %d", rows, file.Size(), answers.Len())
+		for _, cancelled := range []bool{false, true} {
+			synctest.Test(t, func(t *testing.T) { // which ends when all its goroutines have
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				want, came := broken, 0
+				file := &growing{text: answers.String(), err: broken}
+				file.piece = func() int {
+					if came++; cancelled && came == 30 {
+						want = context.Canceled
+						cancel()
+					}
+					return 50_000
+				}
+				if _, err := newTestJoiner(t, source.String()).AddComing(ctx, file, file); !errors.Is(err, want) {
+					t.Errorf("%d rows: got %v, want %v", rows, err, want)
+				}
+			})
 		}
 	}
 }

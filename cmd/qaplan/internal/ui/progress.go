@@ -49,7 +49,7 @@ func NewProgress(c *Console, items []planner.Item, waiting bool) *Progress {
 	p := &Progress{
 		c: c, goesOn: waiting, stop: make(chan struct{}), began: time.Now(),
 		phases: make(map[planner.Address]planner.Phase, len(items)), uploads: map[planner.Address]transfer{}, downloads: map[planner.Address]transfer{},
-		waits: waits{open: map[string]openWait{}, noted: map[string]time.Time{}},
+		waits: newWaits(),
 	}
 	for i := range items {
 		p.phases[items[i].Address] = items[i].Phase

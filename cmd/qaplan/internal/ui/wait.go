@@ -17,6 +17,10 @@ type waits struct {
 	noted map[string]time.Time // until when a pause was told of in a note, by budget
 }
 
+func newWaits() waits {
+	return waits{open: map[string]openWait{}, noted: map[string]time.Time{}}
+}
+
 type openWait struct {
 	nth    int
 	untils []time.Time // of calls that go out one after the other, of the rest one
@@ -186,7 +190,7 @@ func firstSentence(s string) string {
 // tells what is waited for, each pause once: without that, a service that cannot be
 // reached looks like a run that hangs.
 func (c *Console) Beforehand() func(apply.Event) {
-	w := waits{open: map[string]openWait{}, noted: map[string]time.Time{}}
+	w := newWaits()
 	return func(e apply.Event) {
 		now := time.Now()
 		if e.Type == apply.EventRateWait && (w.follow(&e, now) || e.Budget == apply.BudgetTakeOver) {

@@ -73,6 +73,30 @@ func TestNotesOfRefusals(t *testing.T) {
 	})
 }
 
+// Before there is a plan, each pause is told of, and nothing else.
+func TestBeforehand(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, _, errs := console("")
+		told := c.Beforehand()
+		pause := func(of string, d time.Duration) {
+			told(apply.Event{Type: apply.EventRateWait, Budget: of, Reason: "list jobs: no route", Until: time.Now().Add(d)})
+		}
+		told(apply.Event{Type: apply.EventCreateComplete})
+		pause(apply.BudgetRequests, time.Second)
+		pause(apply.BudgetTakeOver, 2*time.Minute)
+		pause(apply.BudgetCalls, 30*time.Second)
+		pause(apply.BudgetCalls, 20*time.Second) // of the same
+		time.Sleep(30 * time.Second)
+		pause(apply.BudgetCalls, time.Minute)
+		want := "List jobs: no route. This run begins in 2m00s.\n" +
+			"The service cannot be asked for now: list jobs: no route. The next try is in 30s.\n" +
+			"The service cannot be asked for now: list jobs: no route. The next try is in 1m00s.\n"
+		if diff := cmp.Diff(want, errs.String()); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	})
+}
+
 // What ends buying is an error at the end of the run: it is told before only
 // when the run goes on for long, and once.
 func TestNotesOfStops(t *testing.T) {
@@ -105,7 +129,7 @@ func TestNotesOfStops(t *testing.T) {
 // The line of progress tells of the wait that began last and is not over.
 func TestNextWait(t *testing.T) {
 	now := time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
-	w := waits{open: map[string]openWait{}, noted: map[string]time.Time{}}
+	w := newWaits()
 	begin := func(budget, reason string, d time.Duration) {
 		w.follow(&apply.Event{Type: apply.EventRateWait, Budget: budget, Reason: reason, Until: now.Add(d)}, now)
 	}
