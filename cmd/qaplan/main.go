@@ -8,7 +8,7 @@ import (
 	"os/signal"
 	"syscall"
 
-	_ "github.com/qaplan/qaplan/cmd/qaplan/internal/collector" // before what allocates most
+	_ "github.com/qaplan/qaplan/cmd/qaplan/internal/heap" // before what allocates most
 )
 
 func main() {
