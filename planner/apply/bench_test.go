@@ -2,12 +2,14 @@ package apply_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -17,6 +19,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/time/rate"
 
 	"github.com/qaplan/qaplan/planner"
 	"github.com/qaplan/qaplan/planner/apply"
@@ -56,16 +60,25 @@ func BenchmarkApply(b *testing.B) {
 	}
 }
 
-// BenchmarkApplyLarge does the same with four large files at a time.
+// BenchmarkApplyLarge does the same with four large files at a time: as fast as loopback
+// HTTP is, which keeps all processors busy, and over links that leave some idle.
 func BenchmarkApplyLarge(b *testing.B) {
-	const batches, rows, rowBytes = 4, 4096, 16 << 10 // 64 MB each
-	y := newYard(b, batches, rows, rowBytes)
-	y.compare(batches, (*yard).depot)
-	sources, results := y.sizes()
-	b.ReportMetric(sources/median(y.applied.buying), "MB/s-up")
-	b.ReportMetric(results/median(y.applied.fetching), "MB/s-down")
-	b.ReportMetric(sources/median(y.raw.buying), "http-MB/s-up")
-	b.ReportMetric(results/median(y.raw.fetching), "http-MB/s-down")
+	for _, link := range []struct {
+		name     string
+		megabits float64 // a second, each way
+	}{{"loopback", 0}, {"5000Mbit", 5000}, {"2500Mbit", 2500}, {"1000Mbit", 1000}} {
+		b.Run(link.name, func(b *testing.B) {
+			const batches, rows, rowBytes = 4, 4096, 16 << 10 // 64 MB each
+			y := newYard(b, batches, rows, rowBytes)
+			y.link = rate.Limit(link.megabits * 1e6 / 8)
+			y.compare(batches, (*yard).depot)
+			sources, results := y.sizes()
+			b.ReportMetric(sources/median(y.applied.buying), "MB/s-up")
+			b.ReportMetric(results/median(y.applied.fetching), "MB/s-down")
+			b.ReportMetric(sources/median(y.raw.buying), "http-MB/s-up")
+			b.ReportMetric(results/median(y.raw.fetching), "http-MB/s-down")
+		})
+	}
 }
 
 // phases are how long buying and fetching took, in each turn.
@@ -137,6 +150,7 @@ type yard struct {
 	desired planner.Desired
 	paths   map[planner.Address]apply.Path
 	answers map[string][]byte // of depots, by the sha256 of the source
+	link    rate.Limit        // bytes a second, each way; 0: what loopback takes
 
 	applied, raw phases
 }
@@ -196,9 +210,48 @@ type service struct {
 }
 
 func (y *yard) listen(h http.Handler, calls func() map[string]int64) service {
-	web := httptest.NewServer(h)
+	web := httptest.NewUnstartedServer(h)
+	if y.link > 0 {
+		const burst = 1 << 20
+		web.Listener = pacedListener{web.Listener, rate.NewLimiter(y.link, burst), rate.NewLimiter(y.link, burst)}
+	}
+	web.Start()
 	y.b.Cleanup(web.Close)
 	return service{web.URL, calls}
+}
+
+// pacedListener is a link: its connections share so many bytes a second each way.
+type pacedListener struct {
+	net.Listener
+	in, out *rate.Limiter
+}
+
+func (l pacedListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	return pacedConn{c, l}, err
+}
+
+type pacedConn struct {
+	net.Conn
+	link pacedListener
+}
+
+func (c pacedConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p[:min(len(p), c.link.in.Burst())])
+	return n, cmp.Or(c.link.in.WaitN(context.Background(), n), err)
+}
+
+func (c pacedConn) Write(p []byte) (n int, err error) {
+	for part := range slices.Chunk(p, c.link.out.Burst()) {
+		if err := c.link.out.WaitN(context.Background(), len(part)); err != nil {
+			return n, err
+		}
+		m, err := c.Conn.Write(part)
+		if n += m; err != nil {
+			return n, err
+		}
+	}
+	return n, nil
 }
 
 // emulator makes a new service, whose jobs are over as soon as they are made.
