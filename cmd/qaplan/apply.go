@@ -50,9 +50,9 @@ done; what is done already is skipped, and what has changed since is left alone,
 exit code 5. Nothing else is bought, with --wait neither. Where the file is not at
 hand, --expect-digest ends the run unless the plan is the one that was reviewed.
 
-The first interrupt finishes the uploads and creates in flight, records them and
-breaks downloads off; the second ends at once. Running it again goes on from
-there, and nothing is paid twice.`,
+The first interrupt finishes the calls in flight, records them and begins nothing
+new; the second ends at once. Running it again goes on from there, and nothing is
+paid twice.`,
 		Example: `  qaplan apply
   qaplan apply --auto-approve --wait --timeout 2h
   qaplan apply --target 'batch.refinement[72]'
@@ -192,7 +192,7 @@ func (a *app) carryOut(ctx context.Context, w *work) (apply.Report, error) {
 		if hook != "" {
 			hook += ". "
 		}
-		a.ui.Note("Interrupted: uploads and creates in flight are finished and recorded, downloads are broken off, nothing new is begun. %sInterrupt again to end at once.", hook)
+		a.ui.Note("Interrupted: calls in flight are finished and recorded, nothing new is begun. %sInterrupt again to end at once.", hook)
 	})()
 	return w.engine.Apply(ctx)
 }

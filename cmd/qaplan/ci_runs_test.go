@@ -90,7 +90,7 @@ func TestCICancel(t *testing.T) {
 	if !strings.Contains(ended.log, "::error title=qaplan::The run was cancelled.") || ended.outcomes["Keep the state's branch"] != "success" || ended.outcomes["Tell"] != "skipped" {
 		t.Errorf("outcomes %v:\n%s", ended.outcomes, ended.log)
 	}
-	if !strings.Contains(ended.log, "Interrupted: uploads and creates in flight are finished and recorded") {
+	if !strings.Contains(ended.log, "Interrupted: calls in flight are finished and recorded") {
 		t.Errorf("qaplan was not told:\n%s", ended.log)
 	}
 	p.git(p.clone, "fetch", "--quiet", "origin")

@@ -17,7 +17,6 @@
 //   - This package only wires: decisions are the planner's, words are the ui's.
 //   - run touches no global of the process, so that tests may run it beside
 //     others. main alone handles signals and exits.
-//   - The first interrupt lets calls in flight finish, but for downloads, and
-//     records them, the second ends the process at once. Both leave a state that
-//     the next run puts right.
+//   - The first interrupt lets calls in flight finish and records them, the second
+//     ends the process at once. Both leave a state that the next run puts right.
 package main

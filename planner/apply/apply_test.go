@@ -2,6 +2,7 @@ package apply_test
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 
@@ -253,6 +255,68 @@ func TestInterruptFinishesTheUploadInFlight(t *testing.T) {
 		}
 		w.transport = nil
 		w.mustConverge()
+	})
+}
+
+// interruptedFetch buys three batches, which end, and interrupts the apply that fetches
+// them while the first download is on its way, through a transport that cuts it or not.
+func interruptedFetch(t *testing.T, cut bool, then func(w *world, rep apply.Report, took time.Duration)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 3, 1, emulator.Config{})
+		w.mustApply(false)
+		time.Sleep(48 * time.Hour)
+		ctx, cancel := context.WithCancel(t.Context())
+		next := emulator.Transport(w.server)
+		w.transport = roundTripper(func(r *http.Request) (*http.Response, error) {
+			resp, err := next.RoundTrip(r)
+			if err == nil && callName(r) == "download" {
+				cancel()
+				if cut {
+					resp.Body = io.NopCloser(io.MultiReader(io.LimitReader(resp.Body, 10), iotest.ErrReader(io.ErrUnexpectedEOF)))
+				}
+			}
+			return resp, err
+		})
+		began := time.Now()
+		rep, err := w.apply(ctx, true)
+		if err != nil || !rep.Interrupted {
+			t.Fatalf("interrupted %v, error %v", rep.Interrupted, err)
+		}
+		then(w, rep, time.Since(began))
+		w.transport = nil
+		w.mustConverge()
+	})
+}
+
+func TestInterruptFinishesTheDownloadInFlight(t *testing.T) {
+	interruptedFetch(t, false, func(w *world, rep apply.Report, _ time.Duration) {
+		if rep.Summary.Downloaded != 1 || w.calls()[emulator.OpDownload] != 1 {
+			w.t.Errorf("summary %+v after %d downloads, want the one in flight delivered, and none after it", rep.Summary, w.calls()[emulator.OpDownload])
+		}
+		done := 0
+		for _, rec := range w.state().Batches {
+			if rec.Result != nil {
+				done++
+			}
+		}
+		if done != 1 {
+			w.t.Errorf("%d results are recorded, want 1", done)
+		}
+	})
+}
+
+func TestInterruptedDownloadIsNotBegunAgain(t *testing.T) {
+	interruptedFetch(t, true, func(w *world, rep apply.Report, took time.Duration) {
+		if rep.Summary.Downloaded != 0 || w.calls()[emulator.OpDownload] != 1 {
+			w.t.Errorf("summary %+v after %d downloads, want one that broke and none after it", rep.Summary, w.calls()[emulator.OpDownload])
+		}
+		if took > 0 {
+			w.t.Errorf("it took %s, want no pause for a download that is not begun again", took)
+		}
+		if len(rep.Errors) != 0 {
+			w.t.Errorf("errors %v, want none: the run ended before the download could be tried again", rep.Errors)
+		}
 	})
 }
 

@@ -107,7 +107,7 @@ func (e *Engine) Cancel(ctx context.Context, service Canceller, list []planner.C
 		if ctx.Err() != nil {
 			break
 		}
-		if err := e.cancelOne(finishing(ctx), service, &results[i]); err != nil {
+		if err := e.cancelOne(provider.Finishing(ctx), service, &results[i]); err != nil {
 			return results, err
 		}
 	}

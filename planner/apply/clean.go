@@ -73,7 +73,7 @@ func (e *Engine) Clean(ctx context.Context, service Remover, list []planner.File
 		if err := e.disown(f.Name, users[f.Name]); err != nil {
 			return deleted, errors.Join(append(errs, err)...)
 		}
-		if err := service.DeleteFile(finishing(ctx), f.Name); err != nil && provider.ClassOf(err) != provider.ClassGone {
+		if err := service.DeleteFile(provider.Finishing(ctx), f.Name); err != nil && provider.ClassOf(err) != provider.ClassGone {
 			errs = append(errs, err)
 			continue
 		}

@@ -21,7 +21,16 @@ func (e *Engine) fetch(ctx context.Context, r *round, c *planner.Change) error {
 	if ctx.Err() != nil {
 		return nil
 	}
-	err := e.tryFetch(ctx, r, c)
+	// Answers that are on their way come, and are delivered, though the run ends
+	// meanwhile, unless nothing can be recorded any more.
+	inFlight, breakOff := context.WithCancel(provider.Finishing(ctx))
+	defer breakOff()
+	defer context.AfterFunc(ctx, func() {
+		if _, broken := errors.AsType[*unrecorded](context.Cause(ctx)); broken {
+			breakOff()
+		}
+	})()
+	err := e.tryFetch(inFlight, r, c)
 	var broken *unrecorded
 	switch {
 	case errors.As(err, &broken):

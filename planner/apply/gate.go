@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/qaplan/qaplan/planner/budget"
+	"github.com/qaplan/qaplan/provider"
 )
 
 // Gate is the single place where calls are admitted. Every HTTP request of an
@@ -59,21 +60,12 @@ type reserved struct {
 
 type reservedKey struct{}
 
-type stopKey struct{}
-
-// finishing gives a context in which a call that is in flight is finished when
-// ctx is cancelled, and no further one is admitted.
-func finishing(ctx context.Context) context.Context {
-	return context.WithValue(context.WithoutCancel(ctx), stopKey{}, ctx)
-}
-
 // Admit waits until a call may go out and gives what ends it. It hears ctx.
 func (g *Gate) Admit(ctx context.Context, _ string) (release func(), err error) {
-	if stop, ok := ctx.Value(stopKey{}).(context.Context); ok {
-		if err := stop.Err(); err != nil {
-			return nil, err
-		}
-		ctx = stop
+	ctx, heard := provider.Between(ctx)
+	defer heard()
+	if err := ctx.Err(); err != nil {
+		return nil, err
 	}
 	if r, ok := ctx.Value(reservedKey{}).(*reserved); ok {
 		r.mu.Lock()

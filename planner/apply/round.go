@@ -207,7 +207,7 @@ func (e *Engine) work(ctx context.Context, r *round) error {
 	var fatal error
 	var once sync.Once
 	stop := func(err error) {
-		once.Do(func() { fatal = err; cancel(err) })
+		once.Do(func() { fatal = err; cancel(&unrecorded{err}) })
 	}
 	var wg sync.WaitGroup
 	always := func(context.Context, *planner.Change) bool { return true }

@@ -39,7 +39,7 @@ func (e *Engine) upload(ctx context.Context, r *round, c *planner.Change) (ok bo
 			return false, err
 		}
 		e.emit(Event{Type: EventUploadStart, Address: &c.Address, Attempt: c.Attempt, File: up.File, Path: c.Detail.Source, Total: up.Bytes})
-		file, err := e.opt.Files.Upload(finishing(ctx), in, e.uploadRequest(c, up))
+		file, err := e.opt.Files.Upload(provider.Finishing(ctx), in, e.uploadRequest(c, up))
 		if err == nil && (file.SHA256 != up.SHA256 || file.Bytes != up.Bytes) {
 			err = fmt.Errorf("upload %s: %w", up.File, provider.ErrDamaged)
 		}

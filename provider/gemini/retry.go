@@ -64,6 +64,8 @@ func backoff(attempt int) time.Duration {
 
 // pause waits, or gives the cause of the context's end.
 func pause(ctx context.Context, d time.Duration) error {
+	ctx, heard := provider.Between(ctx)
+	defer heard()
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
