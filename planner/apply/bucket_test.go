@@ -254,3 +254,34 @@ func TestBucketRunsOverlap(t *testing.T) {
 		}
 	})
 }
+
+// shutBucket lists nothing.
+type shutBucket struct {
+	blob.Driver
+	at    blob.Location
+	asked *int
+}
+
+func (b shutBucket) List(context.Context, string, func(blob.Object) error) error {
+	*b.asked++
+	return &blob.Error{Op: "list", Location: b.at, Kind: blob.KindDenied, Err: errors.New("not for you")}
+}
+
+// TestShutBucketIsAskedOnce plans with results in a bucket that cannot be used: one
+// that does not answer takes minutes to say so.
+func TestShutBucketIsAskedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 5, 1, emulator.Config{})
+		w.useBucket(true)
+		w.mustConverge()
+		asked := 0
+		w.options = func(o *apply.Options) { o.OpenDir = w.openDir(shutBucket{w.bucket, w.at("out"), &asked}) }
+		_, err := w.apply(t.Context(), false)
+		if shut, ok := errors.AsType[*blob.Error](err); !ok || shut.Kind != blob.KindDenied {
+			t.Errorf("error %v, want that of the bucket", err)
+		}
+		if said := strings.Count(fmt.Sprint(err), "not for you"); asked != 1 || said != 1 {
+			t.Errorf("asked %d times and said %d times for 5 batches, want once:\n%v", asked, said, err)
+		}
+	})
+}

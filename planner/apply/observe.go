@@ -11,6 +11,7 @@ import (
 
 	"github.com/qaplan/qaplan/planner"
 	"github.com/qaplan/qaplan/provider"
+	"github.com/qaplan/qaplan/state/blob"
 	"github.com/qaplan/qaplan/state/results"
 )
 
@@ -340,14 +341,21 @@ func (e *Engine) awaitedJobs(o *planner.Observed, at map[string]int) (awaited []
 }
 
 // observeResults looks at what stands at each result path: one stat, and a
-// hash only where size or time differ from the record.
+// hash only where size or time differ from the record. A bucket that cannot be used is
+// asked once: it takes minutes to find that it does not answer.
 func (e *Engine) observeResults(ctx context.Context, o *planner.Observed) error {
 	o.Results = make(map[planner.Address]planner.ResultSeen, len(e.opt.Desired.Batches))
 	var errs []error
+	away := map[string]bool{} // output folders in such buckets
 	for i := range e.opt.Desired.Batches {
 		a := e.opt.Desired.Batches[i].Address
+		dir := e.opt.Paths[a].OutputDir
+		if away[dir] {
+			continue
+		}
 		seen, err := e.resultSeen(ctx, a, o.Recorded.Batches[a])
 		if err != nil {
+			_, away[dir] = errors.AsType[*blob.Error](err)
 			errs = append(errs, fmt.Errorf("%s: look at the result file: %w", a, err))
 			continue
 		}
