@@ -352,12 +352,13 @@ func (y *yard) onlyHTTP(workers int, s service, bought, all map[string]int64) (u
 	y.b.Helper()
 	h := &bare{url: s.url, http: &http.Client{Transport: &http.Transport{MaxIdleConns: workers, MaxIdleConnsPerHost: workers}}}
 	defer h.http.CloseIdleConnections()
-	bodies := make([][]byte, len(y.desired.Batches))
+	bodies := make([]*os.File, len(y.desired.Batches))
 	for i := range bodies {
 		var err error
-		if bodies[i], err = os.ReadFile(y.paths[y.desired.Batches[i].Address].Source); err != nil {
+		if bodies[i], err = os.Open(y.paths[y.desired.Batches[i].Address].Source); err != nil {
 			y.b.Fatal(err)
 		}
+		defer bodies[i].Close()
 	}
 	began := time.Now()
 	for range all[emulator.OpGetModel] {
@@ -438,8 +439,13 @@ func (h *bare) get(path string) (body []byte) {
 }
 
 func (h *bare) post(url string, body []byte, headers ...string) (head http.Header, answer []byte) {
-	req, err := http.NewRequest(http.MethodPost, url, bytes.NewReader(body))
+	return h.send(url, bytes.NewReader(body), int64(len(body)), headers...)
+}
+
+func (h *bare) send(url string, body io.Reader, size int64, headers ...string) (head http.Header, answer []byte) {
+	req, err := http.NewRequest(http.MethodPost, url, body)
 	if err == nil {
+		req.ContentLength = size
 		for i := 0; i < len(headers); i += 2 {
 			req.Header.Set(headers[i], headers[i+1])
 		}
@@ -449,11 +455,11 @@ func (h *bare) post(url string, body []byte, headers ...string) (head http.Heade
 }
 
 // buy uploads and creates, and gives the name that the output will have.
-func (h *bare) buy(b *planner.Batch, body []byte) (output string) {
+func (h *bare) buy(b *planner.Batch, body *os.File) (output string) {
 	name := planner.UploadName(b.Source.SHA256, "abcdef", 1)
 	head, _ := h.post(h.url+"/upload/v1beta/files", fmt.Appendf(nil, `{"file":{"displayName":%q,"mimeType":"application/jsonl","name":%q}}`, b.Source.Path, name),
 		"X-Goog-Upload-Protocol", "resumable", "X-Goog-Upload-Command", "start", "Content-Type", "application/json")
-	h.post(head.Get("X-Goog-Upload-Url"), body, "X-Goog-Upload-Command", "upload, finalize", "X-Goog-Upload-Offset", "0")
+	h.send(head.Get("X-Goog-Upload-Url"), io.NewSectionReader(body, 0, b.Source.Bytes), b.Source.Bytes, "X-Goog-Upload-Command", "upload, finalize", "X-Goog-Upload-Offset", "0")
 	_, answer := h.post(h.url+"/v1beta/models/"+b.Model+":batchGenerateContent",
 		fmt.Appendf(nil, `{"batch":{"displayName":%q,"inputConfig":{"fileName":%q}}}`, planner.JobDisplayName(b.DisplayName, planner.NewToken("abcdef", b.Address, 1, b.Source.SHA256, b.Model)), name),
 		"Content-Type", "application/json")
