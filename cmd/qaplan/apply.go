@@ -74,7 +74,7 @@ paid twice.`,
 	fl := cmd.Flags()
 	fl.BoolVar(&f.approved, "auto-approve", false, "do not ask")
 	fl.BoolVar(&f.wait, "wait", false, "go on until every batch is done, failed or held")
-	fl.DurationVar(&f.timeout, "timeout", 0, "end cleanly after this `TIME`, such as 90m; 0 is no limit")
+	fl.DurationVar(&f.timeout, "timeout", 0, "end after this `TIME`, such as 90m, with what is in flight finished; 0 is no limit")
 	fl.BoolVar(&f.json, "json", false, "one JSON event a line on stdout; needs --auto-approve or a saved plan")
 	fl.BoolVar(&f.detailed, "detailed-exitcode", false, "exit 2 when all went well but work remains for a later run")
 	fl.DurationVar(&f.lockTimeout, "lock-timeout", 0, "how long, as a `TIME`, to wait for another run that holds the state, such as 10m")
@@ -182,17 +182,20 @@ func (a *app) applyWithin(ctx context.Context, f *applyFlags) (err error) {
 	return a.conclude(ctx, f, w, rep, err)
 }
 
-// carryOut applies, and says at an interrupt what is waited for.
+// carryOut applies, and says when it is to end what is waited for.
 func (a *app) carryOut(ctx context.Context, w *work) (apply.Report, error) {
 	defer context.AfterFunc(ctx, func() {
-		if !errors.Is(context.Cause(ctx), errInterrupted) {
-			return
-		}
 		hook := w.hooks.waitedFor()
 		if hook != "" {
-			hook += ". "
+			hook = " " + hook + "."
 		}
-		a.ui.Note("Interrupted: calls in flight are finished and recorded, nothing new is begun. %sInterrupt again to end at once.", hook)
+		const finished = "calls in flight are finished and recorded, nothing new is begun."
+		switch cause := context.Cause(ctx); {
+		case errors.Is(cause, errInterrupted):
+			a.ui.Note("Interrupted: %s%s Interrupt again to end at once.", finished, hook)
+		case errors.Is(cause, errTimeout):
+			a.ui.Note("The time of --timeout is over: %s%s", finished, hook)
+		}
 	})()
 	return w.engine.Apply(ctx)
 }

@@ -18,7 +18,7 @@ const module = "github.com/qaplan/qaplan/"
 func layers() map[string][]string {
 	batchfile := []string{"provider/batchfile"}
 	durable := []string{"state/durable"}
-	blob := join([]string{"state/blob"}, durable)
+	blob := join([]string{"state/blob", "provider/finish"}, durable)
 	state := join([]string{"planner", "planner/budget", "state"}, blob)
 	results := join([]string{"state/results"}, blob)
 	sources := join([]string{"config/source", "planner"}, batchfile, durable)
@@ -31,7 +31,8 @@ func layers() map[string][]string {
 		"planner/apply":              apply,
 		"provider":                   {},
 		"provider/batchfile":         {},
-		"provider/gemini":            {"provider"},
+		"provider/finish":            {},
+		"provider/gemini":            {"provider", "provider/finish"},
 		"provider/emulator":          {},
 		"provider/providertest":      {"provider", "provider/batchfile"},
 		"state":                      state,

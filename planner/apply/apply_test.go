@@ -2,6 +2,8 @@ package apply_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -18,6 +20,7 @@ import (
 	"github.com/qaplan/qaplan/planner/apply"
 	"github.com/qaplan/qaplan/provider/emulator"
 	"github.com/qaplan/qaplan/state"
+	"github.com/qaplan/qaplan/state/blob"
 )
 
 func at(n int) planner.Address { return planner.Address{Block: "qa", Number: n} }
@@ -258,41 +261,44 @@ func TestInterruptFinishesTheUploadInFlight(t *testing.T) {
 	})
 }
 
-// interruptedFetch buys three batches, which end, and interrupts the apply that fetches
-// them while the first download is on its way, through a transport that cuts it or not.
-func interruptedFetch(t *testing.T, cut bool, then func(w *world, rep apply.Report, took time.Duration)) {
-	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 3, 1, emulator.Config{})
-		w.mustApply(false)
-		time.Sleep(48 * time.Hour)
-		ctx, cancel := context.WithCancel(t.Context())
-		next := emulator.Transport(w.server)
-		w.transport = roundTripper(func(r *http.Request) (*http.Response, error) {
-			resp, err := next.RoundTrip(r)
-			if err == nil && callName(r) == "download" {
+// interrupted buys batches, whose jobs end, and interrupts the apply that fetches their
+// answers when so many downloads are on their way, 0 for never; each passes coming.
+func (w *world) interrupted(downloads int, coming func(*http.Response)) (rep apply.Report, took time.Duration, err error) {
+	w.t.Helper()
+	w.mustApply(false)
+	time.Sleep(48 * time.Hour)
+	ctx, cancel := context.WithCancel(w.t.Context())
+	defer cancel()
+	next := emulator.Transport(w.server)
+	var mu sync.Mutex
+	w.transport = roundTripper(func(r *http.Request) (*http.Response, error) {
+		resp, err := next.RoundTrip(r)
+		if err == nil && callName(r) == "download" {
+			mu.Lock()
+			defer mu.Unlock()
+			coming(resp)
+			if downloads--; downloads == 0 {
 				cancel()
-				if cut {
-					resp.Body = io.NopCloser(io.MultiReader(io.LimitReader(resp.Body, 10), iotest.ErrReader(io.ErrUnexpectedEOF)))
-				}
 			}
-			return resp, err
-		})
-		began := time.Now()
-		rep, err := w.apply(ctx, true)
-		if err != nil || !rep.Interrupted {
-			t.Fatalf("interrupted %v, error %v", rep.Interrupted, err)
 		}
-		then(w, rep, time.Since(began))
-		w.transport = nil
-		w.mustConverge()
+		return resp, err
 	})
+	began := time.Now()
+	rep, err = w.apply(ctx, true)
+	took = time.Since(began)
+	if wanted := ctx.Err() != nil; err == nil && rep.Interrupted != wanted {
+		w.t.Errorf("interrupted: %v, want %v", rep.Interrupted, wanted)
+	}
+	w.transport, w.options = nil, nil
+	return rep, took, err
 }
 
 func TestInterruptFinishesTheDownloadInFlight(t *testing.T) {
-	interruptedFetch(t, false, func(w *world, rep apply.Report, _ time.Duration) {
-		if rep.Summary.Downloaded != 1 || w.calls()[emulator.OpDownload] != 1 {
-			w.t.Errorf("summary %+v after %d downloads, want the one in flight delivered, and none after it", rep.Summary, w.calls()[emulator.OpDownload])
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 3, 1, emulator.Config{})
+		rep, _, err := w.interrupted(1, func(*http.Response) {})
+		if err != nil || rep.Summary.Downloaded != 1 || w.calls()[emulator.OpDownload] != 1 {
+			t.Errorf("error %v, summary %+v after %d downloads, want the one in flight delivered, and none after it", err, rep.Summary, w.calls()[emulator.OpDownload])
 		}
 		done := 0
 		for _, rec := range w.state().Batches {
@@ -301,23 +307,118 @@ func TestInterruptFinishesTheDownloadInFlight(t *testing.T) {
 			}
 		}
 		if done != 1 {
-			w.t.Errorf("%d results are recorded, want 1", done)
+			t.Errorf("%d results are recorded, want 1", done)
 		}
+		w.mustConverge()
 	})
 }
 
 func TestInterruptedDownloadIsNotBegunAgain(t *testing.T) {
-	interruptedFetch(t, true, func(w *world, rep apply.Report, took time.Duration) {
-		if rep.Summary.Downloaded != 0 || w.calls()[emulator.OpDownload] != 1 {
-			w.t.Errorf("summary %+v after %d downloads, want one that broke and none after it", rep.Summary, w.calls()[emulator.OpDownload])
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 3, 1, emulator.Config{})
+		rep, took, err := w.interrupted(1, func(resp *http.Response) {
+			resp.Body = io.NopCloser(io.MultiReader(io.LimitReader(resp.Body, 10), iotest.ErrReader(io.ErrUnexpectedEOF)))
+		})
+		if err != nil || rep.Summary.Downloaded != 0 || w.calls()[emulator.OpDownload] != 1 {
+			t.Errorf("error %v, summary %+v after %d downloads, want one that broke and none after it", err, rep.Summary, w.calls()[emulator.OpDownload])
 		}
 		if took > 0 {
-			w.t.Errorf("it took %s, want no pause for a download that is not begun again", took)
+			t.Errorf("it took %s, want no pause for a download that is not begun again", took)
 		}
 		if len(rep.Errors) != 0 {
-			w.t.Errorf("errors %v, want none: the run ended before the download could be tried again", rep.Errors)
+			t.Errorf("errors %v, want none: the run ended before the download could be tried again", rep.Errors)
 		}
+		w.mustConverge()
 	})
+}
+
+// putsFail is a bucket that takes nothing.
+type putsFail struct {
+	blob.Driver
+	err error
+}
+
+func (b putsFail) Put(context.Context, string, io.ReadSeeker, int64, blob.Condition) (v blob.Version, err error) {
+	return v, b.err
+}
+
+// TestInterruptTellsWhatCouldNotBeDelivered tries a bucket once after an interrupt, and
+// tells that it did not take the answers that came.
+func TestInterruptTellsWhatCouldNotBeDelivered(t *testing.T) {
+	for _, kind := range []blob.Kind{blob.KindDenied, blob.KindTemporary} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, 1, 1, emulator.Config{})
+			w.useBucket(true)
+			out := w.at("out")
+			w.options = func(o *apply.Options) {
+				o.OpenDir = w.openDir(putsFail{w.bucket, &blob.Error{Op: "write", Location: out, Kind: kind, Err: errors.New("no room")}})
+			}
+			rep, took, err := w.interrupted(1, func(*http.Response) {})
+			if err != nil || rep.Summary.Downloaded != 0 {
+				t.Errorf("%s: error %v, summary %+v, want nothing delivered", kind, err, rep.Summary)
+			}
+			if told := fmt.Sprint(rep.Errors[at(51)]); !strings.Contains(told, "no room") {
+				t.Errorf("%s: told %v, want why it was not delivered", kind, rep.Errors)
+			}
+			if took > 0 {
+				t.Errorf("%s: it took %s, want no pause and no second try", kind, took)
+			}
+			w.mustConverge()
+		})
+	}
+}
+
+// fullDisk is a journal that records no result.
+type fullDisk struct{ apply.Journal }
+
+func (j fullDisk) Write(op string, changes ...state.Change) error {
+	if op == "download_complete" {
+		return errors.New("no room")
+	}
+	return j.Journal.Write(op, changes...)
+}
+
+// TestUnrecordedResultBreaksDownloadsOff ends a run whose disk is full, interrupted or
+// not, before answers have come that could not be recorded either.
+func TestUnrecordedResultBreaksDownloadsOff(t *testing.T) {
+	for _, downloads := range []int{0, 2} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, 2, 1, emulator.Config{})
+			w.options = func(o *apply.Options) {
+				o.Journal, o.Limits.Parallelism = fullDisk{o.Journal}, 2
+			}
+			slow := 50 * time.Second
+			coming := func(resp *http.Response) {
+				resp.Body = &lateBody{resp.Body, resp.Request.Context(), slow}
+				slow = 5 * time.Second
+			}
+			_, took, err := w.interrupted(downloads, coming)
+			if err == nil || !strings.Contains(err.Error(), "no room") {
+				t.Errorf("interrupted at %d: error %v, want that of the journal", downloads, err)
+			}
+			if took >= 50*time.Second {
+				t.Errorf("interrupted at %d: it took %s, want the second download broken off after 5 s", downloads, took)
+			}
+			w.mustConverge()
+		})
+	}
+}
+
+// lateBody comes after a while, unless the request ends before.
+type lateBody struct {
+	io.ReadCloser
+	ctx  context.Context
+	wait time.Duration
+}
+
+func (b *lateBody) Read(p []byte) (int, error) {
+	select {
+	case <-time.After(b.wait):
+		b.wait = 0
+		return b.ReadCloser.Read(p)
+	case <-b.ctx.Done():
+		return 0, b.ctx.Err()
+	}
 }
 
 func TestModelThatIsNotThereStopsItsBlockOnly(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/qaplan/qaplan/planner"
 	"github.com/qaplan/qaplan/provider"
+	"github.com/qaplan/qaplan/provider/finish"
 	"github.com/qaplan/qaplan/state"
 )
 
@@ -107,7 +108,7 @@ func (e *Engine) Cancel(ctx context.Context, service Canceller, list []planner.C
 		if ctx.Err() != nil {
 			break
 		}
-		if err := e.cancelOne(provider.Finishing(ctx), service, &results[i]); err != nil {
+		if err := e.cancelOne(finish.Context(ctx), service, &results[i]); err != nil {
 			return results, err
 		}
 	}

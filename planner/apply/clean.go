@@ -10,6 +10,7 @@ import (
 	"github.com/qaplan/qaplan/planner"
 	"github.com/qaplan/qaplan/planner/budget"
 	"github.com/qaplan/qaplan/provider"
+	"github.com/qaplan/qaplan/provider/finish"
 	"github.com/qaplan/qaplan/state"
 )
 
@@ -73,7 +74,7 @@ func (e *Engine) Clean(ctx context.Context, service Remover, list []planner.File
 		if err := e.disown(f.Name, users[f.Name]); err != nil {
 			return deleted, errors.Join(append(errs, err)...)
 		}
-		if err := service.DeleteFile(provider.Finishing(ctx), f.Name); err != nil && provider.ClassOf(err) != provider.ClassGone {
+		if err := service.DeleteFile(finish.Context(ctx), f.Name); err != nil && provider.ClassOf(err) != provider.ClassGone {
 			errs = append(errs, err)
 			continue
 		}

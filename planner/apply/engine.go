@@ -271,7 +271,7 @@ const shownFor = time.Minute
 
 // Apply carries out what Plan showed; with Options.Wait it goes on until every
 // batch is done, failed or held. Cancelling ctx lets the calls in flight
-// finish, but for downloads, starts nothing new and records what is known.
+// finish, starts nothing new and records what is known.
 func (e *Engine) Apply(ctx context.Context) (Report, error) {
 	r, err := e.rounds(ctx)
 	if err == nil {

@@ -15,30 +15,26 @@ import (
 const maxDownloads = 4
 
 // fetch downloads the answers of a job and delivers them, or keeps them as a
-// part. It returns an error only when something that was done could not be
-// recorded.
-func (e *Engine) fetch(ctx context.Context, r *round, c *planner.Change) error {
+// part. What it needs before they come hears ctx, the rest inFlight. It returns an
+// error only when something that was done could not be recorded.
+func (e *Engine) fetch(ctx, inFlight context.Context, r *round, c *planner.Change) error {
 	if ctx.Err() != nil {
 		return nil
 	}
-	// Answers that are on their way come, and are delivered, though the run ends
-	// meanwhile, unless nothing can be recorded any more.
-	inFlight, breakOff := context.WithCancel(provider.Finishing(ctx))
-	defer breakOff()
-	defer context.AfterFunc(ctx, func() {
-		if _, broken := errors.AsType[*unrecorded](context.Cause(ctx)); broken {
-			breakOff()
-		}
-	})()
-	err := e.tryFetch(inFlight, r, c)
+	err := e.tryFetch(ctx, inFlight, r, c)
 	var broken *unrecorded
 	switch {
 	case errors.As(err, &broken):
 		return broken.err
-	case err != nil && ctx.Err() == nil:
+	case err != nil && !endedBy(ctx, err):
 		e.failed(c.Address, fmt.Errorf("%w; nothing is lost, it is fetched again", err), !passing(err))
 	}
 	return nil
+}
+
+// endedBy tells that an error says no more than that ctx ended.
+func endedBy(ctx context.Context, err error) bool {
+	return ctx.Err() != nil && (errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx)))
 }
 
 // passing tells that answers may come with the next poll, since it was the
@@ -49,7 +45,7 @@ func passing(err error) bool {
 	return remote || errors.Is(err, errNotYet)
 }
 
-func (e *Engine) tryFetch(ctx context.Context, r *round, c *planner.Change) error {
+func (e *Engine) tryFetch(ctx, inFlight context.Context, r *round, c *planner.Change) error {
 	files, err := e.filesOf(c.Address)
 	if err != nil {
 		return err
@@ -61,7 +57,7 @@ func (e *Engine) tryFetch(ctx context.Context, r *round, c *planner.Change) erro
 			d.at = &d.rec.Attempts[i]
 		}
 	}
-	return d.run(ctx)
+	return d.run(ctx, inFlight)
 }
 
 // errNotYet marks an answer that does not hold what the job is said to have
@@ -82,16 +78,16 @@ type delivery struct {
 	seen planner.ResultSeen
 }
 
-func (d *delivery) run(ctx context.Context) error {
+func (d *delivery) run(ctx, inFlight context.Context) error {
 	fresh, err := d.fresh(ctx)
 	if err != nil {
 		return err
 	}
 	if !d.joinable() {
-		if err := fresh.all(ctx); err != nil {
+		if err := fresh.all(inFlight); err != nil {
 			return d.goneOr(d.at, err)
 		}
-		return d.keep(ctx, fresh, nil)
+		return d.keep(inFlight, fresh, nil)
 	}
 	src, err := d.openSource(ctx)
 	if err != nil {
@@ -101,6 +97,7 @@ func (d *delivery) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	ctx = inFlight // what follows begins with the answers
 	for n := 1; ; n++ {
 		j, err := d.join(ctx, src, earlier, fresh)
 		if err != nil {

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/qaplan/qaplan/planner/budget"
-	"github.com/qaplan/qaplan/provider"
+	"github.com/qaplan/qaplan/provider/finish"
 )
 
 // Gate is the single place where calls are admitted. Every HTTP request of an
@@ -62,7 +62,7 @@ type reservedKey struct{}
 
 // Admit waits until a call may go out and gives what ends it. It hears ctx.
 func (g *Gate) Admit(ctx context.Context, _ string) (release func(), err error) {
-	ctx, heard := provider.Between(ctx)
+	ctx, heard := finish.Between(ctx)
 	defer heard()
 	if err := ctx.Err(); err != nil {
 		return nil, err

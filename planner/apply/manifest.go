@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/qaplan/qaplan/planner"
+	"github.com/qaplan/qaplan/provider/finish"
 	"github.com/qaplan/qaplan/state"
 	"github.com/qaplan/qaplan/state/results"
 )
@@ -23,7 +24,7 @@ func (e *Engine) writeManifests(ctx context.Context, last bool) {
 	}
 	folders := e.folders(st)
 	for _, dir := range slices.Sorted(maps.Keys(folders)) {
-		err := e.writeManifest(context.WithoutCancel(ctx), st, dir, folders[dir])
+		err := e.writeManifest(finish.Context(ctx), st, dir, folders[dir])
 		switch {
 		case err == nil:
 		case !last:

@@ -341,12 +341,12 @@ func (e *Engine) awaitedJobs(o *planner.Observed, at map[string]int) (awaited []
 }
 
 // observeResults looks at what stands at each result path: one stat, and a
-// hash only where size or time differ from the record. A bucket that cannot be used is
-// asked once: it takes minutes to find that it does not answer.
+// hash only where size or time differ from the record. A folder in a bucket that cannot
+// be listed is asked for once: it takes minutes to find that there is no answer.
 func (e *Engine) observeResults(ctx context.Context, o *planner.Observed) error {
 	o.Results = make(map[planner.Address]planner.ResultSeen, len(e.opt.Desired.Batches))
 	var errs []error
-	away := map[string]bool{} // output folders in such buckets
+	away := map[string]bool{} // such folders
 	for i := range e.opt.Desired.Batches {
 		a := e.opt.Desired.Batches[i].Address
 		dir := e.opt.Paths[a].OutputDir
@@ -355,7 +355,8 @@ func (e *Engine) observeResults(ctx context.Context, o *planner.Observed) error 
 		}
 		seen, err := e.resultSeen(ctx, a, o.Recorded.Batches[a])
 		if err != nil {
-			_, away[dir] = errors.AsType[*blob.Error](err)
+			bucket, _ := errors.AsType[*blob.Error](err)
+			away[dir] = bucket != nil && bucket.Op == blob.OpList
 			errs = append(errs, fmt.Errorf("%s: look at the result file: %w", a, err))
 			continue
 		}

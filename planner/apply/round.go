@@ -10,6 +10,7 @@ import (
 
 	"github.com/qaplan/qaplan/planner"
 	"github.com/qaplan/qaplan/provider"
+	"github.com/qaplan/qaplan/provider/finish"
 	"github.com/qaplan/qaplan/state"
 )
 
@@ -185,6 +186,10 @@ func (e *Engine) adopt(c *planner.Change, jobs map[string]*planner.Job, files ma
 // lost, then purchases. The two run side by side, so that a purchase that
 // waits for its minute holds up no download.
 func (e *Engine) work(ctx context.Context, r *round) error {
+	// Answers that are on their way come and are delivered though the run is to end,
+	// unless nothing can be recorded any more.
+	inFlight, breakOff := context.WithCancel(finish.Context(ctx))
+	defer breakOff()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var downloads, purchases []*planner.Change
@@ -207,11 +212,13 @@ func (e *Engine) work(ctx context.Context, r *round) error {
 	var fatal error
 	var once sync.Once
 	stop := func(err error) {
-		once.Do(func() { fatal = err; cancel(&unrecorded{err}) })
+		once.Do(func() { fatal = err; cancel(err); breakOff() })
 	}
 	var wg sync.WaitGroup
 	always := func(context.Context, *planner.Change) bool { return true }
-	e.start(ctx, &wg, r, downloads, stop, always, e.fetch)
+	e.start(ctx, &wg, r, downloads, stop, always, func(ctx context.Context, r *round, c *planner.Change) error {
+		return e.fetch(ctx, inFlight, r, c)
+	})
 	if e.anyUnproven(downloads) {
 		wg.Wait()
 		if e.isUnbound() {

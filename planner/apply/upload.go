@@ -9,6 +9,7 @@ import (
 	"github.com/qaplan/qaplan/planner"
 	"github.com/qaplan/qaplan/planner/budget"
 	"github.com/qaplan/qaplan/provider"
+	"github.com/qaplan/qaplan/provider/finish"
 	"github.com/qaplan/qaplan/state"
 )
 
@@ -39,7 +40,7 @@ func (e *Engine) upload(ctx context.Context, r *round, c *planner.Change) (ok bo
 			return false, err
 		}
 		e.emit(Event{Type: EventUploadStart, Address: &c.Address, Attempt: c.Attempt, File: up.File, Path: c.Detail.Source, Total: up.Bytes})
-		file, err := e.opt.Files.Upload(provider.Finishing(ctx), in, e.uploadRequest(c, up))
+		file, err := e.opt.Files.Upload(finish.Context(ctx), in, e.uploadRequest(c, up))
 		if err == nil && (file.SHA256 != up.SHA256 || file.Bytes != up.Bytes) {
 			err = fmt.Errorf("upload %s: %w", up.File, provider.ErrDamaged)
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/qaplan/qaplan/provider"
+	"github.com/qaplan/qaplan/provider/finish"
 )
 
 const (
@@ -64,7 +65,7 @@ func backoff(attempt int) time.Duration {
 
 // pause waits, or gives the cause of the context's end.
 func pause(ctx context.Context, d time.Duration) error {
-	ctx, heard := provider.Between(ctx)
+	ctx, heard := finish.Between(ctx)
 	defer heard()
 	t := time.NewTimer(d)
 	defer t.Stop()

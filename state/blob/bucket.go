@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/qaplan/qaplan/provider/finish"
 )
 
 // Version names one content of an object. What it looks like is the driver's
@@ -177,7 +179,7 @@ func (b *Bucket) put(ctx context.Context, key string, content io.ReaderAt, size 
 // List gives the objects whose keys begin with prefix, in the order of their
 // keys.
 func (b *Bucket) List(ctx context.Context, prefix string) (list []Object, err error) {
-	err = b.again(ctx, patience, "list", prefix, func(ctx context.Context) error {
+	err = b.again(ctx, patience, OpList, prefix, func(ctx context.Context) error {
 		list = list[:0]
 		return b.driver.List(ctx, prefix, func(o Object) error {
 			list = append(list, o)
@@ -245,13 +247,23 @@ func (b *Bucket) again(ctx context.Context, limit time.Duration, op, key string,
 		if e.Kind != KindTemporary {
 			return failed
 		}
-		timer := time.NewTimer(pause/2 + rand.N(pause))
-		select {
-		case <-ctx.Done():
-			timer.Stop()
+		if !sleep(ctx, pause/2+rand.N(pause)) {
 			return failed
-		case <-timer.C:
 		}
+	}
+}
+
+// sleep reports whether it was let sleep to the end.
+func sleep(ctx context.Context, d time.Duration) bool {
+	ctx, release := finish.Between(ctx)
+	defer release()
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
 	}
 }
 

@@ -25,6 +25,9 @@ const (
 	KindOther       Kind = "other"
 )
 
+// OpList is the operation of an [Error] of listing.
+const OpList = "list"
+
 // Error tells why a bucket could not be used. Its text repeats what the server
 // or the library said, which holds no credentials.
 type Error struct {

@@ -24,8 +24,9 @@ const (
 // place; those that are where the heap is now are put together.
 //
 // It relies on how Go lays out its heap, and on a kernel that leaves the choice to
-// programs (/sys/kernel/mm/transparent_hugepage/enabled says madvise). Where one of
-// them is different, nothing is gained and nothing lost.
+// programs (/sys/kernel/mm/transparent_hugepage/enabled says madvise; the last request
+// is heard whatever that says). Where one of them is different, little is gained and
+// nothing lost.
 func preferHugePages() {
 	probe := make([]byte, 128<<10) // too large for the stack, and beyond what is in use
 	at := uintptr(unsafe.Pointer(&probe[0]))

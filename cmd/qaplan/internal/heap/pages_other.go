@@ -2,5 +2,5 @@
 
 package heap
 
-// preferHugePages does nothing: other systems choose by themselves.
+// preferHugePages does nothing: there is nobody to ask.
 func preferHugePages() {}
