@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/qaplan/qaplan/planner"
 	"github.com/qaplan/qaplan/planner/apply"
 	"github.com/qaplan/qaplan/provider/emulator"
@@ -284,4 +285,40 @@ func TestShutBucketIsAskedOnce(t *testing.T) {
 			t.Errorf("asked %d times and said %d times for 5 batches, want once:\n%v", asked, said, err)
 		}
 	})
+}
+
+// TestLeftoversInBucketAreSwept leaves files in a folder that is a bucket as a killed
+// run does.
+func TestLeftoversInBucketAreSwept(t *testing.T) {
+	w := newWorld(t, 1, 1, quick())
+	w.useBucket(true)
+	w.options = func(o *apply.Options) { o.OpenDir = w.openDir(w.bucket) }
+	out := filepath.Join(w.dir, "bucket", "out")
+	if err := os.MkdirAll(out, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, age := range map[string]time.Duration{
+		".batch_051.jsonl.tmp-0011223344556677": time.Hour, // of a killed run
+		".batch_052.jsonl.tmp-0011223344556677": 0,         // another run is writing
+		"batch_053.jsonl.tmp-0011223344556677":  time.Hour, // somebody's
+		".batch_054.jsonl.tmp-old":              time.Hour, // somebody's
+	} {
+		at, then := filepath.Join(out, name), time.Now().Add(-age)
+		if err := errors.Join(os.WriteFile(at, []byte("x"), 0o600), os.Chtimes(at, then, then)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.mustConverge()
+	entries, err := os.ReadDir(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	want := []string{".batch_052.jsonl.tmp-0011223344556677", ".batch_054.jsonl.tmp-old", "batch_051.jsonl", "batch_053.jsonl.tmp-0011223344556677", results.ManifestName}
+	if diff := cmp.Diff(want, names); diff != "" {
+		t.Errorf("folder (-want +got):\n%s", diff)
+	}
 }

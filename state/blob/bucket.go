@@ -217,6 +217,16 @@ func (b *Bucket) Remove(ctx context.Context, key string) error {
 	return err
 }
 
+// Sweep removes what killed writers left in the folder prefix, where a bucket keeps
+// such things: a folder does.
+func (b *Bucket) Sweep(ctx context.Context, prefix string) error {
+	f, ok := b.driver.(folder)
+	if !ok {
+		return nil
+	}
+	return b.again(ctx, patience, "remove temporary files", prefix, func(ctx context.Context) error { return f.sweep(ctx, prefix) })
+}
+
 // Fail makes an error of this package that names a place in the bucket.
 func (b *Bucket) Fail(op, key string, kind Kind, err error) error {
 	return &Error{Op: op, Location: b.at.within(key), Kind: kind, Err: err}

@@ -193,6 +193,24 @@ func (f folder) List(_ context.Context, prefix string, yield func(Object) error)
 	return nil
 }
 
+// stillFor is how long a file that is being written is never left alone: a guard where
+// a disk does not pass locks on.
+const stillFor = time.Minute
+
+// sweep removes what killed writers left in the folder that holds the objects below
+// prefix.
+func (f folder) sweep(ctx context.Context, prefix string) error {
+	lock, err := f.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer lock.Release()
+	if err := durable.RemoveOldTemps(filepath.Join(f.dir, filepath.FromSlash(prefix)), stillFor); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return f.classify(err)
+	}
+	return nil
+}
+
 // isOwn tells files that are no objects: the lock, and what is being written.
 func isOwn(name string) bool {
 	return strings.HasPrefix(name, ownPrefix) || strings.HasPrefix(name, ".") && strings.Contains(name, ".tmp-")

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // WriteFile replaces the file at path by what write writes, or leaves
@@ -68,17 +69,28 @@ func Replace(fs FS, path string, perm os.FileMode, write func(io.Writer) error) 
 // RemoveTemps removes what killed calls of [WriteFile] for path left behind.
 // The caller must know that nobody is writing path.
 func RemoveTemps(path string) error {
-	dir, prefix := filepath.Dir(path), tempPrefix(path)
+	prefix := tempPrefix(path)
+	return removeTemps(filepath.Dir(path), func(e os.DirEntry) bool {
+		return strings.HasPrefix(e.Name(), prefix) && len(e.Name()) == len(prefix)+randomLen
+	})
+}
+
+// RemoveOldTemps removes what killed calls of [WriteFile] left behind in dir, and what
+// was not written to for so long. The caller must know that nobody writes in between.
+func RemoveOldTemps(dir string, age time.Duration) error {
+	return removeTemps(dir, func(e os.DirEntry) bool {
+		info, err := e.Info()
+		return err == nil && time.Since(info.ModTime()) >= age
+	})
+}
+
+func removeTemps(dir string, which func(os.DirEntry) bool) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return fmt.Errorf("remove temporary files: %w", err)
 	}
 	for _, e := range entries {
-		random, ok := strings.CutPrefix(e.Name(), prefix)
-		if !ok || len(random) != randomLen || !e.Type().IsRegular() {
-			continue
-		}
-		if _, err := hex.DecodeString(random); err != nil {
+		if !isTemp(e.Name()) || !e.Type().IsRegular() || !which(e) {
 			continue
 		}
 		if err := (OS{}).Remove(filepath.Join(dir, e.Name())); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -88,7 +100,20 @@ func RemoveTemps(path string) error {
 	return nil
 }
 
-const randomLen = 16
+// isTemp tells names that [WriteFile] gives to the files that it writes to.
+func isTemp(name string) bool {
+	at := strings.LastIndex(name, tempMark)
+	if at < 1 || name[0] != '.' {
+		return false
+	}
+	random, err := hex.DecodeString(name[at+len(tempMark):])
+	return err == nil && len(random) == randomLen/2
+}
+
+const (
+	tempMark  = ".tmp-"
+	randomLen = 16
+)
 
 func randomHex() string {
 	var b [randomLen / 2]byte
@@ -103,7 +128,7 @@ func tempPrefix(path string) string {
 	if len(base) > 200 {
 		base = fmt.Sprintf("%s-%08x", base[:180], crc32.ChecksumIEEE([]byte(base)))
 	}
-	return "." + base + ".tmp-"
+	return "." + base + tempMark
 }
 
 // MkdirAll is os.MkdirAll, and makes the new folders' names durable.

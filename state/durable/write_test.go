@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -270,6 +271,26 @@ func TestRemoveTemps(t *testing.T) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(keep, folder(t, dir)); diff != "" {
+		t.Errorf("folder (-want +got):\n%s", diff)
+	}
+}
+
+func TestRemoveOldTemps(t *testing.T) {
+	dir := t.TempDir()
+	for name, age := range map[string]time.Duration{
+		".a.tmp-0011223344556677": time.Minute, ".b.tmp-8899aabbccddeeff": time.Hour, // left behind
+		".c.tmp-0011223344556677": 0, "a": time.Hour, "a.tmp-0011223344556677": time.Hour, ".tmp-0011223344556677": time.Hour, ".a.tmp-00": time.Hour,
+	} {
+		at, then := filepath.Join(dir, name), time.Now().Add(-age)
+		if err := errors.Join(os.WriteFile(at, nil, 0o600), os.Chtimes(at, then, then)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := RemoveOldTemps(dir, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{".c.tmp-0011223344556677": "", "a": "", "a.tmp-0011223344556677": "", ".tmp-0011223344556677": "", ".a.tmp-00": ""}
+	if diff := cmp.Diff(want, folder(t, dir)); diff != "" {
 		t.Errorf("folder (-want +got):\n%s", diff)
 	}
 }

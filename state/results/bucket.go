@@ -22,6 +22,8 @@ type Objects interface {
 	Copy(ctx context.Context, key string, w io.WriterAt) (size int64, v blob.Version, err error)
 	Upload(ctx context.Context, key string, content io.ReaderAt, size int64, c blob.Condition) (blob.Version, error)
 	Remove(ctx context.Context, key string) error
+	// Sweep removes what killed writers left in the folder prefix.
+	Sweep(ctx context.Context, prefix string) error
 }
 
 // OpenBucket names a folder in a bucket: the objects below the key of at. What

@@ -1,6 +1,7 @@
 package results
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -83,9 +84,14 @@ var errLocked = errors.New("the file is locked")
 const deadAge = 24 * time.Hour
 
 // Sweep removes the temporary files that killed runs left in the folder, and
-// nothing else; it tells how many there were. Those that any process is using,
-// this one included, stay.
+// nothing else; it tells how many there were on this machine. Those that any process
+// is using, this one included, stay.
 func (d *Dir) Sweep() (removed int, err error) {
+	if d.bucket != nil {
+		defer func() {
+			err = errors.Join(err, d.bucket.objects.Sweep(context.Background(), d.bucket.at.Key))
+		}()
+	}
 	root, err := d.open()
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, nil
