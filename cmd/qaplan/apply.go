@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -112,7 +113,7 @@ func (a *app) apply(ctx context.Context, f *applyFlags) error {
 	}
 	if f.timeout > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, f.timeout, errTimeout)
+		ctx, cancel = context.WithTimeoutCause(context.WithValue(ctx, unlimitedKey{}, ctx), f.timeout, errTimeout)
 		defer cancel()
 	}
 	if a.stream != nil {
@@ -120,7 +121,7 @@ func (a *app) apply(ctx context.Context, f *applyFlags) error {
 	}
 	err := a.applyWithin(ctx, f)
 	// A time limit of the user's own is no failure.
-	if err != nil && errors.Is(context.Cause(ctx), errTimeout) && endedByContext(err) {
+	if err != nil && errors.Is(whyEnds(ctx), errTimeout) && endedByContext(err) {
 		a.ui.Note("The time of --timeout is over before anything was begun.")
 		if f.detailed {
 			return ended{exitChanges}
@@ -128,6 +129,22 @@ func (a *app) apply(ctx context.Context, f *applyFlags) error {
 		return nil
 	}
 	return err
+}
+
+// unlimitedKey marks the context that --timeout does not end.
+type unlimitedKey struct{}
+
+func unlimited(ctx context.Context) context.Context {
+	if whole, ok := ctx.Value(unlimitedKey{}).(context.Context); ok {
+		return whole
+	}
+	return ctx
+}
+
+// whyEnds gives the cause of the end of ctx: an interrupt, if only after the end of
+// --timeout, while what was in flight was finished.
+func whyEnds(ctx context.Context) error {
+	return cmp.Or(context.Cause(unlimited(ctx)), context.Cause(ctx))
 }
 
 // openSaved reads the saved plan, when one is given, before anything is begun.
@@ -184,17 +201,22 @@ func (a *app) applyWithin(ctx context.Context, f *applyFlags) (err error) {
 
 // carryOut applies, and says when it is to end what is waited for.
 func (a *app) carryOut(ctx context.Context, w *work) (apply.Report, error) {
-	defer context.AfterFunc(ctx, func() {
+	finished := func() string {
 		hook := w.hooks.waitedFor()
 		if hook != "" {
 			hook = " " + hook + "."
 		}
-		const finished = "calls in flight are finished and recorded, nothing new is begun."
-		switch cause := context.Cause(ctx); {
-		case errors.Is(cause, errInterrupted):
-			a.ui.Note("Interrupted: %s%s Interrupt again to end at once.", finished, hook)
-		case errors.Is(cause, errTimeout):
-			a.ui.Note("The time of --timeout is over: %s%s", finished, hook)
+		return "calls in flight are finished and recorded, nothing new is begun." + hook
+	}
+	whole := unlimited(ctx)
+	defer context.AfterFunc(whole, func() {
+		if errors.Is(context.Cause(whole), errInterrupted) {
+			a.ui.Note("Interrupted: %s Interrupt again to end at once.", finished())
+		}
+	})()
+	defer context.AfterFunc(ctx, func() {
+		if errors.Is(context.Cause(ctx), errTimeout) {
+			a.ui.Note("The time of --timeout is over: %s", finished())
 		}
 	})()
 	return w.engine.Apply(ctx)
@@ -258,7 +280,7 @@ func (a *app) follow(items []planner.Item, waits bool) watcher {
 // conclude says how an apply ended, and what it did even where it failed.
 func (a *app) conclude(ctx context.Context, f *applyFlags, w *work, rep apply.Report, err error) error {
 	a.summary, a.left = rep.Summary, rep.Left
-	cause := context.Cause(ctx)
+	cause := whyEnds(ctx)
 	interrupted := errors.Is(cause, errInterrupted)
 	if ctx.Err() != nil && endedByContext(err) {
 		err = nil // it was asked to end, and did
@@ -320,7 +342,7 @@ func (a *app) applyEnd(ctx context.Context, f *applyFlags, rep apply.Report) err
 		a.explain(ui.Explain(err))
 	}
 	var codes []int
-	if errors.Is(context.Cause(ctx), errInterrupted) {
+	if errors.Is(whyEnds(ctx), errInterrupted) {
 		codes = append(codes, exitInterrupted)
 	}
 	if unfinished(&rep) {

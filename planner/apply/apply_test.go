@@ -261,6 +261,33 @@ func TestInterruptFinishesTheUploadInFlight(t *testing.T) {
 	})
 }
 
+// TestInterruptTellsOfARefusedUpload does not keep the service's no to itself because
+// the run is to end.
+func TestInterruptTellsOfARefusedUpload(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 2, 1, emulator.Config{})
+		ctx, cancel := context.WithCancel(t.Context())
+		next := emulator.Transport(w.server)
+		w.transport = roundTripper(func(r *http.Request) (*http.Response, error) {
+			if !strings.HasPrefix(callName(r), "upload") {
+				return next.RoundTrip(r)
+			}
+			cancel()
+			body := `{"error":{"code":403,"status":"PERMISSION_DENIED","message":"not for this key"}}`
+			return &http.Response{StatusCode: http.StatusForbidden, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+		})
+		rep, err := w.apply(ctx, true)
+		if err != nil || !rep.Interrupted {
+			t.Fatalf("interrupted %v, error %v", rep.Interrupted, err)
+		}
+		if rep.Stopped == nil || !strings.Contains(rep.Stopped.Error(), "not for this key") {
+			t.Errorf("stopped: %v, want the service's words", rep.Stopped)
+		}
+		w.transport = nil
+		w.mustConverge()
+	})
+}
+
 // interrupted buys batches, whose jobs end, and interrupts the apply that fetches their
 // answers when so many downloads are on their way, 0 for never; each passes coming.
 func (w *world) interrupted(downloads int, coming func(*http.Response)) (rep apply.Report, took time.Duration, err error) {

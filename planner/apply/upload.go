@@ -28,7 +28,7 @@ const sessionFrom = 8 << 20
 func (e *Engine) upload(ctx context.Context, r *round, c *planner.Change) (ok bool, err error) {
 	in, err := e.openInput(ctx, r, c)
 	if err != nil {
-		if ctx.Err() == nil {
+		if !endedBy(ctx, err) {
 			e.failed(c.Address, fmt.Errorf("%w; nothing was sent", err), !passing(err))
 		}
 		return false, nil
@@ -135,13 +135,13 @@ func (e *Engine) uploaded(c *planner.Change, file *provider.File) error {
 func (e *Engine) uploadFailed(ctx context.Context, c *planner.Change, up *planner.Upload, err error) (taken bool, _ error) {
 	pe, ok := errors.AsType[*provider.Error](err)
 	switch {
-	case ctx.Err() != nil:
-		return false, nil // interrupted: it goes on in the next run
+	case endedBy(ctx, err):
+		return false, nil // it goes on in the next run
 	case errors.Is(err, provider.ErrDamaged):
 		e.warn(&c.Address, "%v; it is uploaded again under another name", err)
 		return false, e.dropUpload(c, up)
 	case ok && pe.Status == "ALREADY_EXISTS":
-		return true, nil
+		return ctx.Err() == nil, nil
 	case ok && pe.Class == provider.ClassQuota:
 		e.storageFull(c, pe)
 		return false, nil
