@@ -5,7 +5,10 @@
 // nor of runs, which ask for it.
 package finish
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 type untilKey struct{}
 
@@ -32,5 +35,19 @@ func Between(ctx context.Context) (_ context.Context, release func()) {
 		forget()
 		released()
 		cancel(nil)
+	}
+}
+
+// Pause waits between two requests, or gives the cause of the end that [Between] hears.
+func Pause(ctx context.Context, d time.Duration) error {
+	ctx, release := Between(ctx)
+	defer release()
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/qaplan/qaplan/provider/finish"
 )
@@ -68,6 +69,26 @@ func TestBetween(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+func TestPause(t *testing.T) {
+	for _, tt := range []struct {
+		end  time.Duration // 0: not
+		took time.Duration
+		err  error
+	}{{0, time.Minute, nil}, {time.Second, time.Second, errOver}} {
+		synctest.Test(t, func(t *testing.T) {
+			run, end := context.WithCancelCause(t.Context())
+			defer end(nil)
+			if tt.end > 0 {
+				time.AfterFunc(tt.end, func() { end(errOver) })
+			}
+			began := time.Now()
+			if err := finish.Pause(finish.Context(run), time.Minute); err != tt.err || time.Since(began) != tt.took {
+				t.Errorf("ended at %s: %v after %s, want %v after %s", tt.end, err, time.Since(began), tt.err, tt.took)
+			}
+		})
 	}
 }
 

@@ -49,7 +49,7 @@ func (c *Client) again(ctx context.Context, k call, once func() error) error {
 			slog.String("op", k.op), slog.String("target", k.target),
 			slog.String("class", string(e.Class)), slog.Int("http_status", e.HTTPStatus),
 			slog.Int("attempt", attempt), slog.Duration("wait", wait))
-		if cause := pause(ctx, wait); cause != nil {
+		if cause := finish.Pause(ctx, wait); cause != nil {
 			e.Err = cause
 			return e
 		}
@@ -61,18 +61,4 @@ func (c *Client) again(ctx context.Context, k call, once func() error) error {
 func backoff(attempt int) time.Duration {
 	d := 500 * time.Millisecond << min(attempt-1, 5)
 	return d*3/4 + rand.N(d/2)
-}
-
-// pause waits, or gives the cause of the context's end.
-func pause(ctx context.Context, d time.Duration) error {
-	ctx, heard := finish.Between(ctx)
-	defer heard()
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

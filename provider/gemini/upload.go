@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/qaplan/qaplan/provider"
+	"github.com/qaplan/qaplan/provider/finish"
 )
 
 const (
@@ -224,7 +225,7 @@ func (u *upload) pause(ctx context.Context, idle int, last error) error {
 	}
 	u.c.log.LogAttrs(ctx, slog.LevelInfo, "upload interrupted, going on",
 		slog.String("target", u.k.target), slog.Int64("held", u.held), slog.Duration("wait", wait))
-	if cause := pause(ctx, wait); cause != nil {
+	if cause := finish.Pause(ctx, wait); cause != nil {
 		return &provider.Error{Op: u.k.op, Target: u.k.target, Class: provider.ClassTemporary, Err: cause}
 	}
 	return nil

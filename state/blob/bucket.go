@@ -257,23 +257,9 @@ func (b *Bucket) again(ctx context.Context, limit time.Duration, op, key string,
 		if e.Kind != KindTemporary {
 			return failed
 		}
-		if !sleep(ctx, pause/2+rand.N(pause)) {
+		if finish.Pause(ctx, pause/2+rand.N(pause)) != nil {
 			return failed
 		}
-	}
-}
-
-// sleep reports whether it was let sleep to the end.
-func sleep(ctx context.Context, d time.Duration) bool {
-	ctx, release := finish.Between(ctx)
-	defer release()
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
 	}
 }
 
