@@ -120,6 +120,9 @@ func (a *app) apply(ctx context.Context, f *applyFlags) error {
 		a.stream.Waits = f.wait
 	}
 	err := a.applyWithin(ctx, f)
+	if err != nil && errors.Is(context.Cause(ctx), errTimeout) && errors.Is(whyEnds(ctx), errInterrupted) && endedByContext(err) {
+		return errInterrupted
+	}
 	// A time limit of the user's own is no failure.
 	if err != nil && errors.Is(whyEnds(ctx), errTimeout) && endedByContext(err) {
 		a.ui.Note("The time of --timeout is over before anything was begun.")

@@ -3,7 +3,6 @@ package apply_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -370,9 +369,10 @@ func (b putsFail) Put(context.Context, string, io.ReadSeeker, int64, blob.Condit
 }
 
 // TestInterruptTellsWhatCouldNotBeDelivered tries a bucket once after an interrupt, and
-// tells that it did not take the answers that came.
+// tells that it did not take the answers that came, unless that may pass: the next run
+// fetches them again.
 func TestInterruptTellsWhatCouldNotBeDelivered(t *testing.T) {
-	for _, kind := range []blob.Kind{blob.KindDenied, blob.KindTemporary} {
+	for kind, why := range map[blob.Kind]string{blob.KindDenied: "no room", blob.KindTemporary: ""} {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t, 1, 1, emulator.Config{})
 			w.useBucket(true)
@@ -384,14 +384,43 @@ func TestInterruptTellsWhatCouldNotBeDelivered(t *testing.T) {
 			if err != nil || rep.Summary.Downloaded != 0 {
 				t.Errorf("%s: error %v, summary %+v, want nothing delivered", kind, err, rep.Summary)
 			}
-			if told := fmt.Sprint(rep.Errors[at(51)]); !strings.Contains(told, "no room") {
-				t.Errorf("%s: told %v, want why it was not delivered", kind, rep.Errors)
+			if told := rep.Errors[at(51)]; (told != nil) != (why != "") || told != nil && !strings.Contains(told.Error(), why) {
+				t.Errorf("%s: told %v, want %q", kind, told, why)
 			}
 			if took > 0 {
 				t.Errorf("%s: it took %s, want no pause and no second try", kind, took)
 			}
 			w.mustConverge()
 		})
+	}
+}
+
+// TestTimeLimitIsNoError ends runs by the clock while uploads, creates and downloads
+// wait for their minute.
+func TestTimeLimitIsNoError(t *testing.T) {
+	errOver := errors.New("the time is over")
+	for _, fetching := range []bool{false, true} {
+		for _, limit := range []time.Duration{65 * time.Second, 90 * time.Second, 150 * time.Second} {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, 8, 1, emulator.Config{})
+				if fetching {
+					w.mustApply(false)
+					time.Sleep(48 * time.Hour)
+				}
+				w.options = func(o *apply.Options) { o.Limits.Parallelism, o.Limits.RequestsPerMinute = 3, 2 }
+				ctx, cancel := context.WithTimeoutCause(t.Context(), limit, errOver)
+				defer cancel()
+				rep, err := w.apply(ctx, true)
+				if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("fetching %v, %s: error %v", fetching, limit, err)
+				}
+				if err == nil && (!rep.Interrupted || len(rep.Errors) > 0 || rep.Stopped != nil) {
+					t.Errorf("fetching %v, %s: interrupted %v, stopped: %v, errors: %v; want an end and nothing else", fetching, limit, rep.Interrupted, rep.Stopped, rep.Errors)
+				}
+				w.options = nil
+				w.mustConverge()
+			})
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -289,16 +290,19 @@ func TestShutBucketIsAskedOnce(t *testing.T) {
 
 // TestLeftoversInBucketAreSwept leaves files in a folder that is a bucket as a killed
 // run does.
-func TestLeftoversInBucketAreSwept(t *testing.T) {
+func TestLeftoversInBucketAreSwept(t *testing.T) { synctest.Test(t, leftoversInBucketAreSwept) }
+
+func leftoversInBucketAreSwept(t *testing.T) {
 	w := newWorld(t, 1, 1, quick())
 	w.useBucket(true)
 	w.options = func(o *apply.Options) { o.OpenDir = w.openDir(w.bucket) }
 	out := filepath.Join(w.dir, "bucket", "out")
-	if err := os.MkdirAll(out, 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Join(out, ".parts"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	for name, age := range map[string]time.Duration{
 		".batch_051.jsonl.tmp-0011223344556677": time.Hour, // of a killed run
+		".parts/.x.jsonl.tmp-0011223344556677":  time.Hour, // of a killed run
 		".batch_052.jsonl.tmp-0011223344556677": 0,         // another run is writing
 		"batch_053.jsonl.tmp-0011223344556677":  time.Hour, // somebody's
 		".batch_054.jsonl.tmp-old":              time.Hour, // somebody's
@@ -313,11 +317,15 @@ func TestLeftoversInBucketAreSwept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	parts, err := os.ReadDir(filepath.Join(out, ".parts"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
 	var names []string
-	for _, e := range entries {
+	for _, e := range append(entries, parts...) {
 		names = append(names, e.Name())
 	}
-	want := []string{".batch_052.jsonl.tmp-0011223344556677", ".batch_054.jsonl.tmp-old", "batch_051.jsonl", "batch_053.jsonl.tmp-0011223344556677", results.ManifestName}
+	want := []string{".batch_052.jsonl.tmp-0011223344556677", ".batch_054.jsonl.tmp-old", ".parts", "batch_051.jsonl", "batch_053.jsonl.tmp-0011223344556677", results.ManifestName}
 	if diff := cmp.Diff(want, names); diff != "" {
 		t.Errorf("folder (-want +got):\n%s", diff)
 	}

@@ -100,8 +100,8 @@
 //     bought again by itself. An upload is deleted only when every batch with its
 //     bytes is delivered and no job that may still do work reads it.
 //   - Interrupting lets calls in flight finish and be recorded, and delivers the
-//     answers that they bring; listings and what else is only looked up are broken
-//     off. Nothing new begins. What could not be recorded stops the run at once.
+//     answers that they bring; listings, former outputs and what else is only looked
+//     up are broken off. Nothing new begins. What could not be recorded stops the run at once.
 //   - What was paid for is given up on no single word: an output is gone when the
 //     service says so twice, a settle time apart, and answers without a single row
 //     are no result.

@@ -32,9 +32,10 @@ func (e *Engine) fetch(ctx, inFlight context.Context, r *round, c *planner.Chang
 	return nil
 }
 
-// endedBy tells that an error says no more than that ctx ended.
+// endedBy tells that an error of work that outlives ctx says no more than that ctx
+// ended: something was not begun, or what failed in passing was not tried again.
 func endedBy(ctx context.Context, err error) bool {
-	return ctx.Err() != nil && (errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx)))
+	return ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.Cause(ctx)))
 }
 
 // passing tells that answers may come with the next poll, since it was the
@@ -79,25 +80,21 @@ type delivery struct {
 }
 
 func (d *delivery) run(ctx, inFlight context.Context) error {
-	fresh, err := d.fresh(ctx)
-	if err != nil {
-		return err
-	}
-	if !d.joinable() {
-		if err := fresh.all(inFlight); err != nil {
-			return d.goneOr(d.at, err)
-		}
-		return d.keep(inFlight, fresh, nil)
-	}
-	src, err := d.openSource(ctx)
-	if err != nil {
-		return err
-	}
-	earlier, err := d.earlier(ctx)
-	if err != nil {
+	fresh, src, earlier, err := d.prepare(ctx)
+	var broken *unrecorded
+	switch {
+	case err != nil && ctx.Err() != nil && !errors.As(err, &broken):
+		return context.Cause(ctx)
+	case err != nil:
 		return err
 	}
 	ctx = inFlight // what follows begins with the answers
+	if !d.joinable() {
+		if err := fresh.all(ctx); err != nil {
+			return d.goneOr(d.at, err)
+		}
+		return d.keep(ctx, fresh, nil)
+	}
 	for n := 1; ; n++ {
 		j, err := d.join(ctx, src, earlier, fresh)
 		if err != nil {
@@ -132,6 +129,18 @@ func (d *delivery) run(ctx, inFlight context.Context) error {
 		}
 		fresh = second
 	}
+}
+
+// prepare gets what is wanted before the answers of the attempt come.
+func (d *delivery) prepare(ctx context.Context) (fresh *answers, src *source, earlier []held, err error) {
+	if fresh, err = d.fresh(ctx); err != nil || !d.joinable() {
+		return fresh, nil, nil, err
+	}
+	if src, err = d.openSource(ctx); err != nil {
+		return nil, nil, nil, err
+	}
+	earlier, err = d.earlier(ctx)
+	return fresh, src, earlier, err
 }
 
 // believe goes on with answers that do not fit all that was sent, and that came

@@ -27,7 +27,7 @@ func (e *Engine) writeManifests(ctx context.Context, last bool) {
 		err := e.writeManifest(finish.Context(ctx), st, dir, folders[dir])
 		switch {
 		case err == nil:
-		case !last:
+		case !last, endedBy(ctx, err): // the next run writes it
 			e.log.Warn("write a manifest", "folder", dir, "error", err)
 		case errors.Is(err, results.ErrExists):
 			e.warn(nil, "%v; there is no manifest until then", err)

@@ -342,7 +342,7 @@ func (e *Engine) awaitedJobs(o *planner.Observed, at map[string]int) (awaited []
 
 // observeResults looks at what stands at each result path: one stat, and a
 // hash only where size or time differ from the record. A folder in a bucket that cannot
-// be listed is asked for once: it takes minutes to find that there is no answer.
+// be listed, or does not answer, is asked for once: that takes minutes to find out.
 func (e *Engine) observeResults(ctx context.Context, o *planner.Observed) error {
 	o.Results = make(map[planner.Address]planner.ResultSeen, len(e.opt.Desired.Batches))
 	var errs []error
@@ -356,7 +356,7 @@ func (e *Engine) observeResults(ctx context.Context, o *planner.Observed) error 
 		seen, err := e.resultSeen(ctx, a, o.Recorded.Batches[a])
 		if err != nil {
 			bucket, _ := errors.AsType[*blob.Error](err)
-			away[dir] = bucket != nil && bucket.Op == blob.OpList
+			away[dir] = bucket != nil && (bucket.Op == blob.OpList || bucket.Kind == blob.KindTemporary)
 			errs = append(errs, fmt.Errorf("%s: look at the result file: %w", a, err))
 			continue
 		}

@@ -28,7 +28,7 @@ const sessionFrom = 8 << 20
 func (e *Engine) upload(ctx context.Context, r *round, c *planner.Change) (ok bool, err error) {
 	in, err := e.openInput(ctx, r, c)
 	if err != nil {
-		if !endedBy(ctx, err) {
+		if ctx.Err() == nil {
 			e.failed(c.Address, fmt.Errorf("%w; nothing was sent", err), !passing(err))
 		}
 		return false, nil
@@ -186,7 +186,9 @@ func (e *Engine) uploadThere(ctx context.Context, c *planner.Change, up *planner
 		err = e.dropUpload(c, up)
 		return false, err == nil, err
 	}
-	e.failed(c.Address, fmt.Errorf("%w; it is looked at again", err), false)
+	if ctx.Err() == nil {
+		e.failed(c.Address, fmt.Errorf("%w; it is looked at again", err), false)
+	}
 	return false, false, nil
 }
 

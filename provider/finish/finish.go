@@ -1,5 +1,5 @@
 // Package finish lets what is under way come to its end when a run is to end: the
-// request that was sent is finished, and no further one is made.
+// request that was sent is finished, and no further one waited for.
 //
 // It knows nothing of services and of buckets, whose clients heed it in their pauses,
 // nor of runs, which ask for it.

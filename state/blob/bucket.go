@@ -224,7 +224,7 @@ func (b *Bucket) Sweep(ctx context.Context, prefix string) error {
 	if !ok {
 		return nil
 	}
-	return b.again(ctx, patience, "remove temporary files", prefix, func(ctx context.Context) error { return f.sweep(ctx, prefix) })
+	return b.again(ctx, patience, "remove temporary files", prefix, func(context.Context) error { return f.sweep(prefix) })
 }
 
 // Fail makes an error of this package that names a place in the bucket.
@@ -257,8 +257,8 @@ func (b *Bucket) again(ctx context.Context, limit time.Duration, op, key string,
 		if e.Kind != KindTemporary {
 			return failed
 		}
-		if finish.Pause(ctx, pause/2+rand.N(pause)) != nil {
-			return failed
+		if cause := finish.Pause(ctx, pause/2+rand.N(pause)); cause != nil {
+			return b.Fail(op, key, e.Kind, fmt.Errorf("%w; %w", e.Err, cause))
 		}
 	}
 }

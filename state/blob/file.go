@@ -197,15 +197,25 @@ func (f folder) List(_ context.Context, prefix string, yield func(Object) error)
 // a disk does not pass locks on.
 const stillFor = time.Minute
 
-// sweep removes what killed writers left in the folder that holds the objects below
-// prefix.
-func (f folder) sweep(ctx context.Context, prefix string) error {
-	lock, err := f.lock(ctx)
-	if err != nil {
-		return err
+// sweep removes what killed writers left in the folder prefix, unless another writer
+// has the folder right now.
+func (f folder) sweep(prefix string) error {
+	dir := f.dir
+	if prefix != "" {
+		var err error
+		if dir, err = f.path(prefix); err != nil {
+			return err
+		}
+	}
+	lock, err := durable.TryLock(filepath.Join(f.dir, folderLock))
+	switch {
+	case errors.Is(err, durable.ErrLocked):
+		return nil
+	case err != nil:
+		return f.classify(err)
 	}
 	defer lock.Release()
-	if err := durable.RemoveOldTemps(filepath.Join(f.dir, filepath.FromSlash(prefix)), stillFor); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := durable.RemoveOldTemps(dir, stillFor); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return f.classify(err)
 	}
 	return nil

@@ -75,8 +75,8 @@ func RemoveTemps(path string) error {
 	})
 }
 
-// RemoveOldTemps removes what killed calls of [WriteFile] left behind in dir, and what
-// was not written to for so long. The caller must know that nobody writes in between.
+// RemoveOldTemps removes what killed calls of [WriteFile] left behind in dir, as far as
+// it was not written to for so long. The caller must know that nobody is writing it.
 func RemoveOldTemps(dir string, age time.Duration) error {
 	return removeTemps(dir, func(e os.DirEntry) bool {
 		info, err := e.Info()

@@ -89,7 +89,9 @@ const deadAge = 24 * time.Hour
 func (d *Dir) Sweep() (removed int, err error) {
 	if d.bucket != nil {
 		defer func() {
-			err = errors.Join(err, d.bucket.objects.Sweep(context.Background(), d.bucket.at.Key))
+			for _, folder := range []string{d.bucket.at.Key, d.bucket.key(partsFolder)} {
+				err = errors.Join(err, d.bucket.objects.Sweep(context.Background(), folder))
+			}
 		}()
 	}
 	root, err := d.open()
